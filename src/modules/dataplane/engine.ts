@@ -64,7 +64,9 @@ export interface HealthChange {
 }
 
 /** Upper bounds of the latency histogram's buckets in milliseconds; the last bucket is open (+Inf). */
-export const LATENCY_BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000] as const;
+export const LATENCY_BOUNDS_MS = [
+  1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000,
+] as const;
 
 /** Counters of one (route, pool, backend) since the last drain. */
 export interface TrafficDelta {

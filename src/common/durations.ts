@@ -1,0 +1,23 @@
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const PATTERN = /^(\d{1,9})(ms|s|m|h|d)$/;
+
+/** Milliseconds of a duration such as `250ms`, `30s`, `5m`, `24h`, `7d`; null when it is none. */
+export function parseDuration(text: string): number | null {
+  const match = PATTERN.exec(text);
+  return match ? Number(match[1]) * UNIT_MS[match[2]!]! : null;
+}
+
+/** Milliseconds of a duration that was validated before. @throws RangeError when it is none. */
+export function durationMs(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null) throw new RangeError(`not a duration: ${text}`);
+  return ms;
+}
+
+/** Up-time in the form of the documents: `72h30m15s`. */
+export function formatUptime(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const h = Math.floor(whole / 3600);
+  const m = Math.floor((whole % 3600) / 60);
+  return `${h ? `${h}h` : ''}${h || m ? `${m}m` : ''}${whole % 60}s`;
+}

@@ -1,0 +1,20 @@
+/** One page of a list together with the number of all rows that match. */
+export class Page<T> {
+  constructor(
+    readonly items: T[],
+    readonly total: number,
+    readonly page: number,
+    readonly limit: number,
+  ) {}
+
+  map<U>(fn: (item: T) => U): Page<U> {
+    return new Page(this.items.map(fn), this.total, this.page, this.limit);
+  }
+}
+
+export interface PageRequest {
+  page: number;
+  limit: number;
+}
+
+export const offsetOf = (request: PageRequest): number => (request.page - 1) * request.limit;

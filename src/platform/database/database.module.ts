@@ -1,0 +1,107 @@
+import {
+  type DynamicModule,
+  Global,
+  Inject,
+  Logger,
+  Module,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { DataSource, getMetadataArgsStorage } from 'typeorm';
+import { Environment } from '../config/environment.js';
+import { Database, RUNTIME_ROLE } from './database.js';
+import { DatabaseUrl } from './database-url.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
+import { type Migrations, migrate } from './migrate.js';
+import { Notifications } from './notifications.js';
+import { isDatabaseDown } from './postgres-errors.js';
+
+const EMBEDDED = Symbol('EMBEDDED_POSTGRES');
+const START_RETRIES = 30;
+const RETRY_MS = 1000;
+/** With the pool's own 2 s this keeps a request that meets a frozen database under 3 s. */
+const QUERY_TIMEOUT_MS = 2300;
+const CONNECT_TIMEOUT_MS = 2000;
+
+const sleep = (ms: number) => new Promise((r) => setTimeout(r, ms));
+
+/** A database that is still starting (compose) is waited for; a wrong password or schema is not. */
+async function whenUp<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (e) {
+      if (tries >= START_RETRIES || !isDatabaseDown(e)) throw e;
+      Logger.warn(`The database does not answer yet (${tries}/${START_RETRIES})`, 'DatabaseModule');
+      await sleep(RETRY_MS);
+    }
+  }
+}
+
+async function connect(url: string, poolSize: number): Promise<DataSource> {
+  const source = new DataSource({
+    type: 'postgres',
+    url,
+    // every entity class that the application imported
+    entities: getMetadataArgsStorage().tables.map((t) => t.target as never),
+    synchronize: false,
+    logging: false,
+    poolSize,
+    extra: {
+      options: `-c role=${RUNTIME_ROLE}`,
+      application_name: 'veloflux',
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: QUERY_TIMEOUT_MS,
+      keepAlive: true,
+    },
+    poolErrorHandler: () => undefined,
+  });
+  return source.initialize();
+}
+
+/** The connection to PostgreSQL, embedded or given, migrated and under the runtime role. */
+@Global()
+@Module({})
+export class DatabaseModule implements OnApplicationShutdown {
+  constructor(
+    private readonly dataSource: DataSource,
+    @Inject(EMBEDDED) private readonly embedded: EmbeddedPostgres | null,
+  ) {}
+
+  static forRoot(migrations: Migrations): DynamicModule {
+    return {
+      module: DatabaseModule,
+      providers: [
+        {
+          provide: EMBEDDED,
+          inject: [Environment],
+          useFactory: (env: Environment) =>
+            env.DATABASE_URL
+              ? null
+              : startEmbeddedPostgres({ dataDir: env.DATA_DIR, port: env.EMBEDDED_POSTGRES_PORT }),
+        },
+        {
+          provide: DatabaseUrl,
+          inject: [Environment, EMBEDDED],
+          useFactory: (env: Environment, embedded: EmbeddedPostgres | null) =>
+            new DatabaseUrl(env.DATABASE_URL ?? embedded!.url),
+        },
+        {
+          provide: DataSource,
+          inject: [Environment, DatabaseUrl],
+          useFactory: async (env: Environment, url: DatabaseUrl) => {
+            await whenUp(() => migrate(url.value, migrations));
+            return whenUp(() => connect(url.value, env.DATABASE_POOL_SIZE));
+          },
+        },
+        { provide: Database, inject: [DataSource], useFactory: (source: DataSource) => new Database(source) },
+        Notifications,
+      ],
+      exports: [Database, DatabaseUrl, Notifications],
+    };
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.dataSource.isInitialized) await this.dataSource.destroy().catch(() => undefined);
+    await this.embedded?.stop();
+  }
+}

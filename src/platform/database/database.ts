@@ -1,0 +1,110 @@
+import { Injectable } from '@nestjs/common';
+import { type DataSource, EntityManager } from 'typeorm';
+import { isDatabaseDown, isRetryable } from './postgres-errors.js';
+
+/** One open transaction. Repositories take it as their first argument; services pass it on. */
+export type Transaction = EntityManager;
+
+/** Role of every connection: owns nothing, sees only the tenant that the transaction names. */
+export const RUNTIME_ROLE = 'veloflux_app';
+/** Role that a transaction takes for work across tenants (jobs, sign-in, superadmins). */
+export const SYSTEM_ROLE = 'veloflux_system';
+
+const MAX_ATTEMPTS = 4;
+
+/**
+ * The only way to the tables. Row-level security is the second wall between tenants: a transaction names the tenant
+ * it works for with `SET LOCAL`, and PostgreSQL shows it that tenant's rows and nothing else (STACK.md §6). A
+ * transaction that names none sees no row of any tenant.
+ */
+@Injectable()
+export class Database {
+  private readonly hooks = new WeakMap<Transaction, Hooks>();
+
+  constructor(readonly dataSource: DataSource) {}
+
+  /** Runs `work` in one transaction that sees `tenantId`'s rows. Serialisation failures are retried. */
+  tenant<T>(tenantId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.run((tx) => tx.query(`SELECT set_config('app.tenant_id', $1, true)`, [tenantId]), work);
+  }
+
+  /** Runs `work` in one transaction that sees the rows of all tenants. */
+  system<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.run((tx) => tx.query(`SET LOCAL ROLE ${SYSTEM_ROLE}`), work);
+  }
+
+  /** Inside a system transaction: go on as `tenantId` only. There is no way back. */
+  async narrowTo(tx: Transaction, tenantId: string): Promise<void> {
+    await tx.query(`SELECT set_config('app.tenant_id', $1, true), set_config('role', $2, true)`, [
+      tenantId,
+      RUNTIME_ROLE,
+    ]);
+  }
+
+  /** Runs `work` as the last part of `tx`, before it commits; an error rolls everything back. */
+  beforeCommit(tx: Transaction, work: () => Promise<void>): void {
+    this.hooksOf(tx).before.push(work);
+  }
+
+  /** Calls `listener` once `tx` has committed; never when it rolls back. */
+  afterCommit(tx: Transaction, listener: () => void): void {
+    this.hooksOf(tx).after.push(listener);
+  }
+
+  /** Whether the database answers, within 2.5 s. */
+  async ping(): Promise<void> {
+    await this.dataSource.query('SELECT 1');
+  }
+
+  private hooksOf(tx: Transaction): Hooks {
+    const hooks = this.hooks.get(tx);
+    if (!hooks) throw new Error('hooks need an open transaction of this Database');
+    return hooks;
+  }
+
+  private async run<T>(enter: (tx: Transaction) => Promise<unknown>, work: (tx: Transaction) => Promise<T>) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.once(enter, work);
+      } catch (e) {
+        if (!isRetryable(e) || attempt >= MAX_ATTEMPTS) throw e;
+      }
+    }
+  }
+
+  /**
+   * The driver's time limit leaves a query running on its connection; a rollback would queue behind it. When the
+   * database is gone the connection is torn down instead, so that the caller hears of it within the limit.
+   */
+  private async once<T>(enter: (tx: Transaction) => Promise<unknown>, work: (tx: Transaction) => Promise<T>) {
+    const runner = this.dataSource.createQueryRunner();
+    const hooks: Hooks = { before: [], after: [] };
+    const connection: PostgresConnection = await runner.connect();
+    try {
+      await runner.startTransaction();
+      this.hooks.set(runner.manager, hooks);
+      await enter(runner.manager);
+      const result = await work(runner.manager);
+      for (const hook of hooks.before) await hook();
+      await runner.commitTransaction();
+      for (const listener of hooks.after) listener();
+      return result;
+    } catch (e) {
+      if (isDatabaseDown(e)) connection.connection?.stream?.destroy();
+      else await runner.rollbackTransaction().catch(() => undefined);
+      throw e;
+    } finally {
+      await runner.release().catch(() => undefined);
+    }
+  }
+}
+
+interface Hooks {
+  before: (() => Promise<void>)[];
+  after: (() => void)[];
+}
+
+/** The part of pg's Client that its typings leave out. */
+interface PostgresConnection {
+  connection?: { stream?: { destroy(): void } };
+}

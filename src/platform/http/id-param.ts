@@ -1,0 +1,20 @@
+import { Injectable, Param, type PipeTransform } from '@nestjs/common';
+import { invalidField } from '../../common/errors.js';
+import { type IdPrefix, isId } from '../../common/ids.js';
+
+@Injectable()
+class IdPipe implements PipeTransform<string, string> {
+  constructor(
+    private readonly prefix: IdPrefix,
+    private readonly name: string,
+  ) {}
+
+  transform(value: string): string {
+    if (!isId(this.prefix, value))
+      throw invalidField(this.name, 'id', `${this.name} must be an id of the form ${this.prefix}_…`);
+    return value;
+  }
+}
+
+/** A path parameter that is an id with this prefix; anything else is 422. */
+export const IdParam = (prefix: IdPrefix, name = 'id') => Param(name, new IdPipe(prefix, name));

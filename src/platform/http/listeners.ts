@@ -1,0 +1,77 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+
+export type ListenerName = 'public' | 'admin';
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Name of the listening socket that the request came in on; absent on the main one, which is public. */
+    listener?: ListenerName;
+  }
+}
+
+const CLOSE_IDLE_EVERY_MS = 50;
+
+/**
+ * Several listening sockets in front of one Fastify instance: same router, hooks, error handling and gateways.
+ * `/admin/…` answers on the admin listener and nowhere else, and the admin listener answers nothing else.
+ */
+export class Listeners {
+  private readonly extra: Server[] = [];
+  private draining = false;
+
+  constructor(private readonly fastify: FastifyInstance) {
+    fastify.addHook('onRequest', (request, reply, done) => {
+      const admin = request.raw.listener === 'admin';
+      const path = request.raw.url ?? '';
+      const adminPath = path === '/admin' || path.startsWith('/admin/') || path.startsWith('/admin?');
+      if (admin === adminPath) done();
+      else reply.callNotFound();
+    });
+    fastify.addHook('onSend', (_request, reply, payload, done) => {
+      if (this.draining) reply.header('connection', 'close');
+      done(null, payload);
+    });
+    // runs inside app.close(), before the main server is closed: requests in flight on every port are awaited
+    fastify.addHook('preClose', () => this.close());
+  }
+
+  /** Opens one more socket. @returns the port as bound */
+  async listen(name: ListenerName, port: number, host: string): Promise<number> {
+    const main = this.fastify.server;
+    const server = createServer({
+      requestTimeout: main.requestTimeout,
+      headersTimeout: main.headersTimeout,
+      keepAliveTimeout: main.keepAliveTimeout,
+      maxHeaderSize: 16_384,
+      connectionsCheckingInterval: 1000,
+    });
+    server.on('request', (request, response) => {
+      request.listener = name;
+      this.fastify.routing(request, response);
+    });
+    server.on('upgrade', (request: IncomingMessage, socket, head) => {
+      request.listener = name;
+      main.emit('upgrade', request, socket, head);
+    });
+    server.on('clientError', (error, socket) => main.emit('clientError', error, socket));
+    await new Promise<void>((ok, ko) => server.once('error', ko).listen(port, host, ok));
+    this.extra.push(server);
+    return (server.address() as AddressInfo).port;
+  }
+
+  /** From now on every answer ends its connection, and connections that fall idle are closed at once. */
+  drain(): void {
+    if (this.draining) return;
+    this.draining = true;
+    setInterval(() => {
+      for (const server of [this.fastify.server, ...this.extra]) server.closeIdleConnections();
+    }, CLOSE_IDLE_EVERY_MS).unref();
+  }
+
+  private async close(): Promise<void> {
+    this.drain();
+    await Promise.all(this.extra.map((server) => new Promise<void>((ok) => server.close(() => ok()))));
+  }
+}

@@ -1,0 +1,173 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { ErrorBody, ErrorDetail } from './error-body.js';
+
+type Json = Record<string, unknown>;
+interface Operation extends Json {
+  operationId: string;
+  summary?: string;
+  description?: string;
+  responses: Record<
+    string,
+    { description?: string; content?: Record<string, { schema?: Json; example?: unknown }> }
+  >;
+  requestBody?: { content?: Record<string, { schema?: Json; example?: unknown }> };
+  parameters?: { in: string; name: string }[];
+}
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+/** The OpenAPI 3.1 document of the whole API. It is a product: a client is generated from it. */
+export function buildOpenApi(app: INestApplication, version: string): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('VeloFlux and Cluster AI')
+    .setDescription(DESCRIPTION)
+    .setVersion(version)
+    .setOpenAPIVersion('3.1.0')
+    .addBearerAuth()
+    .addApiKey({ type: 'apiKey', name: 'X-API-Key', in: 'header' }, 'api_key')
+    .build();
+  const document = SwaggerModule.createDocument(app, config, {
+    extraModels: [ErrorBody, ErrorDetail],
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+  });
+  for (const [, handlers] of byHandler(document)) markAliases(handlers);
+  forEachOperation(document, (operation) => {
+    tidySecurity(operation);
+    documentErrors(operation);
+    for (const body of [operation.requestBody, ...Object.values(operation.responses)])
+      addExamples(body?.content, document);
+  });
+  return sorted(document);
+}
+
+const DESCRIPTION = `Control plane of a multi-tenant HTTP load balancer (VeloFlux) and operations API of an AI compute cluster (Cluster AI).
+
+Sign in with \`POST /api/auth/login\` and send \`Authorization: Bearer <access_token>\`. Lists take \`page\` and \`limit\` and answer with \`X-Total-Count\` and \`Link\`. Every error has the body \`ErrorBody\`. Durations are strings such as \`30s\`. Pools, backends and routes carry an \`ETag\`; \`If-Match\` protects a change against another one; \`Idempotency-Key\` makes a POST safe to repeat. A write answers \`X-Config-Version\`; \`?wait=applied\` waits until every node carries traffic with it.`;
+
+function forEachOperation(
+  document: OpenAPIObject,
+  visit: (operation: Operation, path: string, method: string) => void,
+) {
+  for (const [path, item] of Object.entries(document.paths))
+    for (const method of METHODS) {
+      const operation = (item as Record<string, unknown>)[method] as Operation | undefined;
+      if (operation) visit(operation, path, method);
+    }
+}
+
+function byHandler(document: OpenAPIObject): Map<string, { operation: Operation; path: string }[]> {
+  const handlers = new Map<string, { operation: Operation; path: string }[]>();
+  forEachOperation(document, (operation, path, method) => {
+    const key = `${method} ${operation.operationId.replace(/\[\d+\]|_\d+$/g, '')}`;
+    handlers.set(key, [...(handlers.get(key) ?? []), { operation, path }]);
+  });
+  return handlers;
+}
+
+/** The first path of a handler is the name to use; the others say that they are aliases of it. */
+function markAliases(entries: { operation: Operation; path: string }[]): void {
+  const canonical = [...entries].sort(
+    (a, b) => Number(b.path.startsWith('/api/')) - Number(a.path.startsWith('/api/')),
+  )[0]!;
+  const base = canonical.operation.operationId.replace(/\[\d+\]|_\d+$/g, '');
+  canonical.operation.operationId = base;
+  let n = 0;
+  for (const { operation } of entries) {
+    if (operation === canonical.operation) continue;
+    n++;
+    operation.operationId = `${base}_alias${n > 1 ? n : ''}`;
+    operation.summary = `${operation.summary ?? ''} (alias of ${canonical.path})`.trim();
+    operation['x-alias-of'] = canonical.path;
+  }
+}
+
+/** Bearer token or API key: either is enough, so they are two entries, not one with both. */
+function tidySecurity(operation: Operation): void {
+  if (operation['x-public']) operation.security = [];
+  else if (operation['x-permission']) operation.security = [{ bearer: [] }, { api_key: [] }];
+}
+
+const ERRORS: Record<string, string> = {
+  '400': 'Not parseable or not processable as sent',
+  '401': 'No valid credential',
+  '403': 'The role or the plan does not allow it',
+  '404': 'It does not exist, or belongs to another tenant',
+  '409': 'In conflict with what exists',
+  '412': 'Changed by somebody else since `If-Match`’s version',
+  '422': 'A field, id or query value is not valid; `details` names it',
+  '429': 'Too many requests; `Retry-After` says when to come back',
+  '503': 'A dependency is down; `Retry-After` says when to come back',
+};
+
+function documentErrors(operation: Operation): void {
+  const codes = new Set(['429', '503']);
+  if (operation['x-permission']) for (const c of ['401', '403']) codes.add(c);
+  const parameters = operation.parameters ?? [];
+  if (parameters.some((p) => p.in === 'path')) for (const c of ['404', '422']) codes.add(c);
+  if (parameters.some((p) => p.in === 'query')) codes.add('422');
+  if (operation.requestBody) for (const c of ['400', '422']) codes.add(c);
+  for (const code of codes)
+    operation.responses[code] ??= {
+      description: ERRORS[code]!,
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } },
+    };
+  for (const [code, response] of Object.entries(operation.responses))
+    if (code >= '400' && !response.content)
+      response.content = { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } };
+}
+
+function addExamples(
+  content: Record<string, { schema?: Json; example?: unknown }> | undefined,
+  document: OpenAPIObject,
+) {
+  for (const media of Object.values(content ?? {}))
+    if (media.schema && media.example === undefined) {
+      const example = exampleOf(media.schema, document, 0);
+      if (example !== undefined) media.example = example;
+    }
+}
+
+/** Puts the properties' own examples together to one of the whole body. */
+function exampleOf(schema: Json, document: OpenAPIObject, depth: number): unknown {
+  if (schema.example !== undefined) return schema.example;
+  if (Array.isArray(schema.examples) && schema.examples.length) return schema.examples[0];
+  if (depth > 6) return undefined;
+  const ref = schema.$ref as string | undefined;
+  if (ref) {
+    const target = document.components?.schemas?.[ref.split('/').at(-1)!] as Json | undefined;
+    return target && exampleOf(target, document, depth + 1);
+  }
+  for (const key of ['allOf', 'oneOf', 'anyOf'] as const)
+    if (Array.isArray(schema[key])) return exampleOf((schema[key] as Json[])[0]!, document, depth + 1);
+  if (schema.type === 'array') {
+    const item = exampleOf((schema.items ?? {}) as Json, document, depth + 1);
+    return item === undefined ? [] : [item];
+  }
+  if (schema.properties) {
+    const entries = Object.entries(schema.properties as Record<string, Json>)
+      .map(([name, property]) => [name, exampleOf(property, document, depth + 1)] as const)
+      .filter(([, value]) => value !== undefined);
+    return entries.length ? Object.fromEntries(entries) : undefined;
+  }
+  if (schema.default !== undefined) return schema.default;
+  if (Array.isArray(schema.enum)) return schema.enum[0];
+  if (schema.type === 'boolean') return true;
+  return undefined;
+}
+
+/** Paths and schemas in a fixed order, so that the committed document changes only where the API does. */
+function sorted(document: OpenAPIObject): OpenAPIObject {
+  const byName = <T>(o: Record<string, T>) =>
+    Object.fromEntries(Object.entries(o).sort(([a], [b]) => (a < b ? -1 : 1)));
+  document.paths = byName(document.paths);
+  if (document.components?.schemas) document.components.schemas = byName(document.components.schemas);
+  return document;
+}
+
+/** Swagger UI on /api/docs, the document on /api/docs-json. */
+export function serveOpenApi(app: INestApplication, document: OpenAPIObject): void {
+  SwaggerModule.setup('api/docs', app, document, {
+    jsonDocumentUrl: 'api/docs-json',
+    yamlDocumentUrl: 'api/docs-yaml',
+  });
+}

@@ -1,0 +1,102 @@
+import {
+  applyDecorators,
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  SetMetadata,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { ApiHeader, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { map, type Observable } from 'rxjs';
+import { Page } from '../../common/pagination.js';
+
+/** Digits only: `0x10`, ` 5` and `1e2` are no numbers in a query. */
+export const queryInteger = ({ value }: { value: unknown }) =>
+  typeof value === 'string' ? (/^-?\d{1,15}$/.test(value) ? Number(value) : Number.NaN) : value;
+
+export class PageQuery {
+  @ApiPropertyOptional({ description: 'Page, from 1', minimum: 1, default: 1, type: 'integer', example: 1 })
+  @IsOptional()
+  @Transform(queryInteger)
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  page?: number;
+
+  @ApiPropertyOptional({
+    description: 'Items a page',
+    minimum: 1,
+    maximum: 200,
+    default: 50,
+    type: 'integer',
+    example: 50,
+  })
+  @IsOptional()
+  @Transform(queryInteger)
+  @IsInt()
+  @Min(1)
+  @Max(200)
+  limit?: number;
+}
+
+export const DEFAULT_LIMIT = 50;
+export const pageRequest = (query: PageQuery, defaultLimit = DEFAULT_LIMIT) => ({
+  page: query.page ?? 1,
+  limit: query.limit ?? defaultLimit,
+});
+
+const ENVELOPE = 'veloflux:envelope';
+
+/** Name of the list in the v1.0 form, which `X-API-Version: 1.0` asks for: `{"pools": […]}`. */
+export const ListEnvelope = (name: string) =>
+  applyDecorators(
+    SetMetadata(ENVELOPE, name),
+    ApiHeader({
+      name: 'X-API-Version',
+      required: false,
+      description: `\`1.0\` wraps the list as \`{"${name}": […]}\``,
+    }),
+  );
+
+/** Sends a {@link Page} as a JSON array with `X-Total-Count` and `Link` (RFC 8288), or in the v1.0 envelope. */
+@Injectable()
+export class PageInterceptor implements NestInterceptor {
+  constructor(private readonly reflector: Reflector) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (context.getType() !== 'http') return next.handle();
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    const envelope = this.reflector.get<string | undefined>(ENVELOPE, context.getHandler());
+    return next.handle().pipe(
+      map((value) => {
+        if (!(value instanceof Page) && !(envelope && Array.isArray(value))) return value;
+        const items = value instanceof Page ? value.items : value;
+        if (value instanceof Page) {
+          reply.header('x-total-count', value.total);
+          const link = linkHeader(request.url, value);
+          if (link) reply.header('link', link);
+        }
+        return envelope && request.headers['x-api-version'] === '1.0' ? { [envelope]: items } : items;
+      }),
+    );
+  }
+}
+
+function linkHeader(url: string, page: Page<unknown>): string {
+  const last = Math.max(1, Math.ceil(page.total / page.limit));
+  const to = (n: number, rel: string) => {
+    const target = new URL(url, 'http://localhost');
+    target.searchParams.set('page', String(n));
+    target.searchParams.set('limit', String(page.limit));
+    return `<${target.pathname}${target.search}>; rel="${rel}"`;
+  };
+  const links = [to(1, 'first')];
+  if (page.page > 1) links.push(to(Math.min(page.page - 1, last), 'prev'));
+  if (page.page < last) links.push(to(page.page + 1, 'next'));
+  return [...links, to(last, 'last')].join(', ');
+}

@@ -1,0 +1,44 @@
+import { applyDecorators } from '@nestjs/common';
+import { Transform } from 'class-transformer';
+import {
+  IsString,
+  Matches,
+  MaxLength,
+  MinLength,
+  registerDecorator,
+  type ValidationOptions,
+} from 'class-validator';
+import { parseDuration } from '../../common/durations.js';
+
+/** A duration such as `250ms`, `30s`, `5m` between two others. */
+export const IsDuration = (min: string, max: string, options?: ValidationOptions): PropertyDecorator => {
+  const [low, high] = [parseDuration(min)!, parseDuration(max)!];
+  return (target, propertyName) =>
+    registerDecorator({
+      name: 'isDuration',
+      target: target.constructor,
+      propertyName: propertyName as string,
+      options: { message: `$property must be a duration from ${min} to ${max}, such as 30s`, ...options },
+      validator: {
+        validate: (value: unknown) => {
+          const ms = typeof value === 'string' ? parseDuration(value) : null;
+          return ms !== null && ms >= low && ms <= high;
+        },
+      },
+    });
+};
+
+/** Characters that do not show or turn text around: two names must not look alike and be different. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+/** Text on one line for people: trimmed, in Unicode form C, without control or invisible characters. */
+export const IsLine = (max: number, min = 1) =>
+  applyDecorators(
+    Transform(({ value }) => (typeof value === 'string' ? value.normalize('NFC').trim() : value)),
+    IsString(),
+    MinLength(min, min === 1 ? { message: '$property must not be empty' } : undefined),
+    MaxLength(max),
+    Matches(new RegExp(`^(?!.*${INVISIBLE.source}).*$`, 'us'), {
+      message: '$property must not contain control or invisible characters',
+    }),
+  );

@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AppError } from '../../common/errors.js';
+import { Database, type Transaction } from '../database/index.js';
+
+const TTL_MS = 3000;
+const RENEW_MS = 1000;
+/** The holder stops itself this long before the lease ends, by its own monotonic clock. */
+const SAFETY_MS = 500;
+
+/**
+ * One node of all leads: it holds the lease row, by the database's clock, and renews it each second. A leader that
+ * is frozen or cut off loses the lease after 3 s; what it writes later carries an old epoch and is refused
+ * (fencing tokens, M. Kleppmann, "How to do distributed locking", 2016).
+ */
+@Injectable()
+export class Leader implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('leader');
+  private readonly holder = randomUUID();
+  private epoch: number | null = null;
+  private validUntil = 0;
+  private timer?: NodeJS.Timeout;
+  private renewing = false;
+
+  constructor(private readonly database: Database) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.renew();
+    this.timer = setInterval(() => void this.renew(), RENEW_MS);
+    this.timer.unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearInterval(this.timer);
+    if (!this.isLeader) return;
+    await this.database
+      .system((tx) =>
+        tx.query(`UPDATE leases SET expires_at = '-infinity' WHERE name = 'leader' AND holder = $1`, [
+          this.holder,
+        ]),
+      )
+      .catch(() => undefined);
+    this.epoch = null;
+  }
+
+  get isLeader(): boolean {
+    return this.epoch !== null && performance.now() < this.validUntil;
+  }
+
+  /**
+   * Runs periodic work in a transaction that commits only while this node still leads.
+   * @throws AppError 503 when it does not (any more)
+   */
+  async lead<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const epoch = this.epoch;
+    if (!this.isLeader || epoch === null) throw notLeading();
+    return this.database.system(async (tx) => {
+      const result = await work(tx);
+      await this.checkEpoch(tx, epoch);
+      return result;
+    });
+  }
+
+  /** Share-locks the lease row: a new leader's claim waits until this transaction has ended. */
+  private async checkEpoch(tx: Transaction, epoch: number): Promise<void> {
+    const rows = await tx.query(
+      `SELECT 1 FROM leases WHERE name = 'leader' AND holder = $1 AND epoch = $2 AND expires_at > clock_timestamp() FOR SHARE`,
+      [this.holder, epoch],
+    );
+    if (!rows.length) throw notLeading();
+  }
+
+  private async renew(): Promise<void> {
+    if (this.renewing) return;
+    this.renewing = true;
+    const asked = performance.now();
+    try {
+      const [rows] = await this.database.system((tx) =>
+        tx.query(
+          `UPDATE leases SET holder = $1,
+                  epoch = CASE WHEN holder = $1 AND expires_at > clock_timestamp() THEN epoch ELSE epoch + 1 END,
+                  expires_at = clock_timestamp() + interval '${TTL_MS} milliseconds'
+           WHERE name = 'leader' AND (holder = $1 OR expires_at <= clock_timestamp())
+           RETURNING epoch`,
+          [this.holder],
+        ),
+      );
+      const epoch = rows.length ? Number(rows[0].epoch) : null;
+      if (epoch !== null && epoch !== this.epoch) this.logger.log(`This node leads, epoch ${epoch}`);
+      if (epoch === null && this.epoch !== null) this.logger.warn('Another node leads now');
+      this.epoch = epoch;
+      this.validUntil = asked + TTL_MS - SAFETY_MS;
+    } catch {
+      // the lease runs out by itself; the next renewal tries again
+    } finally {
+      this.renewing = false;
+    }
+  }
+}
+
+const notLeading = () => new AppError(503, 'NOT_LEADER', 'This node does not lead', { retryAfterSeconds: 1 });

@@ -1,0 +1,9 @@
+export {
+  CONFIGURATION_CHANGED,
+  type ConfigurationChange,
+  type ConfigurationChanged,
+  Journal,
+  SECURITY_EVENT,
+  type SecurityEvent,
+} from './journal.js';
+export { JournalModule } from './journal.module.js';

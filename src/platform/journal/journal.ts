@@ -1,0 +1,148 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
+import { Database, Notifications, type Transaction } from '../database/index.js';
+import { requestContext } from '../http/request-context.js';
+
+export interface JournalEntry {
+  /** Tenant concerned; null for the installation itself. */
+  tenantId: string | null;
+  /** Dotted verb, past tense: `pool.created`, `auth.login_failed`. */
+  action: string;
+  /** One sentence for people; names the object. No secrets. */
+  message: string;
+  object?: { type: string; id: string; name?: string };
+  level?: 'info' | 'warning' | 'error';
+  /** What changed, without secrets. */
+  details?: Record<string, unknown>;
+  /** Who did it, when it is not the caller of the current request. */
+  actor?: { id: string | null; name: string };
+}
+
+export interface ConfigurationChange {
+  tenantId: string;
+  version: number;
+  /** Messages of the entries of this transaction. */
+  summary: string[];
+  actor: { id: string | null; name: string };
+}
+
+/** Called inside the changing transaction, just before it commits. */
+export type ConfigurationChangeHook = (tx: Transaction, change: ConfigurationChange) => Promise<void>;
+
+export const CONFIGURATION_CHANGED = 'configuration';
+export const SECURITY_EVENT = 'security';
+/** Payload of the notification {@link CONFIGURATION_CHANGED}. */
+export interface ConfigurationChanged {
+  tenantId: string;
+  version: number;
+}
+/** Payload of the notification {@link SECURITY_EVENT}. */
+export interface SecurityEvent {
+  id: string;
+  tenantId: string | null;
+  action: string;
+  message: string;
+  level: string;
+  actor: string;
+  address: string | null;
+  at: string;
+}
+
+/**
+ * The record of what was done: an audit row in the transaction of the change itself, so that there is never one
+ * without the other. A change of routing configuration also takes the next number of the installation's
+ * configuration version, one a transaction, and tells every node.
+ */
+@Injectable()
+export class Journal {
+  private readonly changes = new WeakMap<Transaction, ConfigurationChange>();
+  private readonly hooks: ConfigurationChangeHook[] = [];
+
+  constructor(
+    private readonly database: Database,
+    private readonly notifications: Notifications,
+  ) {}
+
+  onConfigurationChange(hook: ConfigurationChangeHook): void {
+    this.hooks.push(hook);
+  }
+
+  /** Writes the audit row of an event that changes no routing configuration. */
+  async record(tx: Transaction, entry: JournalEntry): Promise<void> {
+    const context = requestContext();
+    const actor = entry.actor ?? context?.actor ?? { id: null, name: 'system' };
+    const id = newId('audit');
+    await tx.query(
+      `INSERT INTO audit_log (id, tenant_id, actor_id, actor_name, address, request_id, action, level,
+                              object_type, object_id, object_name, message, details)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+      [
+        id,
+        entry.tenantId,
+        actor.id,
+        actor.name,
+        context?.address ?? null,
+        context?.requestId ?? null,
+        entry.action,
+        entry.level ?? 'info',
+        entry.object?.type ?? null,
+        entry.object?.id ?? null,
+        entry.object?.name ?? null,
+        entry.message,
+        entry.details ?? {},
+      ],
+    );
+  }
+
+  /** As `record`, for what the security channel shows: sign-ins, refusals, changes of role. */
+  async recordSecurity(tx: Transaction, entry: JournalEntry): Promise<void> {
+    await this.record(tx, entry);
+    const context = requestContext();
+    await this.notifications.publish(tx, SECURITY_EVENT, {
+      id: newId('event'),
+      tenantId: entry.tenantId,
+      action: entry.action,
+      message: entry.message,
+      level: entry.level ?? 'info',
+      actor: (entry.actor ?? context?.actor)?.name ?? 'anonymous',
+      address: context?.address ?? null,
+      at: new Date().toISOString(),
+    } satisfies SecurityEvent);
+  }
+
+  /**
+   * As `record`, for a change of a tenant's pools, backends or routes.
+   * @returns the configuration version that contains the change
+   */
+  async recordConfiguration(tx: Transaction, entry: JournalEntry & { tenantId: string }): Promise<number> {
+    await this.record(tx, entry);
+    const known = this.changes.get(tx);
+    if (known) {
+      known.summary.push(entry.message);
+      return known.version;
+    }
+    const [[row]] = await tx.query('UPDATE config_state SET version = version + 1 RETURNING version');
+    const context = requestContext();
+    const change: ConfigurationChange = {
+      tenantId: entry.tenantId,
+      version: Number(row.version),
+      summary: [entry.message],
+      actor: entry.actor ?? context?.actor ?? { id: null, name: 'system' },
+    };
+    this.changes.set(tx, change);
+    this.database.beforeCommit(tx, () => this.conclude(tx, change));
+    this.database.afterCommit(tx, () => {
+      if (context) context.configVersion = change.version;
+    });
+    return change.version;
+  }
+
+  private async conclude(tx: Transaction, change: ConfigurationChange): Promise<void> {
+    for (const hook of this.hooks) await hook(tx, change);
+    const { tenantId, version } = change;
+    await this.notifications.publish(tx, CONFIGURATION_CHANGED, {
+      tenantId,
+      version,
+    } satisfies ConfigurationChanged);
+  }
+}

@@ -1,0 +1,2 @@
+export { AppLogger, LOG_LEVELS, type LogLevel, type LogLine, onLogLine } from './logger.js';
+export { ObservabilityModule } from './observability.module.js';

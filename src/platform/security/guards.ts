@@ -1,0 +1,91 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { AppError, forbidden, invalidField, unauthorized } from '../../common/errors.js';
+import { isId } from '../../common/ids.js';
+import { roleAllows } from '../../common/permissions.js';
+import { type RequestContext, requestContext } from '../http/request-context.js';
+import { ACCESS, type AccessPolicy } from './access.js';
+import { Authenticator, type Principal } from './principal.js';
+
+const FAILURE = Symbol('authentication failure');
+type Failing = FastifyRequest & { [FAILURE]?: unknown };
+
+/** The credential of a request: `Authorization: Bearer …` or `X-API-Key`. */
+export function credentialOf(request: { headers: Record<string, unknown> }): string | null {
+  const header = request.headers.authorization;
+  if (typeof header === 'string') return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? '';
+  const key = request.headers['x-api-key'];
+  return typeof key === 'string' ? key : null;
+}
+
+/** A superadmin may work inside another tenant by naming it; for others the header changes nothing. */
+function inNamedTenant(principal: Principal, header: unknown): Principal {
+  if (principal.role !== 'superadmin' || header === undefined) return principal;
+  if (typeof header !== 'string' || !isId('tenant', header))
+    throw invalidField('X-Tenant-Id', 'id', 'X-Tenant-Id must be a tenant id');
+  return { ...principal, tenantId: header };
+}
+
+/**
+ * Finds out who calls. A wrong credential is remembered, not refused yet: the rate limit that runs next must count
+ * the attempt as an anonymous one.
+ */
+@Injectable()
+export class AuthenticationGuard implements CanActivate {
+  constructor(
+    private readonly authenticator: Authenticator,
+    private readonly reflector: Reflector,
+  ) {}
+
+  async canActivate(execution: ExecutionContext): Promise<boolean> {
+    if (execution.getType() !== 'http') return true;
+    const request = execution.switchToHttp().getRequest<Failing>();
+    const context = requestContext();
+    const credential = credentialOf(request);
+    if (!context || credential === null || policyOf(this.reflector, execution)?.kind !== 'permission')
+      return true;
+    try {
+      const principal = await this.authenticator.authenticate(credential);
+      setPrincipal(context, inNamedTenant(principal, request.headers['x-tenant-id']));
+    } catch (e) {
+      request[FAILURE] = e;
+    }
+    return true;
+  }
+}
+
+function setPrincipal(context: RequestContext, principal: Principal): void {
+  context.principal = principal;
+  context.actor = { id: principal.userId, name: principal.email };
+}
+
+const policyOf = (reflector: Reflector, execution: ExecutionContext) =>
+  reflector.getAllAndOverride<AccessPolicy | undefined>(ACCESS, [
+    execution.getHandler(),
+    execution.getClass(),
+  ]);
+
+/** Closed by default: an endpoint without a stated policy is refused to everybody. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(private readonly reflector: Reflector) {}
+
+  canActivate(execution: ExecutionContext): boolean {
+    if (execution.getType() !== 'http') return true;
+    const policy = policyOf(this.reflector, execution);
+    if (policy?.kind === 'public') return true;
+    const failure = execution.switchToHttp().getRequest<Failing>()[FAILURE];
+    if (failure instanceof AppError) throw failure;
+    if (failure) throw failure;
+    const principal = requestContext()?.principal;
+    if (!principal) throw unauthorized();
+    if (!policy) throw forbidden('This endpoint has no access policy');
+    const { permission } = policy;
+    if (!roleAllows(principal.role, permission))
+      throw forbidden(`Your role (${principal.role}) lacks ${permission}`);
+    if (principal.scopes && !principal.scopes.includes(permission))
+      throw forbidden(`This API key's scopes lack ${permission}`);
+    return true;
+  }
+}

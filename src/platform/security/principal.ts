@@ -1,0 +1,25 @@
+import type { Role } from '../../common/permissions.js';
+
+/** Who calls: a signed-in user or an API key, working inside one tenant. */
+export interface Principal {
+  readonly userId: string;
+  /** The session, or the API key; what rate limits count by and what a logout ends. */
+  readonly sessionId: string;
+  readonly tenantId: string;
+  readonly role: Role;
+  readonly username: string;
+  readonly email: string;
+  readonly kind: 'session' | 'api_key';
+  /** Permissions that an API key is limited to; null: all of its role. */
+  readonly scopes: readonly string[] | null;
+  /** When the credential ends (Unix time, seconds). */
+  readonly expiresAt: number;
+}
+
+/**
+ * Turns a credential into the one who calls; the auth module provides it.
+ * @throws AppError 401 when it is not valid (any more)
+ */
+export abstract class Authenticator {
+  abstract authenticate(credential: string): Promise<Principal>;
+}

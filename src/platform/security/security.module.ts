@@ -1,0 +1,31 @@
+import { Global, Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { ThrottlerStorage } from '@nestjs/throttler';
+import { Environment } from '../config/environment.js';
+import { AccessGuard, AuthenticationGuard } from './guards.js';
+import { PasswordHasher } from './passwords.js';
+import { RateLimitGuard } from './rate-limit.guard.js';
+import { MemoryRateLimitStorage, RedisRateLimitStorage } from './rate-limit.storage.js';
+import { Secrets } from './secrets.js';
+
+/** The guards run in this order on every endpoint: who calls, how often, and may they. */
+@Global()
+@Module({
+  providers: [
+    PasswordHasher,
+    Secrets,
+    {
+      provide: ThrottlerStorage,
+      inject: [Environment],
+      useFactory: (environment: Environment) =>
+        environment.REDIS_URL
+          ? new RedisRateLimitStorage(environment.REDIS_URL)
+          : new MemoryRateLimitStorage(),
+    },
+    { provide: APP_GUARD, useClass: AuthenticationGuard },
+    { provide: APP_GUARD, useClass: RateLimitGuard },
+    { provide: APP_GUARD, useClass: AccessGuard },
+  ],
+  exports: [PasswordHasher, Secrets, ThrottlerStorage],
+})
+export class SecurityModule {}
