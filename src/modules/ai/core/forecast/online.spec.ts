@@ -1,0 +1,83 @@
+import { Random } from '../numeric/random.js';
+import { AdaptiveInterval, LEVELS } from './interval.js';
+import { Mixture } from './mixture.js';
+
+describe('Mixture', () => {
+  it('finds the good expert among bad ones', () => {
+    const random = new Random(1);
+    const mixture = new Mixture(3, 100);
+    for (let i = 0; i < 300; i++) {
+      const actual = random.normal();
+      mixture.update(Float64Array.of(actual + 0.01 * random.normal(), random.normal(), 5), actual);
+    }
+    expect(mixture.weights()[0]).toBeGreaterThan(0.9);
+  });
+
+  it('beats the best of two experts that err in opposite directions', () => {
+    const random = new Random(2);
+    const mixture = new Mixture(2, 200);
+    let mixed = 0;
+    for (let i = 0; i < 500; i++) {
+      const actual = random.normal();
+      const forecasts = Float64Array.of(actual + 1, actual - 1);
+      if (i >= 100) mixed += Math.abs(mixture.combine(forecasts) - actual) / 400;
+      mixture.update(forecasts, actual);
+    }
+    expect(mixed).toBeLessThan(0.3);
+  });
+
+  it('follows a change of the best expert', () => {
+    const mixture = new Mixture(2, 50);
+    for (let i = 0; i < 600; i++) {
+      const actual = Math.sin(i);
+      mixture.update(i < 300 ? Float64Array.of(actual, 3) : Float64Array.of(3, actual), actual);
+    }
+    expect(mixture.weights()[1]).toBeGreaterThan(0.8);
+  });
+
+  it('goes on from its stored state', () => {
+    const mixture = new Mixture(2, 50);
+    for (let i = 0; i < 50; i++) mixture.update(Float64Array.of(Math.sin(i), 1), Math.sin(i) + 0.1);
+    const restored = new Mixture(2, 50, JSON.parse(JSON.stringify(mixture.state())));
+    expect(restored.weights()).toEqual(mixture.weights());
+  });
+});
+
+describe('AdaptiveInterval', () => {
+  function coverage(errorAt: (i: number) => number, length: number): number[] {
+    const interval = new AdaptiveInterval();
+    const inside = LEVELS.map(() => 0);
+    for (let i = 0; i < length; i++) {
+      const error = errorAt(i);
+      const widths = interval.known ? interval.widths() : [];
+      widths.forEach((width, k) => {
+        if (Math.abs(error) <= width) inside[k]++;
+      });
+      interval.update(error, interval.currentScale, widths);
+    }
+    return inside.map((count) => count / (length - 20));
+  }
+
+  it('holds its coverage while the size of the errors changes tenfold', () => {
+    const random = new Random(3);
+    const held = coverage((i) => (Math.floor(i / 400) % 2 === 0 ? 1 : 10) * random.normal(), 4000);
+    expect(held[LEVELS.indexOf(0.9)]).toBeGreaterThan(0.88);
+    expect(held[LEVELS.indexOf(0.9)]).toBeLessThan(0.92);
+    expect(held[LEVELS.indexOf(0.5)]).toBeCloseTo(0.5, 1);
+  });
+
+  it('holds it for errors with rare bursts', () => {
+    const random = new Random(4);
+    const held = coverage(() => random.normal() * (random.next() < 0.03 ? 200 : 1), 4000);
+    expect(held[LEVELS.indexOf(0.9)]).toBeGreaterThan(0.88);
+    expect(held[LEVELS.indexOf(0.9)]).toBeLessThan(0.92);
+  });
+
+  it('is wider for a higher confidence', () => {
+    const random = new Random(5);
+    const interval = new AdaptiveInterval();
+    for (let i = 0; i < 300; i++) interval.update(random.normal(), interval.currentScale, interval.widths());
+    const widths = [0.3, 0.5, 0.7, 0.9, 0.97, 0.995].map((level) => interval.halfWidth(level));
+    expect([...widths].sort((a, b) => a - b)).toEqual(widths);
+  });
+});
