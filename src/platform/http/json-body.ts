@@ -40,9 +40,14 @@ function checkText(text: string, path: string): void {
 
 /** Refuses text that PostgreSQL would not store as sent, and keys that reach for an object's prototype. */
 function checkValues(value: unknown, path: string): void {
-  if (typeof value === 'string') return checkText(value, path || 'body');
-  if (Array.isArray(value))
-    return value.forEach((item, i) => checkValues(item, path ? `${path}.${i}` : String(i)));
+  if (typeof value === 'string') {
+    checkText(value, path || 'body');
+    return;
+  }
+  if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) checkValues(item, path ? `${path}.${i}` : String(i));
+    return;
+  }
   if (value === null || typeof value !== 'object') return;
   for (const [key, item] of Object.entries(value)) {
     if (key === '__proto__' || key === 'constructor' || key === 'prototype')

@@ -7,7 +7,7 @@ import {
   SetMetadata,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ApiHeader, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiHeader, ApiOkResponse, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -61,6 +61,17 @@ export const ListEnvelope = (name: string) =>
       description: `\`1.0\` wraps the list as \`{"${name}": […]}\``,
     }),
   );
+
+/** Documents a list: an array of `item` with its headers. */
+export const ApiPage = (item: new (...args: never[]) => object, description = 'One page of the list') =>
+  ApiOkResponse({
+    type: [item],
+    description,
+    headers: {
+      'X-Total-Count': { description: 'Number of all items', schema: { type: 'integer', example: 1 } },
+      Link: { description: 'Other pages (RFC 8288)', schema: { type: 'string' } },
+    },
+  });
 
 /** Sends a {@link Page} as a JSON array with `X-Total-Count` and `Link` (RFC 8288), or in the v1.0 envelope. */
 @Injectable()

@@ -107,7 +107,7 @@ export async function configureServer(app: NestFastifyApplication): Promise<void
   await fastify.register(compress as never, {
     threshold: COMPRESS_FROM_BYTES,
     encodings: ['gzip'],
-    requestEncodings: [],
+    globalDecompression: false,
   });
 }
 

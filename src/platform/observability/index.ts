@@ -1,2 +1,3 @@
+export { type ComponentState, HealthRegistry } from './health-registry.js';
 export { AppLogger, LOG_LEVELS, type LogLevel, type LogLine, onLogLine } from './logger.js';
 export { ObservabilityModule } from './observability.module.js';

@@ -23,6 +23,15 @@ export function onLogLine(listener: (line: LogLine) => void): () => void {
   return () => lines.off('line', listener);
 }
 
+/** Nest's own account of its start: a hundred lines that say nothing when all is well. */
+const START_UP = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RouterExplorer',
+  'RoutesResolver',
+  'NestApplication',
+]);
+
 type PinoLevel = 'debug' | 'info' | 'warn' | 'error';
 const LEVEL_OF: Record<PinoLevel, LogLevel> = {
   debug: 'DEBUG',
@@ -77,8 +86,9 @@ export class AppLogger implements LoggerService {
 
   /** Nest passes the component last; before it there may be an error or its stack. */
   private write(level: PinoLevel, message: unknown, rest: unknown[]): void {
-    if (!this.pino.isLevelEnabled(level)) return;
     const component = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : 'system';
+    if (level === 'info' && START_UP.has(component)) return;
+    if (!this.pino.isLevelEnabled(level)) return;
     const error = [message, ...rest].find((r): r is Error => r instanceof Error);
     const requestId = requestContext()?.requestId ?? null;
     const text = message instanceof Error ? message.message : String(message);

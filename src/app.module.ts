@@ -1,0 +1,40 @@
+import { Module } from '@nestjs/common';
+import { migrations } from '../migrations/index.js';
+import { AuthModule } from './modules/auth/index.js';
+import { BackendsModule } from './modules/backends/index.js';
+import { DataPlaneModule } from './modules/dataplane/index.js';
+import { PoolsModule } from './modules/pools/index.js';
+import { RoutesModule } from './modules/routes/index.js';
+import { SettingsModule } from './modules/settings/index.js';
+import { StatusModule } from './modules/status/index.js';
+import { TelemetryModule } from './modules/telemetry/index.js';
+import { TenantsModule } from './modules/tenants/index.js';
+import { ConfigModule } from './platform/config/config.module.js';
+import { DatabaseModule } from './platform/database/index.js';
+import { HttpModule } from './platform/http/index.js';
+import { JobsModule } from './platform/jobs/index.js';
+import { JournalModule } from './platform/journal/index.js';
+import { ObservabilityModule } from './platform/observability/index.js';
+import { SecurityModule } from './platform/security/index.js';
+
+@Module({
+  imports: [
+    ConfigModule,
+    DatabaseModule.forRoot(migrations),
+    ObservabilityModule,
+    HttpModule,
+    SecurityModule,
+    JournalModule,
+    JobsModule,
+    SettingsModule,
+    TelemetryModule,
+    TenantsModule,
+    AuthModule,
+    BackendsModule,
+    PoolsModule,
+    RoutesModule,
+    DataPlaneModule,
+    StatusModule,
+  ],
+})
+export class AppModule {}

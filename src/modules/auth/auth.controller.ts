@@ -1,0 +1,142 @@
+import { Body, Controller, Get, Headers, HttpCode, Post, Put, Req, Res, UseGuards } from '@nestjs/common';
+import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { unauthorized } from '../../common/errors.js';
+import { Environment } from '../../platform/config/environment.js';
+import { Access, CurrentUser, type Principal, Public } from '../../platform/security/index.js';
+import {
+  ChangePasswordRequest,
+  ChangePasswordResponse,
+  CsrfResponse,
+  LoginRequest,
+  LogoutResponse,
+  MeResponse,
+  RefreshRequest,
+  RegisterRequest,
+  RegisterResponse,
+  SessionResponse,
+} from './auth.dto.js';
+import { meResponse, sessionResponse } from './auth.mapper.js';
+import { AuthService, type SignedIn } from './auth.service.js';
+import { PasswordGuard } from './password.strategy.js';
+import { SessionsService } from './sessions.service.js';
+
+/** Cookie that a browser sends with a WebSocket; nothing else accepts it. */
+export const SOCKET_COOKIE = 'veloflux_socket';
+
+@ApiTags('Authentication')
+@Controller(['api/auth', 'auth'])
+export class AuthController {
+  constructor(
+    private readonly auth: AuthService,
+    private readonly sessions: SessionsService,
+    private readonly environment: Environment,
+  ) {}
+
+  @Post('login')
+  @HttpCode(200)
+  @Public()
+  @UseGuards(PasswordGuard)
+  @ApiBody({ type: LoginRequest })
+  @ApiOperation({ summary: 'Sign in by user name or e-mail address' })
+  login(
+    @Req() request: FastifyRequest & { user: SignedIn },
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): SessionResponse {
+    return this.answer(reply, request.user);
+  }
+
+  @Post('register')
+  @Public()
+  @ApiOperation({ summary: 'Register a person, with a tenant of their own or in one that invited them' })
+  async register(
+    @Body() body: RegisterRequest,
+    @Headers('user-agent') userAgent: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<RegisterResponse> {
+    const signedIn = await this.auth.register(body, userAgent ?? null);
+    const response = this.answer(reply, signedIn);
+    return { ...response, user_id: response.user.user_id, tenant_id: response.user.tenant_id };
+  }
+
+  @Post('refresh')
+  @HttpCode(200)
+  @Public()
+  @ApiOperation({
+    summary: 'Get a new access token for a refresh token or a still valid access token',
+    description:
+      'A refresh token is good for one use: the answer carries the next one. Using one twice ends the session.',
+  })
+  async refresh(
+    @Body() body: RefreshRequest,
+    @Headers('authorization') authorization: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SessionResponse> {
+    const credential = body.refresh_token ?? /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+    if (!credential) throw unauthorized('A refresh token or access token is required');
+    return this.answer(reply, await this.auth.refresh(credential));
+  }
+
+  @Get('logout')
+  @Access('profile.read')
+  @ApiOperation({ summary: 'Sign out: ends the session and its refresh token at once' })
+  logout(
+    @CurrentUser() user: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<LogoutResponse> {
+    return this.end(user, reply);
+  }
+
+  @Post('logout')
+  @HttpCode(200)
+  @Access('profile.read')
+  @ApiOperation({ summary: 'Sign out: ends the session and its refresh token at once (POST form)' })
+  logoutPost(
+    @CurrentUser() user: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<LogoutResponse> {
+    return this.end(user, reply);
+  }
+
+  @Get('me')
+  @Access('profile.read')
+  @ApiOperation({ summary: 'Who is signed in' })
+  async me(@CurrentUser() user: Principal): Promise<MeResponse> {
+    return meResponse(await this.auth.account(user), user);
+  }
+
+  @Get('csrf-token')
+  @Access('profile.read')
+  @ApiOperation({ summary: 'A one-time token that opens the dashboard WebSocket `/ws/{client_id}`' })
+  async csrfToken(@CurrentUser() user: Principal): Promise<CsrfResponse> {
+    const { token, expiresIn } = await this.sessions.issueCsrf(user);
+    return { csrf_token: token, expires_in: expiresIn };
+  }
+
+  @Put('password')
+  @Access('profile.write')
+  @ApiOperation({ summary: 'Change your password; your other sessions end' })
+  async changePassword(
+    @CurrentUser() user: Principal,
+    @Body() body: ChangePasswordRequest,
+  ): Promise<ChangePasswordResponse> {
+    await this.auth.changePassword(user, body.current_password, body.new_password);
+    return { success: true, message: 'Password changed; your other sessions have ended' };
+  }
+
+  private async end(user: Principal, reply: FastifyReply): Promise<LogoutResponse> {
+    await this.auth.logout(user);
+    reply.header('set-cookie', this.cookie('', 0));
+    return { success: true, message: 'Signed out' };
+  }
+
+  private answer(reply: FastifyReply, signedIn: SignedIn): SessionResponse {
+    reply.header('set-cookie', this.cookie(signedIn.tokens.accessToken, signedIn.tokens.expiresIn));
+    return sessionResponse(signedIn);
+  }
+
+  private cookie(value: string, seconds: number): string {
+    const secure = this.environment.production ? '; Secure' : '';
+    return `${SOCKET_COOKIE}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
+  }
+}

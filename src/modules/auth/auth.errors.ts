@@ -1,0 +1,11 @@
+import { AppError, unauthorized } from '../../common/errors.js';
+
+/** The same for an unknown name and a wrong password. */
+export const invalidCredentials = () => unauthorized('Wrong user name or password', 'INVALID_CREDENTIALS');
+
+export function accountLocked(seconds: number): AppError {
+  const minutes = Math.ceil(seconds / 60);
+  return new AppError(423, 'ACCOUNT_LOCKED', `Too many failed sign-ins; try again in ${minutes} min`, {
+    retryAfterSeconds: seconds,
+  });
+}

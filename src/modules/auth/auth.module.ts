@@ -1,0 +1,32 @@
+import { Global, Module } from '@nestjs/common';
+import { JwtModule } from '@nestjs/jwt';
+import { PassportModule } from '@nestjs/passport';
+import { Authenticator } from '../../platform/security/index.js';
+import { SettingsModule } from '../settings/index.js';
+import { TenantsModule } from '../tenants/index.js';
+import { AccessTokens } from './access-tokens.js';
+import { AuthController } from './auth.controller.js';
+import { AuthService } from './auth.service.js';
+import { LockoutRepository } from './lockout.repository.js';
+import { PasswordStrategy } from './password.strategy.js';
+import { ProfileController } from './profile.controller.js';
+import { SessionsRepository } from './sessions.repository.js';
+import { SessionsService } from './sessions.service.js';
+
+/** Global: the guards of the platform ask its Authenticator who calls. */
+@Global()
+@Module({
+  imports: [JwtModule.register({}), PassportModule, SettingsModule, TenantsModule],
+  controllers: [AuthController, ProfileController],
+  providers: [
+    AuthService,
+    SessionsService,
+    AccessTokens,
+    PasswordStrategy,
+    SessionsRepository,
+    LockoutRepository,
+    { provide: Authenticator, useExisting: SessionsService },
+  ],
+  exports: [Authenticator, SessionsService],
+})
+export class AuthModule {}

@@ -1,0 +1,2 @@
+export { SettingsModule } from './settings.module.js';
+export { type Settings, SettingsService } from './settings.service.js';

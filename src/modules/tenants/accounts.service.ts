@@ -1,0 +1,218 @@
+import { Injectable } from '@nestjs/common';
+import { AppError, forbidden } from '../../common/errors.js';
+import type { TenantRole } from '../../common/permissions.js';
+import { Notifications, type Transaction } from '../../platform/database/index.js';
+import { hashToken } from '../../platform/security/index.js';
+import { MEMBERSHIP_CHANGED, type MembershipChanged } from './members.service.js';
+import type { Membership } from './membership.entity.js';
+import { PlanLimits } from './plan-limits.js';
+import { emailTaken } from './tenants.errors.js';
+import { TenantsRepository } from './tenants.repository.js';
+import type { User } from './user.entity.js';
+import { UsersRepository } from './users.repository.js';
+
+/** A person as sign-in sees them. */
+export interface Account {
+  id: string;
+  email: string;
+  username: string;
+  firstName: string;
+  lastName: string;
+  superadmin: boolean;
+  disabled: boolean;
+  createdAt: Date;
+  lastLogin: Date | null;
+  memberships: { tenantId: string; role: TenantRole; status: 'active' | 'invited'; disabled: boolean }[];
+}
+
+export interface Registration {
+  email: string;
+  firstName: string;
+  lastName: string;
+  passwordHash: string;
+}
+
+const toAccount = (user: User, memberships: Membership[]): Account => ({
+  id: user.id,
+  email: user.email,
+  username: user.username,
+  firstName: user.first_name,
+  lastName: user.last_name,
+  superadmin: user.superadmin,
+  disabled: user.disabled,
+  createdAt: user.created_at,
+  lastLogin: user.last_login,
+  memberships: memberships.map((m) => ({
+    tenantId: m.tenant_id,
+    role: m.role,
+    status: m.status,
+    disabled: m.disabled,
+  })),
+});
+
+const notInvited = () =>
+  forbidden(
+    'This tenant has not invited this address and does not allow its domain',
+    'REGISTRATION_NOT_ALLOWED',
+  );
+
+/** What sign-in needs of people and tenants. Every method takes a system transaction. */
+@Injectable()
+export class Accounts {
+  constructor(
+    private readonly users: UsersRepository,
+    private readonly tenants: TenantsRepository,
+    private readonly limits: PlanLimits,
+    private readonly notifications: Notifications,
+  ) {}
+
+  /** By e-mail address or user name in any case; the hash is null for somebody who was only invited. */
+  async findForSignIn(
+    tx: Transaction,
+    identifier: string,
+  ): Promise<{ account: Account; passwordHash: string | null } | null> {
+    const user = await this.users.findForSignIn(tx, identifier);
+    if (!user) return null;
+    return {
+      account: toAccount(user, await this.users.memberships(tx, user.id)),
+      passwordHash: user.password_hash,
+    };
+  }
+
+  async get(tx: Transaction, userId: string): Promise<Account> {
+    return toAccount(await this.users.get(tx, userId), await this.users.memberships(tx, userId));
+  }
+
+  passwordHash(tx: Transaction, userId: string): Promise<string | null> {
+    return this.users.passwordHash(tx, userId);
+  }
+
+  async setPassword(tx: Transaction, userId: string, hash: string): Promise<void> {
+    await this.users.setPassword(tx, userId, hash);
+  }
+
+  async rename(
+    tx: Transaction,
+    userId: string,
+    names: { first_name?: string; last_name?: string },
+  ): Promise<Account> {
+    const user = await this.users.get(tx, userId);
+    await this.users.save(tx, Object.assign(user, names));
+    return this.get(tx, userId);
+  }
+
+  /** Notes a sign-in; one to a tenant that invited the person accepts the invitation. */
+  async signedIn(tx: Transaction, userId: string, tenantId: string): Promise<void> {
+    await this.users.touchLogin(tx, userId);
+    const member = await this.users.membership(tx, tenantId, userId);
+    if (member.status === 'invited')
+      await this.users.saveMember(tx, { ...member, status: 'active', invitation_hash: null });
+  }
+
+  /** A new person with a tenant of their own. @throws AppError 409 EMAIL_TAKEN */
+  async registerOwner(
+    tx: Transaction,
+    person: Registration,
+    tenantName: string,
+  ): Promise<{ userId: string; tenantId: string }> {
+    if (await this.users.findForSignIn(tx, person.email)) throw emailTaken();
+    const tenant = await this.tenants.insert(tx, { name: tenantName, plan: 'free' });
+    const user = await this.insert(tx, person);
+    await this.users.addMember(tx, {
+      tenant_id: tenant.id,
+      user_id: user.id,
+      role: 'owner',
+      status: 'active',
+    });
+    return { userId: user.id, tenantId: tenant.id };
+  }
+
+  /**
+   * A new person in an existing tenant: with the invitation's token, or by the domains that the tenant allows.
+   * @throws AppError 403 REGISTRATION_NOT_ALLOWED, also for a tenant that does not exist; 409 EMAIL_TAKEN
+   */
+  async registerMember(
+    tx: Transaction,
+    person: Registration,
+    tenantId: string,
+    invitation?: string,
+  ): Promise<{ userId: string }> {
+    const tenant = await this.tenants.get(tx, tenantId).catch((e: unknown) => {
+      throw e instanceof AppError && e.status === 404 ? notInvited() : e;
+    });
+    const existing = await this.users.findForSignIn(tx, person.email);
+    if (existing?.password_hash) throw emailTaken();
+    if (existing) return this.acceptInvitation(tx, existing, person, tenantId, invitation);
+    const domain = person.email.split('@')[1]!.toLowerCase();
+    if (!tenant.settings.allow_registration_domains?.includes(domain)) throw notInvited();
+    await this.limits.requireRoom(tx, tenantId, 'users');
+    const user = await this.insert(tx, person);
+    await this.users.addMember(tx, {
+      tenant_id: tenantId,
+      user_id: user.id,
+      role: 'member',
+      status: 'active',
+    });
+    return { userId: user.id };
+  }
+
+  private async acceptInvitation(
+    tx: Transaction,
+    user: User,
+    person: Registration,
+    tenantId: string,
+    invitation?: string,
+  ) {
+    const member = (await this.users.memberships(tx, user.id)).find((m) => m.tenant_id === tenantId);
+    if (!invitation || member?.invitation_hash !== hashToken(invitation)) throw notInvited();
+    await this.users.save(
+      tx,
+      Object.assign(user, { first_name: person.firstName, last_name: person.lastName }),
+    );
+    await this.users.setPassword(tx, user.id, person.passwordHash);
+    await this.users.saveMember(tx, { ...member, status: 'active', invitation_hash: null });
+    await this.notifications.publish(tx, MEMBERSHIP_CHANGED, { userId: user.id } satisfies MembershipChanged);
+    return { userId: user.id };
+  }
+
+  private insert(tx: Transaction, person: Registration): Promise<User> {
+    const { email, firstName: first_name, lastName: last_name, passwordHash: password_hash } = person;
+    return this.users.insert(tx, { email, first_name, last_name, password_hash });
+  }
+
+  /** Makes the operator's own tenant and the first superadmin when there is no superadmin yet. */
+  async seedSuperadmin(tx: Transaction, person: Registration & { username: string }): Promise<boolean> {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtext('veloflux seed'))`);
+    const [{ n }] = await tx.query('SELECT count(*)::int AS n FROM users WHERE superadmin');
+    if (n > 0) return false;
+    const tenant = await this.tenants.insert(tx, { name: 'Operations', plan: 'enterprise' });
+    await this.addSuperadmin(tx, person, tenant.id, person.username);
+    return true;
+  }
+
+  /** A further operator of the installation, at home in `tenantId`. @throws AppError 409 EMAIL_TAKEN */
+  async addSuperadmin(
+    tx: Transaction,
+    person: Registration,
+    tenantId: string,
+    username?: string,
+  ): Promise<Account> {
+    if (await this.users.findForSignIn(tx, person.email)) throw emailTaken();
+    const { email, firstName: first_name, lastName: last_name, passwordHash: password_hash } = person;
+    const user = await this.users.insert(tx, {
+      email,
+      first_name,
+      last_name,
+      password_hash,
+      superadmin: true,
+      ...(username && { username }),
+    });
+    await this.users.addMember(tx, {
+      tenant_id: tenantId,
+      user_id: user.id,
+      role: 'owner',
+      status: 'active',
+    });
+    return this.get(tx, user.id);
+  }
+}

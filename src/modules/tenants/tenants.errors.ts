@@ -1,0 +1,10 @@
+import { conflict, forbidden } from '../../common/errors.js';
+
+export const lastOwner = () =>
+  conflict('LAST_OWNER', 'A tenant keeps at least one active owner; make somebody else an owner first');
+export const alreadyMember = (email: string) =>
+  conflict('ALREADY_MEMBER', `${email} is a member of this tenant already`);
+export const domainTaken = (domain: string) =>
+  conflict('DOMAIN_TAKEN', `The domain '${domain}' belongs to another tenant`);
+export const emailTaken = () => conflict('EMAIL_TAKEN', 'An account with this e-mail address exists already');
+export const aboveYourself = () => forbidden('Nobody changes or grants a role above their own');

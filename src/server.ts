@@ -1,0 +1,77 @@
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { AppModule } from './app.module.js';
+import { PRODUCT_VERSION } from './common/version.js';
+import { DataPlaneService } from './modules/dataplane/index.js';
+import { SettingsService } from './modules/settings/index.js';
+import { type Environment, loadEnvironment } from './platform/config/environment.js';
+import { Listeners } from './platform/http/listeners.js';
+import { buildOpenApi, serveOpenApi } from './platform/http/openapi.js';
+import { configureServer, createAdapter } from './platform/http/server.js';
+import { AppLogger } from './platform/observability/index.js';
+
+export interface Ports {
+  api: number[];
+  admin: number;
+  proxy: number | null;
+}
+
+/** Brings the whole product up and resolves when every port answers. */
+export async function start(): Promise<Ports> {
+  const environment = loadEnvironment();
+  const logger = new AppLogger(environment.LOG_LEVEL);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule, createAdapter(environment), {
+    logger,
+    bodyParser: false,
+    abortOnError: false,
+  });
+  app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
+  const listeners = new Listeners(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
+  await configureServer(app);
+  serveOpenApi(app, buildOpenApi(app, PRODUCT_VERSION));
+  const ports = await listen(app, listeners, environment);
+  app.get(SettingsService).watch((settings) => logger.setLevel(settings.log_level));
+  process.once('SIGTERM', () => listeners.drain());
+  process.once('SIGINT', () => listeners.drain());
+  process.stdout.write(banner(environment, ports));
+  process.send?.({ type: 'ready', ports });
+  return ports;
+}
+
+async function listen(
+  app: NestFastifyApplication,
+  listeners: Listeners,
+  environment: Environment,
+): Promise<Ports> {
+  const host = environment.listenHost;
+  await app.listen(environment.PORT, host);
+  const main = Number(new URL(await app.getUrl()).port);
+  const aliases: number[] = [];
+  for (const port of environment.PORT_ALIASES) aliases.push(await listeners.listen('public', port, host));
+  const admin = await listeners.listen('admin', environment.ADMIN_PORT, host);
+  return { api: [main, ...aliases], admin, proxy: app.get(DataPlaneService).status().http_port };
+}
+
+function banner(environment: Environment, ports: Ports): string {
+  const host = environment.listenHost === '0.0.0.0' ? 'localhost' : environment.listenHost;
+  const api = `http://${host}:${ports.api[0]}`;
+  const login = environment.production
+    ? ''
+    : `\n  Login          admin / admin123   (outside production only)`;
+  return `
+  VeloFlux ${PRODUCT_VERSION} is up
+
+  API            ${ports.api.map((p) => `http://${host}:${p}`).join('  ')}
+  API docs       ${api}/api/docs
+  Load balancer  http://${host}:${ports.proxy}
+  Admin          http://${host}:${ports.admin}/admin/health
+  Metrics        ${api}/metrics${login}
+
+  Try next:
+    curl -s ${api}/api/auth/login -H 'content-type: application/json' \\
+      -d '{"username":"admin","password":"admin123"}'
+  README.md shows a whole first session. Ctrl+C stops everything.
+
+`;
+}
