@@ -1,0 +1,109 @@
+import type { RouteConfig, Snapshot, TenantSlice } from '../../snapshot.js';
+import { Pool, type PoolContext } from '../pools/pool.js';
+import { HostRoutes } from '../routing/host-routes.js';
+import { Route } from '../routing/route.js';
+import type { Router } from '../routing/router.js';
+import type { Telemetry } from '../telemetry/telemetry.js';
+import { refuse, validateSlice } from './validate-slice.js';
+
+interface Tenant {
+  readonly slice: TenantSlice;
+  readonly pools: ReadonlyMap<string, Pool>;
+  readonly hosts: ReadonlySet<string>;
+}
+
+/**
+ * The configuration in effect. A snapshot is checked whole before anything is touched, then put into effect in one
+ * turn of the event loop, so that no request sees half of it; tenants whose slice is the same object are left alone.
+ */
+export class Configuration {
+  private tenants = new Map<string, Tenant>();
+
+  constructor(
+    private readonly router: Router,
+    private readonly telemetry: Telemetry,
+    private readonly pools: PoolContext,
+  ) {}
+
+  /** @throws SnapshotRefused and changes nothing when the snapshot cannot run. */
+  apply(snapshot: Snapshot): void {
+    const changed: TenantSlice[] = [];
+    for (const [id, slice] of snapshot.tenants)
+      if (this.tenants.get(id)?.slice !== slice) changed.push(slice);
+    const gone = [...this.tenants.keys()].filter((id) => !snapshot.tenants.has(id));
+    for (const slice of changed) validateSlice(slice);
+    this.checkOwnership(changed, new Set(gone));
+    for (const id of gone) this.removeTenant(id);
+    // Hosts may move between tenants: give all up before any is taken.
+    for (const { tenantId } of changed) this.releaseHosts(tenantId);
+    for (const slice of changed) this.putTenant(slice);
+  }
+
+  /** Stops what the pools do on their own. */
+  clear(): void {
+    for (const id of [...this.tenants.keys()]) this.removeTenant(id);
+  }
+
+  /** A host, pool or backend belongs to one tenant. */
+  private checkOwnership(changed: readonly TenantSlice[], gone: ReadonlySet<string>): void {
+    const changing = new Set(changed.map(({ tenantId }) => tenantId));
+    const staying = (owner: string | null | undefined): boolean =>
+      !!owner && !changing.has(owner) && !gone.has(owner);
+    const taken = new Map<string, string>();
+    const claim = (thing: string, tenantId: string, liveOwner: string | null | undefined): void => {
+      const owner = taken.get(thing) ?? (staying(liveOwner) ? liveOwner : tenantId);
+      if (owner !== tenantId) refuse(thing, 'belongs to another tenant');
+      taken.set(thing, tenantId);
+    };
+    for (const { tenantId, routes, pools } of changed) {
+      for (const { host } of routes) claim(`host ${host}`, tenantId, this.router.ownerOf(host));
+      for (const { backends } of pools) {
+        for (const { id } of backends)
+          claim(`backend ${id}`, tenantId, this.pools.backends.get(id)?.pool.tenantId);
+      }
+    }
+  }
+
+  private putTenant(slice: TenantSlice): void {
+    const { tenantId } = slice;
+    const old = new Map(this.tenants.get(tenantId)?.pools);
+    const pools = new Map<string, Pool>();
+    for (const config of slice.pools) {
+      const existing = old.get(config.id);
+      old.delete(config.id);
+      existing?.update(config);
+      pools.set(config.id, existing ?? new Pool(tenantId, config, this.pools));
+    }
+    for (const pool of old.values()) pool.retire();
+    this.tenants.set(tenantId, { slice, pools, hosts: this.putRoutes(slice, pools) });
+  }
+
+  private putRoutes(slice: TenantSlice, pools: ReadonlyMap<string, Pool>): Set<string> {
+    const hosts = new Map<string, HostRoutes>();
+    for (const config of slice.routes) {
+      let routes = hosts.get(config.host);
+      if (!routes) {
+        routes = new HostRoutes(slice.tenantId);
+        hosts.set(config.host, routes);
+      }
+      routes.add(this.makeRoute(slice.tenantId, config, pools));
+    }
+    for (const [host, routes] of hosts) this.router.set(host, routes);
+    return new Set(hosts.keys());
+  }
+
+  private makeRoute(tenantId: string, config: RouteConfig, pools: ReadonlyMap<string, Pool>): Route {
+    const targets = config.targets.map(({ poolId, weight }) => ({ pool: pools.get(poolId)!, weight }));
+    return new Route(tenantId, config, targets, this.telemetry.countersFor(tenantId, config.id));
+  }
+
+  private releaseHosts(tenantId: string): void {
+    for (const host of this.tenants.get(tenantId)?.hosts ?? []) this.router.remove(host);
+  }
+
+  private removeTenant(tenantId: string): void {
+    this.releaseHosts(tenantId);
+    for (const pool of this.tenants.get(tenantId)?.pools.values() ?? []) pool.retire();
+    this.tenants.delete(tenantId);
+  }
+}

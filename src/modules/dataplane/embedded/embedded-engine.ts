@@ -1,0 +1,127 @@
+import {
+  type DataPlaneEngine,
+  type EngineHealth,
+  type EngineStats,
+  type HealthChange,
+  SnapshotRefused,
+  type TelemetryBatch,
+} from '../engine.js';
+import type { Snapshot } from '../snapshot.js';
+import { Configuration } from './config/configuration.js';
+import { HealthChecker } from './health/health-checker.js';
+import { HttpFront } from './http/http-front.js';
+import { type EmbeddedEngineOptions, type EngineLimits, limitsOf } from './options.js';
+import type { Backend } from './pools/backend.js';
+import { ReverseProxy } from './proxy/reverse-proxy.js';
+import type { Tunnel } from './proxy/tunnel.js';
+import { Router } from './routing/router.js';
+import { Telemetry } from './telemetry/telemetry.js';
+
+const now = (): number => performance.now();
+
+/** The data plane inside this process: an HTTP/1.1 reverse proxy on node:http and undici. */
+export class EmbeddedEngine implements DataPlaneEngine {
+  readonly kind = 'embedded';
+  private readonly limits: EngineLimits;
+  private readonly router = new Router();
+  private readonly backends = new Map<string, Backend>();
+  private readonly tunnels = new Set<Tunnel>();
+  private readonly listeners: ((change: HealthChange) => void)[] = [];
+  private readonly telemetry: Telemetry;
+  private readonly checker: HealthChecker;
+  private readonly configuration: Configuration;
+  private readonly proxy: ReverseProxy;
+  private readonly front: HttpFront;
+  private version = 0;
+  private lastError: string | null = null;
+  private running = false;
+  private stopping = false;
+
+  constructor(private readonly options: EmbeddedEngineOptions) {
+    const random = options.random ?? Math.random;
+    this.limits = limitsOf(options);
+    this.telemetry = new Telemetry(random);
+    this.checker = new HealthChecker({
+      concurrency: this.limits.healthConcurrency,
+      startsPerSecond: this.limits.healthStartsPerSecond,
+      random,
+      onResult: (backend, result) => backend.pool.checked(backend, result),
+    });
+    this.configuration = new Configuration(this.router, this.telemetry, {
+      now,
+      random,
+      checker: this.checker,
+      backends: this.backends,
+      onHealthChange: (change) => {
+        for (const listener of this.listeners) listener(change);
+      },
+    });
+    this.proxy = new ReverseProxy(this.router, {
+      limits: this.limits,
+      now,
+      random,
+      telemetry: this.telemetry,
+      scheme: 'http',
+      stopping: () => this.stopping,
+      tunnels: this.tunnels,
+    });
+    this.front = new HttpFront(this.limits, this.proxy.handle);
+  }
+
+  async start(): Promise<void> {
+    await this.front.listen(this.options.host, this.options.httpPort);
+    this.running = true;
+  }
+
+  /**
+   * Takes effect before it returns control, in one turn of the event loop: calls cannot overlap. A snapshot that is
+   * not newer than the one in effect is ignored.
+   */
+  async apply(snapshot: Snapshot): Promise<void> {
+    if (this.stopping) throw new SnapshotRefused('the engine is stopping');
+    if (snapshot.version <= this.version) return;
+    try {
+      this.configuration.apply(snapshot);
+    } catch (error) {
+      this.lastError = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+    this.version = snapshot.version;
+    this.lastError = null;
+  }
+
+  health(): EngineHealth {
+    const { running, version, lastError } = this;
+    return { running, version, lastError, ports: { http: this.front.port, https: null } };
+  }
+
+  stats(): EngineStats {
+    return {
+      backends: new Map([...this.backends].map(([id, backend]) => [id, backend.stats()])),
+      openConnections: this.front.openConnections,
+      requestsInFlight: this.proxy.requestsInFlight,
+    };
+  }
+
+  drainTelemetry(): TelemetryBatch {
+    return this.telemetry.drain();
+  }
+
+  onHealthChange(listener: (change: HealthChange) => void): void {
+    this.listeners.push(listener);
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.checker.stop();
+    const deadline = setTimeout(() => {
+      for (const tunnel of this.tunnels) tunnel.destroy();
+      this.front.destroy();
+    }, deadlineMs);
+    await this.front.drain();
+    clearTimeout(deadline);
+    this.configuration.clear();
+    this.running = false;
+  }
+}

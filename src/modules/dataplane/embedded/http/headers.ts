@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+
+/**
+ * Fields that belong to one connection and are never forwarded (RFC 9110 §7.6.1), with the proxy credentials, and
+ * Expect, which this side has dealt with. The length of the body is forwarded as it is.
+ */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'expect',
+]);
+/** Naming these in Connection must not make them disappear: they frame or route the message. */
+const NEVER_NAMED = new Set(['host', 'content-length', 'close', 'keep-alive']);
+const LONGEST_HOP_BY_HOP = 19;
+
+/** True when the field belongs to the connection. */
+export function isHopByHop(lowerCaseName: string): boolean {
+  return HOP_BY_HOP.has(lowerCaseName);
+}
+
+/** Fields that the Connection fields name, or null: nearly always it only says close or keep-alive. */
+export function fieldsNamedByConnection(raw: readonly string[]): Set<string> | null {
+  let named: Set<string> | null = null;
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i].length !== 10 || raw[i].toLowerCase() !== 'connection') continue;
+    for (const part of raw[i + 1].split(',')) {
+      const name = part.trim().toLowerCase();
+      if (name === '' || NEVER_NAMED.has(name)) continue;
+      named ??= new Set();
+      named.add(name);
+    }
+  }
+  return named;
+}
+
+export interface ForwardedFrom {
+  readonly clientAddress: string;
+  readonly scheme: 'http' | 'https';
+  readonly hostField: string;
+  readonly requestId: string;
+}
+
+/** The request's fields for the backend: end-to-end ones as the client wrote them, then where it came from. */
+export function forwardedRequestHeaders(raw: readonly string[], from: ForwardedFrom): string[] {
+  const named = fieldsNamedByConnection(raw);
+  const headers: string[] = [];
+  let forwardedFor = '';
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i];
+    const lower = name.toLowerCase();
+    if (lower.length <= LONGEST_HOP_BY_HOP && HOP_BY_HOP.has(lower)) continue;
+    if (lower.startsWith('x-')) {
+      if (lower === 'x-forwarded-for') {
+        forwardedFor += `${raw[i + 1]}, `;
+        continue;
+      }
+      if (lower === 'x-forwarded-proto' || lower === 'x-forwarded-host' || lower === 'x-request-id') continue;
+    }
+    if (named?.has(lower)) continue;
+    headers.push(name, raw[i + 1]);
+  }
+  headers.push('X-Forwarded-For', forwardedFor + from.clientAddress, 'X-Forwarded-Proto', from.scheme);
+  headers.push('X-Forwarded-Host', from.hostField, 'X-Request-Id', from.requestId);
+  return headers;
+}
+
+/** The answer's fields for the client: end-to-end ones as the backend wrote them. */
+export function forwardedResponseHeaders(raw: readonly string[]): string[] {
+  const named = fieldsNamedByConnection(raw);
+  const headers: string[] = [];
+  for (let i = 0; i < raw.length; i += 2) {
+    const lower = raw[i].toLowerCase();
+    if ((lower.length <= LONGEST_HOP_BY_HOP && HOP_BY_HOP.has(lower)) || named?.has(lower)) continue;
+    headers.push(raw[i], raw[i + 1]);
+  }
+  return headers;
+}
+
+const SANE_REQUEST_ID = /^[\w.:;,=@+/-]{1,128}$/;
+
+/** The client's request id when it is short and plain, else a new one. */
+export function requestIdOf(given: string | string[] | undefined): string {
+  return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** Value of the first field of that name (lower case), or undefined. */
+export function headerValue(raw: readonly string[], lowerCaseName: string): string | undefined {
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i].length === lowerCaseName.length && raw[i].toLowerCase() === lowerCaseName) return raw[i + 1];
+  }
+  return undefined;
+}
+
+/** IPv4 addresses that a dual-stack socket shows as `::ffff:a.b.c.d` in their usual form. */
+export function plainAddress(address: string | undefined): string {
+  if (address === undefined) return 'unknown';
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}

@@ -1,0 +1,217 @@
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { EngineLimits } from '../options.js';
+import { Refusal, rawAnswer } from './answers.js';
+
+/** Checks connections against the time limits this often. */
+const CHECK_INTERVAL_MS = 1_000;
+/** A client that sends more requests ahead of the answers is cut off. */
+const MAX_PIPELINED = 100;
+
+/** A request as it comes from the listener. */
+export interface Incoming {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly connection: ClientConnection;
+  readonly expectsContinue: boolean;
+  /** Protocol of the Upgrade field, lower case, when the client wants to switch. */
+  readonly upgrade: string | null;
+}
+
+/** One client connection: how much went over it and whether it is busy. */
+export class ClientConnection {
+  /** Requests on it without a complete answer: the one under way and those that wait for it. */
+  readonly requests: Incoming[] = [];
+  /** The answer that ends it is out: what comes after is not looked at. */
+  closing = false;
+  private read = 0;
+  private written = 0;
+
+  constructor(readonly socket: Socket) {}
+
+  /** Bytes since the last call. */
+  take(): { in: number; out: number } {
+    const { bytesRead, bytesWritten } = this.socket;
+    const bytes = { in: bytesRead - this.read, out: bytesWritten - this.written };
+    this.read = bytesRead;
+    this.written = bytesWritten;
+    return bytes;
+  }
+}
+
+/**
+ * A listener for HTTP/1.1 on node:http: everything that protects against a client's connection is here. A second
+ * one (TLS) may share the same handler.
+ */
+export class HttpFront {
+  private readonly server: Server;
+  private readonly connections = new Map<Socket, ClientConnection>();
+  private stopping = false;
+
+  constructor(
+    limits: EngineLimits,
+    private readonly handle: (incoming: Incoming) => void,
+  ) {
+    this.server = createServer({
+      insecureHTTPParser: false,
+      // Checked by us, with our error body.
+      requireHostHeader: false,
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      // Bodies have limits of their own: a long upload is fine as long as it moves.
+      requestTimeout: 0,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      noDelay: true,
+    });
+    // Counted by us: node would drop the surplus silently.
+    this.server.maxHeadersCount = 0;
+    this.server.maxConnections = limits.maxConnections;
+    this.server.on('connection', (socket: Socket) => this.onConnection(socket));
+    this.server.on('request', (request, response) => this.onRequest(request, response, false));
+    this.server.on('checkContinue', (request, response) => this.onRequest(request, response, true));
+    this.server.on('upgrade', (request, socket, head) => this.onUpgrade(request, socket as Socket, head));
+    this.server.on('connect', (_request, socket) => {
+      socket.end(rawAnswer(new Refusal(405, 'METHOD_NOT_ALLOWED', 'CONNECT is not supported')));
+    });
+    this.server.on('clientError', (error, socket) => this.onClientError(error, socket as Socket));
+  }
+
+  get openConnections(): number {
+    return this.connections.size;
+  }
+
+  get port(): number | null {
+    return (this.server.address() as AddressInfo | null)?.port ?? null;
+  }
+
+  listen(host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen({ host, port }, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Stops accepting and closes what is idle; resolves when every connection is closed. */
+  drain(): Promise<void> {
+    this.stopping = true;
+    return new Promise((resolve) => {
+      this.server.close(() => resolve());
+      for (const connection of this.connections.values()) this.closeIfIdle(connection);
+    });
+  }
+
+  /** Cuts every connection. */
+  destroy(): void {
+    for (const socket of this.connections.keys()) socket.destroy();
+  }
+
+  private onConnection(socket: Socket): void {
+    if (this.connections.has(socket)) return;
+    this.connections.set(socket, new ClientConnection(socket));
+    socket.on('close', () => this.connections.delete(socket));
+  }
+
+  private onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    this.enqueue({
+      request,
+      response,
+      connection: this.connectionOf(request.socket),
+      expectsContinue,
+      upgrade: null,
+    });
+  }
+
+  private onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const upgrade = (request.headers.upgrade ?? '').toLowerCase();
+    if (head.length > 0) socket.unshift(head);
+    if (upgrade !== 'websocket') {
+      this.ignoreUpgrade(request, socket);
+      return;
+    }
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => socket.destroySoon());
+    socket.on('error', () => socket.destroy());
+    socket.on('drain', () => response.emit('drain'));
+    this.enqueue({
+      request,
+      response,
+      connection: this.connectionOf(socket),
+      expectsContinue: false,
+      upgrade,
+    });
+  }
+
+  /**
+   * Any other protocol (h2c, as some clients offer by default) is declined by going on in HTTP/1.1: the request goes
+   * through the parser again without its Upgrade field.
+   */
+  private ignoreUpgrade(request: IncomingMessage, socket: Socket): void {
+    const { rawHeaders, method, url, httpVersion } = request;
+    let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
+    for (let i = 0; i < rawHeaders.length; i += 2) {
+      const name = rawHeaders[i].toLowerCase();
+      if (name !== 'upgrade' && name !== 'connection') head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
+    }
+    socket.unshift(Buffer.from(`${head}\r\n`, 'latin1'));
+    this.server.emit('connection', socket);
+  }
+
+  private connectionOf(socket: Socket): ClientConnection {
+    return this.connections.get(socket) ?? new ClientConnection(socket);
+  }
+
+  /** The parser gave up: answer unless an answer is under way, and close. */
+  private onClientError(error: Error, socket: Socket): void {
+    const { code } = error as { code?: string };
+    const { closing, requests } = this.connectionOf(socket);
+    if (code === 'ECONNRESET' || !socket.writable || requests.length > 0) {
+      socket.destroy();
+    } else if (closing) {
+      socket.destroySoon();
+    } else {
+      socket.end(rawAnswer(CLIENT_ERRORS[code ?? ''] ?? BAD_REQUEST), () => socket.destroy());
+    }
+  }
+
+  /** Pipelined requests are answered one after the other (RFC 9112 §9.3.2). */
+  private enqueue(incoming: Incoming): void {
+    const { requests, socket } = incoming.connection;
+    if (incoming.connection.closing) return;
+    if (requests.length > MAX_PIPELINED) {
+      socket.destroy();
+      return;
+    }
+    requests.push(incoming);
+    incoming.response.on('close', () => this.answered(incoming.connection));
+    if (requests.length === 1) this.handle(incoming);
+  }
+
+  private answered(connection: ClientConnection): void {
+    const done = connection.requests.shift();
+    // Nothing that came behind a request whose answer ends the connection is looked at: it may be smuggled.
+    if (done && !done.response.shouldKeepAlive) {
+      connection.closing = true;
+      connection.requests.length = 0;
+    }
+    const next = connection.requests[0];
+    if (next && !connection.socket.destroyed) this.handle(next);
+    else if (this.stopping) this.closeIfIdle(connection);
+  }
+
+  private closeIfIdle(connection: ClientConnection): void {
+    if (connection.requests.length === 0) connection.socket.destroySoon();
+  }
+}
+
+const CLIENT_ERRORS: Record<string, Refusal> = {
+  HPE_HEADER_OVERFLOW: new Refusal(431, 'HEADERS_TOO_LARGE', 'The header fields are too large'),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: new Refusal(413, 'BAD_REQUEST', 'Chunk extensions are too large'),
+  ERR_HTTP_REQUEST_TIMEOUT: new Refusal(408, 'REQUEST_TIMEOUT', 'The request head came too slowly'),
+};
+const BAD_REQUEST = new Refusal(400, 'BAD_REQUEST', 'The request is not valid HTTP/1.1');
