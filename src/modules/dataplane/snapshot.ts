@@ -1,3 +1,13 @@
+import type { AdminState, Algorithm } from '../../common/load-balancing.js';
+
+export {
+  ADMIN_STATES,
+  type AdminState,
+  ALGORITHMS,
+  type Algorithm,
+  type HealthState,
+} from '../../common/load-balancing.js';
+
 /**
  * The whole routing configuration at one version, as plain immutable data: the only thing an engine is given.
  * Everything is resolved (defaults filled in, durations in milliseconds, names turned into ids), so that two
@@ -18,23 +28,6 @@ export interface TenantSlice {
   readonly pools: readonly PoolConfig[];
   readonly routes: readonly RouteConfig[];
 }
-
-export const ALGORITHMS = [
-  'round_robin',
-  'weighted_round_robin',
-  'least_connections',
-  'ip_hash',
-  'random',
-  'least_response_time',
-  'adaptive_ai',
-] as const;
-export type Algorithm = (typeof ALGORITHMS)[number];
-
-export const ADMIN_STATES = ['enabled', 'draining', 'disabled'] as const;
-/** `draining` finishes what it has and gets nothing new (sticky clients included); `disabled` gets nothing. */
-export type AdminState = (typeof ADMIN_STATES)[number];
-
-export type HealthState = 'healthy' | 'unhealthy' | 'unknown';
 
 export interface HealthCheckConfig {
   readonly enabled: boolean;

@@ -6,9 +6,10 @@ import {
   Module,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { DataSource, getMetadataArgsStorage } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { Environment } from '../config/environment.js';
-import { Database, RUNTIME_ROLE } from './database.js';
+import { connect } from './connect.js';
+import { Database } from './database.js';
 import { DatabaseUrl } from './database-url.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
 import { type Migrations, migrate } from './migrate.js';
@@ -18,9 +19,6 @@ import { isDatabaseDown } from './postgres-errors.js';
 const EMBEDDED = Symbol('EMBEDDED_POSTGRES');
 const START_RETRIES = 30;
 const RETRY_MS = 1000;
-/** With the pool's own 2 s this keeps a request that meets a frozen database under 3 s. */
-const QUERY_TIMEOUT_MS = 2300;
-const CONNECT_TIMEOUT_MS = 2000;
 
 const sleep = (ms: number) => new Promise((r) => setTimeout(r, ms));
 
@@ -35,27 +33,6 @@ async function whenUp<T>(attempt: () => Promise<T>): Promise<T> {
       await sleep(RETRY_MS);
     }
   }
-}
-
-async function connect(url: string, poolSize: number): Promise<DataSource> {
-  const source = new DataSource({
-    type: 'postgres',
-    url,
-    // every entity class that the application imported
-    entities: getMetadataArgsStorage().tables.map((t) => t.target as never),
-    synchronize: false,
-    logging: false,
-    poolSize,
-    extra: {
-      options: `-c role=${RUNTIME_ROLE}`,
-      application_name: 'veloflux',
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: QUERY_TIMEOUT_MS,
-      keepAlive: true,
-    },
-    poolErrorHandler: () => undefined,
-  });
-  return source.initialize();
 }
 
 /** The connection to PostgreSQL, embedded or given, migrated and under the runtime role. */

@@ -1,0 +1,17 @@
+export const ALGORITHMS = [
+  'round_robin',
+  'weighted_round_robin',
+  'least_connections',
+  'ip_hash',
+  'random',
+  'least_response_time',
+  'adaptive_ai',
+] as const;
+export type Algorithm = (typeof ALGORITHMS)[number];
+
+export const ADMIN_STATES = ['enabled', 'draining', 'disabled'] as const;
+/** `draining` finishes what it has and gets nothing new (sticky clients included); `disabled` gets nothing. */
+export type AdminState = (typeof ADMIN_STATES)[number];
+
+export const HEALTH_STATES = ['healthy', 'unhealthy', 'unknown'] as const;
+export type HealthState = (typeof HEALTH_STATES)[number];
