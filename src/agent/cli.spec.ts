@@ -7,7 +7,9 @@ const parse = (line: string) => parseCommandLine(line.split(' '));
 
 describe('the agent’s command line', () => {
   it('takes everything after -- as the command, flags included', () => {
-    const parsed = parse('--server http://host:8080 --token t --name node-a -- dask worker --name x tcp://s:1');
+    const parsed = parse(
+      '--server http://host:8080 --token t --name node-a -- dask worker --name x tcp://s:1',
+    );
     expect(parsed?.options).toMatchObject({
       server: 'http://host:8080',
       token: 't',

@@ -70,6 +70,6 @@ function messageOf(body: unknown): string {
 
 /** `fetch failed` says nothing; its cause does. */
 function describe(error: unknown): string {
-  const { message, cause } = error as Error;
-  return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message;
+  const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+  return cause?.message || cause?.code || message;
 }

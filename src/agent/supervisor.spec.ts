@@ -98,7 +98,9 @@ describe('Supervisor', () => {
   it('gives a command up that dies too often, and starts it again when told', async () => {
     const file = join(directory, 'starts');
     const script = 'require("fs").appendFileSync(process.argv[1], "x"); process.exit(3)';
-    await supervise([process.execPath, '-e', script, file], { ...NEVER_SETTLED, maxRestarts: 2 }).perform('start');
+    await supervise([process.execPath, '-e', script, file], { ...NEVER_SETTLED, maxRestarts: 2 }).perform(
+      'start',
+    );
     await until('the limit', () => supervisor.status().state === 'failed');
     expect(readFileSync(file, 'utf8')).toBe('xxx');
     expect(supervisor.status()).toMatchObject({ restarts: 2, last_exit_code: 3, pid: null });
@@ -228,7 +230,8 @@ describe('Supervisor', () => {
 
   it('passes the arguments as they are, without a shell', async () => {
     const file = join(directory, 'argument');
-    const script = 'require("fs").writeFileSync(process.argv[1], process.argv[2]); setInterval(() => {}, 1000)';
+    const script =
+      'require("fs").writeFileSync(process.argv[1], process.argv[2]); setInterval(() => {}, 1000)';
     await supervise([process.execPath, '-e', script, file, '$HOME; echo `id` "x"']).perform('start');
     expect(await until('the file', () => readText(file))).toBe('$HOME; echo `id` "x"');
   });
