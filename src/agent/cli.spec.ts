@@ -31,6 +31,11 @@ describe('the agent’s command line', () => {
     }
   });
 
+  it('reads the grace period and the limit of restarts', () => {
+    const parsed = parse('--server http://h --name n --grace 2m --max-restarts 3 -- x');
+    expect(parsed?.options.supervision).toMatchObject({ graceMs: 120_000, maxRestarts: 3 });
+  });
+
   it('needs no token', () => {
     expect(parse('--server http://h --name n -- x')?.options.token).toBeNull();
   });
@@ -43,7 +48,9 @@ describe('the agent’s command line', () => {
     ['a user in the server’s address', '--server http://u:p@h --name n -- x'],
     ['a name that leaves the directory', '--server http://h --name ../n -- x'],
     ['an unknown flag', '--server http://h --name n --shell -- x'],
-    ['a grace that is no number', '--server http://h --name n --grace soon -- x'],
+    ['a grace that is no duration', '--server http://h --name n --grace 30 -- x'],
+    ['a grace without end', '--server http://h --name n --grace 9d -- x'],
+    ['a limit that is no number', '--server http://h --name n --max-restarts few -- x'],
     ['a token file that is not there', '--server http://h --name n --token-file /no/such -- x'],
     ['words before the command', '--server http://h --name n dask -- x'],
   ])('refuses %s', (_what, line) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { parseDuration } from '../common/durations.js';
 import type { AgentOptions } from './agent.js';
 import { DEFAULT_CONNECTION } from './server-connection.js';
 import { DEFAULT_POLICY } from './supervisor.js';
@@ -15,7 +16,7 @@ Runs COMMAND on this machine, starts it again when it dies, and makes the machin
   --token-file FILE      the same, read from a file, so that it does not show in the process list
   --name NAME            name of the worker (default: this machine's host name)
   --state-dir DIR        where the credential is kept (default: .data/agent/NAME)
-  --grace SECONDS        time between SIGTERM and SIGKILL when stopping COMMAND (default 10)
+  --grace DURATION       between SIGTERM and SIGKILL when stopping COMMAND, such as 30s or 2m (default 10s)
   --max-restarts N       give COMMAND up when it dies more often than this in ten minutes (default 10)
   --help                 this text
 `;
@@ -27,6 +28,8 @@ export interface CommandLine {
   readonly options: AgentOptions;
   readonly stateDir: string;
 }
+
+const MAX_GRACE_MS = 3_600_000;
 
 const FLAGS = {
   server: { type: 'string' },
@@ -57,8 +60,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine | null {
       connection: DEFAULT_CONNECTION,
       supervision: {
         ...DEFAULT_POLICY,
-        graceMs: parseWhole('grace', flags.grace, DEFAULT_POLICY.graceMs / 1000) * 1000,
-        maxRestarts: parseWhole('max-restarts', flags['max-restarts'], DEFAULT_POLICY.maxRestarts),
+        graceMs: parseGrace(flags.grace),
+        maxRestarts: parseRestarts(flags['max-restarts']),
       },
     },
   };
@@ -98,8 +101,16 @@ function parseToken(token: string | undefined, file: string | undefined): string
   }
 }
 
-function parseWhole(flag: string, text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback;
-  if (/^\d{1,5}$/.test(text)) return Number(text);
-  throw new UsageError(`--${flag} must be a whole number`);
+function parseGrace(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_POLICY.graceMs;
+  const ms = parseDuration(text);
+  if (ms === null || ms > MAX_GRACE_MS)
+    throw new UsageError('--grace must be a duration of at most 1h, such as 30s');
+  return ms;
+}
+
+function parseRestarts(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_POLICY.maxRestarts;
+  if (!/^\d{1,5}$/.test(text)) throw new UsageError('--max-restarts must be a whole number');
+  return Number(text);
 }
