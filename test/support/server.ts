@@ -29,7 +29,13 @@ export interface ServerOptions {
   dataDir?: string;
 }
 
-const QUIET = { LOG_LEVEL: 'error', NODE_ENV: 'test', RATE_LIMIT_AUTHENTICATED_PER_MINUTE: '0', RATE_LIMIT_ANONYMOUS_PER_MINUTE: '0', RATE_LIMIT_TOKEN_PER_HOUR: '0' };
+const QUIET = {
+  LOG_LEVEL: 'error',
+  NODE_ENV: 'test',
+  RATE_LIMIT_AUTHENTICATED_PER_MINUTE: '0',
+  RATE_LIMIT_ANONYMOUS_PER_MINUTE: '0',
+  RATE_LIMIT_TOKEN_PER_HOUR: '0',
+};
 const ANY_PORT = { PORT: '0', PORT_ALIASES: '', ADMIN_PORT: '0', PROXY_PORT: '0', PROXY_TLS_PORT: '0' };
 
 /** Starts the built program as its own process on free ports, with a database of its own below its data directory. */
@@ -71,9 +77,15 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   };
 }
 
-function ready(child: ChildProcess, output: () => string): Promise<{ api: number[]; admin: number; proxy: number }> {
+function ready(
+  child: ChildProcess,
+  output: () => string,
+): Promise<{ api: number[]; admin: number; proxy: number }> {
   return new Promise((ok, no) => {
-    const limit = setTimeout(() => no(new Error(`the server did not start in time:\n${output()}`)), START_LIMIT_MS);
+    const limit = setTimeout(
+      () => no(new Error(`the server did not start in time:\n${output()}`)),
+      START_LIMIT_MS,
+    );
     child.once('exit', (code) => {
       clearTimeout(limit);
       no(new Error(`the server ended with ${code}:\n${output()}`));
@@ -96,31 +108,53 @@ export interface SignedInTenant {
 }
 
 let counter = 0;
-export const unique = (prefix: string): string => `${prefix}-${process.pid.toString(36)}${Date.now().toString(36)}${(counter++).toString(36)}`;
+export const unique = (prefix: string): string =>
+  `${prefix}-${process.pid.toString(36)}${Date.now().toString(36)}${(counter++).toString(36)}`;
 
 /** Registers a person with a tenant of their own; on `plan` when given. */
-export async function newTenant(server: TestServer, plan?: 'basic' | 'professional' | 'enterprise'): Promise<SignedInTenant> {
+export async function newTenant(
+  server: TestServer,
+  plan?: 'basic' | 'professional' | 'enterprise',
+): Promise<SignedInTenant> {
   const email = `${unique('owner')}@example.com`;
   const password = 'Correct-Horse-9-Battery';
-  const { data, error } = await server.client().POST('/api/auth/register', { body: { email, password, name: 'Ada Byron' } });
+  const { data, error } = await server
+    .client()
+    .POST('/api/auth/register', { body: { email, password, name: 'Ada Byron' } });
   if (!data) throw new Error(`not registered: ${error?.message}`);
   if (plan) {
     const admin = server.client(await adminToken(server));
-    const changed = await admin.PUT('/api/tenants/{id}', { params: { path: { id: data.tenant_id } }, body: { plan } });
+    const changed = await admin.PUT('/api/tenants/{id}', {
+      params: { path: { id: data.tenant_id } },
+      body: { plan },
+    });
     if (changed.error) throw new Error(changed.error.message);
   }
-  return { tenantId: data.tenant_id, userId: data.user_id, email, password, token: data.token, refreshToken: data.refresh_token! };
+  return {
+    tenantId: data.tenant_id,
+    userId: data.user_id,
+    email,
+    password,
+    token: data.token,
+    refreshToken: data.refresh_token!,
+  };
 }
 
 /** An access token of the superadmin that the first start makes. */
 export async function adminToken(server: TestServer): Promise<string> {
-  const { data, error } = await server.client().POST('/api/auth/login', { body: { username: 'admin', password: 'admin123' } });
+  const { data, error } = await server
+    .client()
+    .POST('/api/auth/login', { body: { username: 'admin', password: 'admin123' } });
   if (!data) throw new Error(`not signed in: ${error?.message}`);
   return data.token;
 }
 
 /** Asks again until `probe` answers something truthy. */
-export async function until<T>(what: string, probe: () => Promise<T> | T, timeoutMs = 15_000): Promise<NonNullable<T>> {
+export async function until<T>(
+  what: string,
+  probe: () => Promise<T> | T,
+  timeoutMs = 15_000,
+): Promise<NonNullable<T>> {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const value = await probe();

@@ -1,0 +1,86 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+const sources = (dir: string): string[] =>
+  readdirSync(dir, { withFileTypes: true, recursive: true })
+    .filter((e) => e.isFile() && e.name.endsWith('.ts'))
+    .map((e) => path.relative('.', path.join(e.parentPath, e.name)));
+
+const files = sources('src').map((file) => ({ file, text: readFileSync(file, 'utf8') }));
+const offenders = (pattern: RegExp, allowed: RegExp) =>
+  files.filter(({ file, text }) => !allowed.test(file) && pattern.test(text)).map(({ file }) => file);
+
+describe('rules of the source', () => {
+  it('reads the environment in platform/config only, and in the agent, which is a program of its own', () => {
+    expect(offenders(/process\.env/, /^src\/platform\/config\/|^src\/agent\/|\.spec\.ts$/)).toEqual([]);
+  });
+
+  it('never sets anything for a whole database session', () => {
+    expect(offenders(/query\(\s*['"`]SET (?!LOCAL)/i, /\.spec\.ts$/)).toEqual([]);
+  });
+
+  it('skips no test and runs none alone', () => {
+    const tests = [...sources('src'), ...sources('test')].filter((f) => f.endsWith('.spec.ts'));
+    const odd = tests.filter((f) =>
+      /\b(it|test|describe)\.(only|todo)\(|\bxit\(|\bxdescribe\(/.test(readFileSync(f, 'utf8')),
+    );
+    expect(odd).toEqual(odd.filter((f) => f.endsWith('architecture/rules.spec.ts')));
+  });
+
+  it('lets nobody log with console', () => {
+    expect(offenders(/\bconsole\.\w+\(/, /\.spec\.ts$/)).toEqual([]);
+  });
+});
+
+interface Operation {
+  operationId: string;
+  summary?: string;
+  'x-public'?: boolean;
+  'x-permission'?: string;
+  responses: Record<string, { content?: Record<string, { schema?: unknown; example?: unknown }> }>;
+}
+
+describe('the OpenAPI document', () => {
+  const document = JSON.parse(readFileSync('openapi.json', 'utf8'));
+  const operations = Object.entries(document.paths as Record<string, Record<string, Operation>>).flatMap(
+    ([at, item]) => Object.entries(item).map(([method, operation]) => ({ at: `${method} ${at}`, operation })),
+  );
+  const where = (bad: (operation: Operation) => boolean) =>
+    operations.filter(({ operation }) => bad(operation)).map(({ at }) => at);
+
+  it('states for every operation who may call it', () => {
+    expect(where((o) => !o['x-public'] && !o['x-permission'])).toEqual([]);
+  });
+
+  it('gives every operation an id of its own and a summary', () => {
+    expect(where((o) => !o.summary)).toEqual([]);
+    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
+  });
+
+  it('types every answer that has a body, with an example', () => {
+    const untyped = where((o) =>
+      Object.entries(o.responses).some(
+        ([code, r]) =>
+          /^2/.test(code) &&
+          code !== '204' &&
+          !Object.values(r.content ?? {}).some((c) => c.schema && c.example !== undefined),
+      ),
+    );
+    expect(untyped).toEqual([]);
+  });
+
+  it('documents the errors of every operation', () => {
+    expect(where((o) => !Object.keys(o.responses).some((code) => /^4/.test(code)))).toEqual([]);
+  });
+
+  it('has no body that a client could only call unknown', () => {
+    const vague = Object.entries(
+      document.components.schemas as Record<string, { properties?: Record<string, Record<string, unknown>> }>,
+    ).flatMap(([name, schema]) =>
+      Object.entries(schema.properties ?? {})
+        .filter(([, p]) => p.type === 'object' && !p.properties && !p.additionalProperties && !p.$ref)
+        .map(([property]) => `${name}.${property}`),
+    );
+    expect(vague).toEqual([]);
+  });
+});
