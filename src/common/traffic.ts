@@ -32,6 +32,7 @@ export interface TrafficDelta {
   readonly statusClasses: readonly [number, number, number, number, number];
   /** One count per bucket of LATENCY_BOUNDS_MS plus the open one; not cumulative. */
   readonly latencyBuckets: readonly number[];
+  /** Request head to end of answer; for a WebSocket connection, to its 101 (its bytes follow when it closes). */
   readonly latencySumMs: number;
   /** Request head and body as received from the client. */
   readonly bytesIn: number;
@@ -41,7 +42,10 @@ export interface TrafficDelta {
 
 export interface PathDelta {
   readonly tenantId: string;
-  /** Path without query; bounded to the top paths of a tenant, the rest is counted under `(other)`. */
+  /**
+   * Path without query, segments that are numbers, UUIDs or long hex ids as `{id}`; bounded to the top 200 of a tenant,
+   * the rest is counted under `(other)`.
+   */
   readonly path: string;
   readonly requests: number;
   readonly latencySumMs: number;
@@ -67,6 +71,6 @@ export interface TelemetryBatch {
   readonly traffic: readonly TrafficDelta[];
   readonly paths: readonly PathDelta[];
   readonly samples: readonly AccessSample[];
-  /** Requests for hosts that no route serves. */
+  /** Requests for hosts, or paths of a known host, that no route serves. */
   readonly unknownHostRequests: number;
 }

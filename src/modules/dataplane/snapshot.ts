@@ -91,13 +91,16 @@ export interface RouteFeatures {
   readonly stripPrefix?: boolean;
   /** Replaces the matched prefix. */
   readonly rewritePrefix?: string;
+  /** Applied after the proxy's own fields (X-Forwarded-*, X-Request-Id); `Host` may be set, framing may not. */
   readonly requestHeaders?: HeaderRules;
   readonly responseHeaders?: HeaderRules;
+  /** A token bucket for each client address: the rate in the long run, `burst` requests at once. */
   readonly rateLimit?: { readonly requestsPerSecond: number; readonly burst: number };
   /** CIDR blocks. Deny wins over allow; with a non-empty allow list everybody else gets 403. */
   readonly ipAllow?: readonly string[];
   readonly ipDeny?: readonly string[];
   readonly cors?: RouteCors;
+  /** `location` is sent as it is. */
   readonly redirect?: { readonly status: 301 | 302 | 307 | 308; readonly location: string };
   readonly responseTimeoutMs?: number;
   readonly retries?: number;

@@ -1,4 +1,5 @@
-import type { RouteConfig, Snapshot, TenantSlice } from '../../snapshot.js';
+import type { Snapshot, TenantSlice } from '../../snapshot.js';
+import { compileRules } from '../features/route-rules.js';
 import { Pool, type PoolContext } from '../pools/pool.js';
 import { HostRoutes } from '../routing/host-routes.js';
 import { Route } from '../routing/route.js';
@@ -10,6 +11,7 @@ interface Tenant {
   readonly slice: TenantSlice;
   readonly pools: ReadonlyMap<string, Pool>;
   readonly hosts: ReadonlySet<string>;
+  readonly routes: ReadonlyMap<string, Route>;
 }
 
 /**
@@ -75,26 +77,35 @@ export class Configuration {
       pools.set(config.id, existing ?? new Pool(tenantId, config, this.pools));
     }
     for (const pool of old.values()) pool.retire();
-    this.tenants.set(tenantId, { slice, pools, hosts: this.putRoutes(slice, pools) });
+    const routes = this.makeRoutes(slice, pools);
+    this.tenants.set(tenantId, { slice, pools, routes, hosts: this.putHosts(slice, routes) });
   }
 
-  private putRoutes(slice: TenantSlice, pools: ReadonlyMap<string, Pool>): Set<string> {
-    const hosts = new Map<string, HostRoutes>();
-    for (const config of slice.routes) {
-      let routes = hosts.get(config.host);
-      if (!routes) {
-        routes = new HostRoutes(slice.tenantId);
-        hosts.set(config.host, routes);
-      }
-      routes.add(this.makeRoute(slice.tenantId, config, pools));
+  private makeRoutes(
+    { tenantId, routes }: TenantSlice,
+    pools: ReadonlyMap<string, Pool>,
+  ): Map<string, Route> {
+    const before = this.tenants.get(tenantId)?.routes;
+    const made = new Map<string, Route>();
+    for (const config of routes) {
+      const targets = config.targets.map(({ poolId, weight }) => ({ pool: pools.get(poolId)!, weight }));
+      const rules = compileRules(config, before?.get(config.id)?.rules ?? null);
+      const counters = this.telemetry.countersFor(tenantId, config.id);
+      made.set(config.id, new Route(tenantId, config, targets, counters, rules));
     }
-    for (const [host, routes] of hosts) this.router.set(host, routes);
-    return new Set(hosts.keys());
+    return made;
   }
 
-  private makeRoute(tenantId: string, config: RouteConfig, pools: ReadonlyMap<string, Pool>): Route {
-    const targets = config.targets.map(({ poolId, weight }) => ({ pool: pools.get(poolId)!, weight }));
-    return new Route(tenantId, config, targets, this.telemetry.countersFor(tenantId, config.id));
+  private putHosts({ tenantId }: TenantSlice, routes: ReadonlyMap<string, Route>): Set<string> {
+    const hosts = new Map<string, HostRoutes>();
+    for (const route of routes.values()) {
+      const { host } = route.config;
+      const ofHost = hosts.get(host) ?? new HostRoutes(tenantId);
+      ofHost.add(route);
+      hosts.set(host, ofHost);
+    }
+    for (const [host, ofHost] of hosts) this.router.set(host, ofHost);
+    return new Set(hosts.keys());
   }
 
   private releaseHosts(tenantId: string): void {

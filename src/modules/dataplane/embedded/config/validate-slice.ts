@@ -7,6 +7,7 @@ import {
   type RouteConfig,
   type TenantSlice,
 } from '../../snapshot.js';
+import { featuresProblem } from '../features/validate-features.js';
 import { normalPrefix } from '../routing/host-routes.js';
 import { conditionsKey } from '../routing/match.js';
 
@@ -28,7 +29,10 @@ export function validateSlice(slice: TenantSlice): void {
     }
   }
   const places = new Set<string>();
+  const routes = new Set<string>();
   for (const route of slice.routes) {
+    if (routes.has(route.id)) refuse(`route ${route.id}`, 'is there twice');
+    routes.add(route.id);
     validateRoute(route, pools);
     const { host, pathPrefix, features } = route;
     const place = `${host} ${normalPrefix(pathPrefix)} ${conditionsKey(features.match)}`;
@@ -70,6 +74,8 @@ function validateRoute(route: RouteConfig, pools: ReadonlySet<string>): void {
     if (!(weight >= 0 && weight <= 100)) refuse(part, 'has a target weight outside 0–100');
   }
   if (!route.targets.some(({ weight }) => weight > 0)) refuse(part, 'has no target with a weight');
+  const problem = featuresProblem(route.features);
+  if (problem) refuse(part, problem);
 }
 
 function positive(part: string, what: string, value: number): void {

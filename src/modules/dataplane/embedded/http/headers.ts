@@ -21,11 +21,6 @@ const HOP_BY_HOP = new Set([
 const NEVER_NAMED = new Set(['host', 'content-length', 'close', 'keep-alive']);
 const LONGEST_HOP_BY_HOP = 19;
 
-/** True when the field belongs to the connection. */
-export function isHopByHop(lowerCaseName: string): boolean {
-  return HOP_BY_HOP.has(lowerCaseName);
-}
-
 /** Fields that the Connection fields name, or null: nearly always it only says close or keep-alive. */
 export function fieldsNamedByConnection(raw: readonly string[]): Set<string> | null {
   let named: Set<string> | null = null;
@@ -72,13 +67,17 @@ export function forwardedRequestHeaders(raw: readonly string[], from: ForwardedF
   return headers;
 }
 
-/** The answer's fields for the client: end-to-end ones as the backend wrote them. */
-export function forwardedResponseHeaders(raw: readonly string[]): string[] {
+/** The answer's fields for the client: end-to-end ones as the backend wrote them, but for those `dropped` names. */
+export function forwardedResponseHeaders(
+  raw: readonly string[],
+  dropped: ((lowerCaseName: string) => boolean) | null = null,
+): string[] {
   const named = fieldsNamedByConnection(raw);
   const headers: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {
     const lower = raw[i].toLowerCase();
     if ((lower.length <= LONGEST_HOP_BY_HOP && HOP_BY_HOP.has(lower)) || named?.has(lower)) continue;
+    if (dropped?.(lower)) continue;
     headers.push(raw[i], raw[i + 1]);
   }
   return headers;

@@ -1,62 +1,19 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Refusal } from '../http/answers.js';
+import type { PickRequest } from '../balancing/balancer.js';
+import { isCorsHeader } from '../features/cors.js';
+import type { LocalAnswer } from '../http/answers.js';
 import { forwardedRequestHeaders, forwardedResponseHeaders, headerValue } from '../http/headers.js';
-import type { RequestHead } from '../http/request-head.js';
-import type { EngineLimits } from '../options.js';
 import type { Backend } from '../pools/backend.js';
 import type { Pool } from '../pools/pool.js';
 import { readCookie, stickyCookie } from '../pools/sticky.js';
-import type { Route } from '../routing/route.js';
-import type { Telemetry } from '../telemetry/telemetry.js';
 import { Attempt, type AttemptFailure, type AttemptOwner } from './attempt.js';
+import type { ExchangeContext, ExchangeInput } from './exchange-context.js';
+import { BODY_TOO_LARGE, BODY_TOO_SLOW, isRepeatable, NO_BACKEND, refusalFor } from './failures.js';
 import { Reply } from './reply.js';
 import { type BodyFault, RequestBody } from './request-body.js';
 import { Tunnel } from './tunnel.js';
 
-/** What exchanges share. */
-export interface ExchangeContext {
-  readonly limits: EngineLimits;
-  /** Monotonic clock, ms. */
-  readonly now: () => number;
-  readonly random: () => number;
-  readonly telemetry: Telemetry;
-  readonly scheme: 'http' | 'https';
-  readonly stopping: () => boolean;
-  /** WebSocket connections, for the shutdown. */
-  readonly tunnels: Set<Tunnel>;
-}
-
-/** Bytes on the client's connection since the last exchange on it. */
-export interface ByteMeter {
-  take(): { in: number; out: number };
-}
-
-export interface ExchangeInput {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly head: RequestHead;
-  readonly route: Route;
-  readonly clientAddress: string;
-  readonly requestId: string;
-  readonly meter: ByteMeter;
-  /** The client waits for 100 Continue before it sends the body. */
-  readonly expectsContinue: boolean;
-  /** Protocol to switch to, else null. */
-  readonly upgrade: string | null;
-}
-
-/** RFC 9110 §9.2.2. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-
-/**
- * One request from its route to the end of its answer: chooses backends, tries again where that is safe, and counts.
- *
- * A try is repeated on another backend when it failed before an answer and none of the body was read, and either
- * nothing was written yet (any method: the backend cannot have acted) or the method is idempotent. A request that is
- * not idempotent and was written on a kept-alive connection that closed is not repeated: whether the backend read it
- * before closing cannot be known (RFC 9110 §9.2.2), and doing something twice is worse than a 502.
- */
+/** One request from its route to the end of its answer: asks the route's rules, chooses backends, tries again, counts. */
 export class Exchange implements AttemptOwner {
   private readonly reply: Reply;
   private readonly startedAt: number;
@@ -67,6 +24,7 @@ export class Exchange implements AttemptOwner {
   private headers: string[] = [];
   private body: RequestBody | null = null;
   private tunnel: Tunnel | null = null;
+  /** The usable backend that the client's cookie leads to. */
   private stickyBackend: Backend | null = null;
 
   constructor(
@@ -84,17 +42,19 @@ export class Exchange implements AttemptOwner {
 
   start(): void {
     const { request, head, route, clientAddress, requestId } = this.input;
-    this.pool = route.choosePool(this.context.random);
-    this.retriesLeft = this.pool.config.retries;
-    this.headers = forwardedRequestHeaders(request.rawHeaders, {
-      clientAddress,
-      requestId,
-      scheme: this.context.scheme,
-      hostField: head.hostField,
-    });
+    const answer = this.askRules();
+    if (answer) {
+      this.answer(answer);
+      return;
+    }
+    const pool = this.choosePool();
+    this.pool = pool;
+    this.retriesLeft = route.rules.retries ?? pool.config.retries;
+    const from = { clientAddress, requestId, scheme: this.context.scheme, hostField: head.hostField };
+    this.headers = forwardedRequestHeaders(request.rawHeaders, from);
+    if (route.rules.requestHeaders) this.headers = route.rules.requestHeaders.apply(this.headers);
     if (head.hasBody) this.body = this.makeBody();
-    if (this.pool.config.stickySessions) this.stickyBackend = this.findSticky(this.pool);
-    this.tryBackend(this.pool, this.stickyBackend ?? this.choose(this.pool));
+    this.tryBackend(pool, this.stickyBackend ?? this.choose(pool));
   }
 
   onInterim(status: number, headers: string[]): void {
@@ -109,9 +69,7 @@ export class Exchange implements AttemptOwner {
   }
 
   onHead(status: number, reason: string, raw: string[], resume: () => void): void {
-    const headers = forwardedResponseHeaders(raw);
-    this.addOwnHeaders(headers);
-    this.reply.head(status, reason, headers, resume);
+    this.reply.head(status, reason, this.responseHeaders(raw), resume);
   }
 
   onData(chunk: Buffer): boolean {
@@ -124,9 +82,8 @@ export class Exchange implements AttemptOwner {
   }
 
   onUpgrade(raw: string[], socket: Duplex): void {
-    const headers = forwardedResponseHeaders(raw);
+    const headers = this.responseHeaders(raw);
     headers.push('Connection', 'Upgrade', 'Upgrade', headerValue(raw, 'upgrade') ?? this.input.upgrade ?? '');
-    this.addOwnHeaders(headers);
     this.reply.status = 101;
     this.tunnel = new Tunnel(this.input.request.socket, socket, this.context.limits.tunnelIdleTimeoutMs);
     this.context.tunnels.add(this.tunnel);
@@ -135,59 +92,78 @@ export class Exchange implements AttemptOwner {
   }
 
   onFailure(failure: AttemptFailure): void {
-    const { request } = this.input;
     if (this.reply.headSent) {
       this.reply.cut();
       return;
     }
-    const pool = this.pool!;
-    const repeatable =
-      failure.kind !== 'timeout' &&
-      failure.kind !== 'protocol' &&
-      !this.body?.started &&
-      (!failure.sent || IDEMPOTENT.has(request.method ?? ''));
-    if (repeatable && this.retriesLeft > 0) {
-      this.retriesLeft--;
-      // With nobody else to ask, a connection that closed under the request may only have been an old one.
-      const next = this.choose(pool) ?? (failure.sent ? pool.pick(this.pickRequest(), []) : null);
-      if (next) {
-        this.tryBackend(pool, next);
-        return;
-      }
+    const next = this.nextAfter(failure);
+    if (next) this.tryBackend(this.pool!, next);
+    else this.answer(refusalFor(failure).toAnswer());
+  }
+
+  /** Another backend to try, or null. */
+  private nextAfter(failure: AttemptFailure): Backend | null {
+    const started = this.body?.started ?? false;
+    if (this.retriesLeft === 0 || !isRepeatable(failure, this.input.request.method!, started)) return null;
+    this.retriesLeft--;
+    const other = this.choose(this.pool!);
+    // With nobody else to ask, a connection that closed under the request may only have been an old one.
+    return other ?? (failure.sent ? this.pool!.pick(this.pickRequest(), []) : null);
+  }
+
+  private askRules(): LocalAnswer | null {
+    const { guards } = this.input.route.rules;
+    if (guards.length === 0) return null;
+    const { request, head, clientAddress } = this.input;
+    const { rawHeaders } = request;
+    const { contentLength } = head;
+    const asked = { method: request.method!, rawHeaders, clientAddress, contentLength, now: this.startedAt };
+    for (const guard of guards) {
+      const answer = guard(asked);
+      if (answer) return answer;
     }
-    this.refuse(refusalFor(failure));
+    return null;
+  }
+
+  /** By weight, unless a sticky cookie leads to a backend of one of the pools. */
+  private choosePool(): Pool {
+    const { route, request } = this.input;
+    for (const { pool, weight } of route.targets) {
+      if (!pool.config.stickySessions || weight === 0) continue;
+      const token = readCookie(request.rawHeaders, pool.stickyCookieName);
+      this.stickyBackend = token === null ? null : pool.byStickyToken(token);
+      if (this.stickyBackend) return pool;
+    }
+    return route.choosePool(this.context.random);
   }
 
   private choose(pool: Pool): Backend | null {
     return pool.pick(this.pickRequest(), this.tried);
   }
 
-  private pickRequest(): { clientAddress: string; now: number } {
+  private pickRequest(): PickRequest {
     return { clientAddress: this.input.clientAddress, now: this.context.now() };
   }
 
   private tryBackend(pool: Pool, backend: Backend | null): void {
     if (!backend) {
-      this.refuse(new Refusal(503, 'NO_BACKEND', 'No backend is available', ['Retry-After', '5']));
+      this.answer(NO_BACKEND.toAnswer());
       return;
     }
-    const { request, head, upgrade } = this.input;
+    const { request, head, upgrade, route } = this.input;
     this.tried.push(backend);
-    this.attempt = new Attempt(backend, this, pool.config.responseTimeoutMs, this.context.now);
-    const target = head.path + head.query;
+    const timeoutMs = route.rules.responseTimeoutMs ?? pool.config.responseTimeoutMs;
+    this.attempt = new Attempt(backend, this, timeoutMs, this.context.now);
+    const path = route.rules.rewrite ? route.rules.rewrite(head.path) : head.path;
+    const target = path + head.query;
     this.attempt.start({ method: request.method!, target, headers: this.headers, body: this.body, upgrade });
-  }
-
-  private findSticky(pool: Pool): Backend | null {
-    const token = readCookie(this.input.request.rawHeaders, pool.stickyCookieName);
-    return token === null ? null : pool.byStickyToken(token);
   }
 
   private makeBody(): RequestBody {
     const { request, response, expectsContinue } = this.input;
     return new RequestBody(request, {
       limits: this.context.limits,
-      maxBytes: Number.POSITIVE_INFINITY,
+      maxBytes: this.input.route.rules.maxBodyBytes,
       now: this.context.now,
       onStart: () => expectsContinue && response.writeContinue(),
       onProgress: () => this.attempt?.touch(),
@@ -197,28 +173,33 @@ export class Exchange implements AttemptOwner {
 
   private onBodyFault(fault: BodyFault): void {
     this.attempt?.cancel();
-    if (fault === 'slow')
-      this.refuse(new Refusal(408, 'REQUEST_TIMEOUT', 'The request body came too slowly'));
-    else if (fault === 'too-large')
-      this.refuse(new Refusal(413, 'BODY_TOO_LARGE', 'The request body is too large'));
+    if (fault !== 'gone') this.answer((fault === 'slow' ? BODY_TOO_SLOW : BODY_TOO_LARGE).toAnswer());
   }
 
-  /** Fields that the engine adds to a backend's answer. */
-  private addOwnHeaders(headers: string[]): void {
-    const backend = this.attempt!.backend;
+  /** A backend's fields for the client, with what the engine and the route's rules change. */
+  private responseHeaders(raw: string[]): string[] {
+    const { route, requestId, request } = this.input;
+    const { backend } = this.attempt!;
+    const { cors, responseHeaders } = route.rules;
+    let headers = forwardedResponseHeaders(raw, cors ? isCorsHeader : null);
     if (this.pool?.config.stickySessions && backend !== this.stickyBackend) {
       const secure = this.context.scheme === 'https';
       headers.push('Set-Cookie', stickyCookie(this.pool.stickyCookieName, backend.stickyToken, secure));
     }
-    if (headerValue(headers, 'x-request-id') === undefined)
-      headers.push('X-Request-Id', this.input.requestId);
+    if (headerValue(headers, 'x-request-id') === undefined) headers.push('X-Request-Id', requestId);
+    if (cors) headers.push(...cors.headersFor(headerValue(request.rawHeaders, 'origin')));
+    if (responseHeaders) headers = responseHeaders.apply(headers);
     if (this.context.stopping()) this.reply.closeAfter();
+    return headers;
   }
 
-  private refuse(refusal: Refusal): void {
+  /** Answers in the backend's place. */
+  private answer(answer: LocalAnswer): void {
+    const { route, requestId, request } = this.input;
     this.body?.destroy();
     if (this.context.stopping()) this.reply.closeAfter();
-    this.reply.local(refusal.toAnswer(), ['X-Request-Id', this.input.requestId]);
+    const cors = route.rules.cors?.headersFor(headerValue(request.rawHeaders, 'origin')) ?? [];
+    this.reply.local(answer, ['X-Request-Id', requestId, ...cors]);
   }
 
   /** The answer is out, or the client is gone. */
@@ -266,12 +247,4 @@ export class Exchange implements AttemptOwner {
   private answeringBackend(): Backend | null {
     return this.attempt?.answered ? this.attempt.backend : null;
   }
-}
-
-function refusalFor({ kind }: AttemptFailure): Refusal {
-  if (kind === 'timeout') return new Refusal(504, 'GATEWAY_TIMEOUT', 'The backend did not answer in time');
-  if (kind === 'connect-timeout')
-    return new Refusal(504, 'CONNECT_TIMEOUT', 'The backend could not be reached in time');
-  if (kind === 'protocol') return new Refusal(502, 'BAD_ANSWER', 'The backend sent an invalid answer');
-  return new Refusal(502, 'BAD_GATEWAY', 'The backend could not be reached');
 }

@@ -42,21 +42,19 @@ export class Reply {
       return;
     }
     this.status = answer.status;
-    const headers = [
-      ...answer.headers,
-      'Content-Length',
-      String(Buffer.byteLength(answer.body)),
-      ...extraHeaders,
-    ];
+    // As bytes: node would write a head together with a string in the string's encoding.
+    const body = Buffer.from(answer.body);
+    const headers = [...answer.headers, ...extraHeaders];
+    if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', String(body.length));
     if (this.bodyPending() && !this.canSkipBody()) this.closeAfter();
     this.response.writeHead(answer.status, headers);
     this.bodyBegun = true;
-    const body = this.request.method === 'HEAD' ? '' : answer.body;
+    const sent = this.request.method === 'HEAD' ? '' : body;
     if (this.bodyPending()) {
-      this.response.write(body);
+      this.response.write(sent);
       this.linger();
     } else {
-      this.response.end(body);
+      this.response.end(sent);
     }
   }
 

@@ -3,7 +3,8 @@ import { headerValue, plainAddress, requestIdOf } from '../http/headers.js';
 import type { Incoming } from '../http/http-front.js';
 import { readRequestHead } from '../http/request-head.js';
 import type { Router } from '../routing/router.js';
-import { Exchange, type ExchangeContext } from './exchange.js';
+import { Exchange } from './exchange.js';
+import type { ExchangeContext } from './exchange-context.js';
 import { type BodyLength, Reply } from './reply.js';
 
 const UNKNOWN_HOST = new Refusal(404, 'UNKNOWN_HOST', 'No route serves this host and path');

@@ -1,4 +1,5 @@
 import type { MatchCondition, RouteConfig } from '../../snapshot.js';
+import type { RouteRules } from '../features/route-rules.js';
 import type { Pool } from '../pools/pool.js';
 import type { RouteCounters } from '../telemetry/route-counters.js';
 
@@ -17,6 +18,7 @@ export class Route {
     readonly config: RouteConfig,
     readonly targets: readonly Target[],
     readonly counters: RouteCounters,
+    readonly rules: RouteRules,
   ) {
     this.conditions = config.features.match ?? [];
     this.totalWeight = targets.reduce((sum, { weight }) => sum + weight, 0);
