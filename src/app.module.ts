@@ -12,6 +12,7 @@ import { TenantsModule } from './modules/tenants/index.js';
 import { ConfigModule } from './platform/config/config.module.js';
 import { DatabaseModule } from './platform/database/index.js';
 import { HttpModule } from './platform/http/index.js';
+import { HttpClientModule } from './platform/http-client/index.js';
 import { JobsModule } from './platform/jobs/index.js';
 import { JournalModule } from './platform/journal/index.js';
 import { ObservabilityModule } from './platform/observability/index.js';
@@ -23,6 +24,7 @@ import { SecurityModule } from './platform/security/index.js';
     DatabaseModule.forRoot(migrations),
     ObservabilityModule,
     HttpModule,
+    HttpClientModule,
     SecurityModule,
     JournalModule,
     JobsModule,
