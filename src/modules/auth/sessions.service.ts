@@ -187,7 +187,7 @@ export class SessionsService extends Authenticator implements OnApplicationBoots
   private verify(token: string): Claims {
     const known = this.verified.get(token);
     const claims = known ?? this.access.verify<Claims>(token);
-    if (!claims || claims.typ !== 'access' || typeof claims.sid !== 'string')
+    if (claims?.typ !== 'access' || typeof claims.sid !== 'string')
       throw unauthorized('The access token is not valid');
     if (claims.exp * 1000 <= Date.now()) throw unauthorized('The access token has expired', 'TOKEN_EXPIRED');
     if (!known) this.verified.set(token, claims);

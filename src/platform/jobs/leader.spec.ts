@@ -1,0 +1,44 @@
+import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
+import { until } from '../../../test/support/until.js';
+import { Leader } from './leader.js';
+
+describe('the leader', () => {
+  let db: TestDatabase;
+  const leaders: Leader[] = [];
+  beforeAll(async () => {
+    db = await testDatabase();
+  }, 60_000);
+  afterAll(() => db.close());
+  afterEach(async () => {
+    for (const leader of leaders.splice(0)) await leader.onModuleDestroy();
+  });
+  const start = async () => {
+    const leader = new Leader(db.database);
+    leaders.push(leader);
+    await leader.onApplicationBootstrap();
+    return leader;
+  };
+
+  it('is one of all, and another takes over when it goes', async () => {
+    const [first, second] = [await start(), await start()];
+    expect([first.isLeader, second.isLeader]).toEqual([true, false]);
+    await first.onModuleDestroy();
+    await until('the second to lead', () => second.isLeader);
+    expect(first.isLeader).toBe(false);
+  });
+
+  it('that lost its lease writes nothing', async () => {
+    const leader = await start();
+    await until('to lead', () => leader.isLeader);
+    await db.sql('CREATE TABLE leader_writes (n int)');
+    await db.sql('GRANT ALL ON leader_writes TO veloflux_system');
+    const write = () => leader.lead((tx) => tx.query('INSERT INTO leader_writes VALUES (1)'));
+    await write();
+    await db.sql(
+      `UPDATE leases SET holder = 'somebody else', epoch = epoch + 1, expires_at = clock_timestamp() + interval '1 minute'`,
+    );
+    await expect(write()).rejects.toMatchObject({ status: 503, code: 'NOT_LEADER' });
+    expect(await db.sql('SELECT count(*)::int AS n FROM leader_writes')).toEqual([{ n: 1 }]);
+    await db.sql(`UPDATE leases SET expires_at = '-infinity'`);
+  });
+});

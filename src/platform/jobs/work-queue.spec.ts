@@ -1,0 +1,124 @@
+import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
+import { until } from '../../../test/support/until.js';
+import { WorkQueue, type WorkQueueOptions } from './work-queue.js';
+
+interface Row {
+  id: string;
+  attempts: number;
+  payload: string;
+}
+
+describe('queued work', () => {
+  let db: TestDatabase;
+  const queues: WorkQueue<Row>[] = [];
+  let table: string;
+  let tables = 0;
+
+  beforeAll(async () => {
+    db = await testDatabase();
+  }, 60_000);
+  afterAll(() => db.close());
+  beforeEach(async () => {
+    table = `work_${++tables}`;
+    await db.sql(
+      `CREATE TABLE ${table} (id text PRIMARY KEY, payload text NOT NULL DEFAULT '', created_at timestamptz NOT NULL DEFAULT clock_timestamp())`,
+    );
+    await db.sql(`SELECT add_work_columns('${table}')`);
+    await db.sql(`CREATE TABLE ${table}_effects (id text)`);
+    await db.sql(`GRANT ALL ON ${table}, ${table}_effects TO veloflux_system`);
+  });
+  afterEach(async () => {
+    await Promise.all(queues.splice(0).map((q) => q.stop()));
+  });
+
+  const queue = (options: Partial<WorkQueueOptions<Row>> & Pick<WorkQueueOptions<Row>, 'handle'>) => {
+    const made = new WorkQueue<Row>(db.database, db.notifications, {
+      table,
+      concurrency: 4,
+      leaseSeconds: 30,
+      maxAttempts: 3,
+      backoffSeconds: () => 0,
+      ...options,
+    });
+    queues.push(made);
+    return made;
+  };
+  const enqueue = (q: WorkQueue<Row>, ...ids: string[]) =>
+    db.database.system(async (tx) => {
+      for (const id of ids) await tx.query(`INSERT INTO ${table} (id) VALUES ($1)`, [id]);
+      await q.wake(tx);
+    });
+  const effect = (row: Row) => (tx: { query(sql: string, values: unknown[]): Promise<unknown> }) =>
+    tx.query(`INSERT INTO ${table}_effects VALUES ($1)`, [row.id]).then(() => undefined);
+  const rows = () => db.sql(`SELECT id, state, attempts, last_error FROM ${table} ORDER BY id`);
+  const allDone = async () => (await rows()).every((r) => r.state === 'done');
+
+  it('has each effect once, with several workers', async () => {
+    const handle: WorkQueueOptions<Row>['handle'] = async (row, job) => job.finish(effect(row));
+    const [a, b] = [queue({ handle }), queue({ handle })];
+    a.start();
+    b.start();
+    await enqueue(a, ...Array.from({ length: 40 }, (_, i) => `job-${i}`));
+    await until('all done', allDone);
+    expect(
+      await db.sql(`SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids FROM ${table}_effects`),
+    ).toEqual([{ n: 40, ids: 40 }]);
+  });
+
+  it('is tried again after an error, and given up with the reason after the last try', async () => {
+    let tries = 0;
+    const dead: string[] = [];
+    const q = queue({
+      handle: async () => {
+        tries++;
+        throw new Error('no luck');
+      },
+      onDead: async (_tx, row) => {
+        dead.push(row.id);
+      },
+    });
+    q.start();
+    await enqueue(q, 'unlucky');
+    await until('given up', async () => (await rows())[0]?.state === 'dead');
+    expect({ tries, dead }).toEqual({ tries: 3, dead: ['unlucky'] });
+    expect((await rows())[0]).toMatchObject({ last_error: 'no luck', attempts: 3 });
+  });
+
+  it('of a worker that died is taken by another, and the dead one can end it no more', async () => {
+    let release: () => void = () => undefined;
+    let refused: Error | undefined;
+    const frozen = queue({
+      handle: async (row, job) => {
+        await new Promise<void>((ok) => {
+          release = ok;
+        });
+        await job.finish(effect(row)).catch((e: Error) => {
+          refused = e;
+          throw e;
+        });
+      },
+    });
+    frozen.start();
+    await enqueue(frozen, 'job');
+    await until('taken', async () => (await rows())[0]?.state === 'running');
+    await db.sql(`UPDATE ${table} SET leased_until = clock_timestamp() - interval '1 second'`);
+    const other = queue({ handle: async (row, job) => job.finish(effect(row)) });
+    other.start();
+    await until('done by the other', allDone);
+    release();
+    await until('the late one to be refused', () => refused);
+    expect(await db.sql(`SELECT id FROM ${table}_effects`)).toEqual([{ id: 'job' }]);
+  });
+
+  it('is handed back without counting the try when the node stops', async () => {
+    const q = queue({
+      handle: (_row, job) =>
+        new Promise((_, no) => job.signal.addEventListener('abort', () => no(job.signal.reason))),
+    });
+    q.start();
+    await enqueue(q, 'long');
+    await until('taken', async () => (await rows())[0]?.state === 'running');
+    await q.stop();
+    expect((await rows())[0]).toMatchObject({ state: 'pending', attempts: 0 });
+  });
+});
