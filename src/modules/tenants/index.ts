@@ -1,7 +1,10 @@
 export { type Account, Accounts, type Registration } from './accounts.service.js';
 export { MEMBERSHIP_CHANGED, type MembershipChanged, splitName } from './members.service.js';
-export { PlanLimits } from './plan-limits.js';
-export { PLAN_LIMITS, PLANS, type PlanId, type PlanLimitValues } from './plans.js';
+export { type PlanExcess, PlanLimits, planLimitReached } from './plan-limits.js';
+export { PLANS, type Plan, type PlanId, type PlanLimitValues } from './plans.js';
+export { PlansReadModel } from './plans.read-model.js';
+export { TENANT_CHANGED, type TenantChanged } from './tenant.events.js';
+export { TenantPlans } from './tenant-plans.js';
 export { currentMonth, requireTenant } from './tenant-scope.js';
 export { TenantsModule } from './tenants.module.js';
-export { TENANT_CHANGED, TenantsService } from './tenants.service.js';
+export { TenantsService } from './tenants.service.js';

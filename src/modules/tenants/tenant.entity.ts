@@ -1,4 +1,5 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn, VersionColumn } from 'typeorm';
+import type { PlanId } from './plans.js';
 
 export interface TenantSettings {
   max_users?: number | null;
@@ -13,7 +14,9 @@ export class Tenant {
   @Column('text') name: string;
   @Column('text', { nullable: true }) domain: string | null;
   @Column('text') status: 'active' | 'suspended';
-  @Column('text') plan: string;
+  @Column('text') plan: PlanId;
+  /** The version of the plan that the tenant bought. */
+  @Column('int') plan_version: number;
   @Column('jsonb') settings: TenantSettings;
   @VersionColumn() version: number;
   @CreateDateColumn({ type: 'timestamptz' }) created_at: Date;

@@ -3,13 +3,14 @@ import { notFound } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
 import type { Transaction } from '../../platform/database/index.js';
-import type { LimitedKind } from './plans.js';
+import type { LimitedKind, PlanId } from './plans.js';
+import { PlansReadModel } from './plans.read-model.js';
 import { Tenant, type TenantSettings } from './tenant.entity.js';
 
 export interface NewTenant {
   name: string;
   domain?: string | null;
-  plan: string;
+  plan: PlanId;
   settings?: TenantSettings;
 }
 
@@ -22,6 +23,8 @@ const COUNTED: Record<LimitedKind, string> = {
 
 @Injectable()
 export class TenantsRepository {
+  constructor(private readonly plans: PlansReadModel) {}
+
   async page(
     tx: Transaction,
     request: PageRequest,
@@ -45,19 +48,30 @@ export class TenantsRepository {
     return tenant;
   }
 
-  /** As `get`, locked until the transaction ends. */
+  /**
+   * As `get`, locked until the transaction ends. Rows that refer to the tenant can still be inserted meanwhile: their
+   * foreign keys take a weaker lock, which FOR UPDATE would make wait, or deadlock with.
+   */
   async lock(tx: Transaction, id: string): Promise<Tenant> {
     const tenant = await tx
       .getRepository(Tenant)
-      .findOne({ where: { id }, lock: { mode: 'pessimistic_write' } });
+      .findOne({ where: { id }, lock: { mode: 'for_no_key_update' } });
     if (!tenant) throw notFound('Tenant', id);
     return tenant;
   }
 
-  insert(tx: Transaction, tenant: NewTenant): Promise<Tenant> {
+  /** On the newest version of its plan. */
+  async insert(tx: Transaction, tenant: NewTenant): Promise<Tenant> {
     const repository = tx.getRepository(Tenant);
     return repository.save(
-      repository.create({ id: newId('tenant'), status: 'active', settings: {}, domain: null, ...tenant }),
+      repository.create({
+        id: newId('tenant'),
+        status: 'active',
+        settings: {},
+        domain: null,
+        plan_version: (await this.plans.newest(tx, tenant.plan)).version,
+        ...tenant,
+      }),
     );
   }
 

@@ -12,7 +12,9 @@ import { Journal } from '../../platform/journal/index.js';
 import type { Principal } from '../../platform/security/index.js';
 import { TrafficReadModel } from '../telemetry/index.js';
 import { MembersService } from './members.service.js';
+import { PlansReadModel } from './plans.read-model.js';
 import type { Tenant } from './tenant.entity.js';
+import { TENANT_CHANGED } from './tenant.events.js';
 import { currentMonth, requireTenant } from './tenant-scope.js';
 import {
   type CreateTenantRequest,
@@ -22,9 +24,6 @@ import {
 } from './tenants.dto.js';
 import { domainTaken } from './tenants.errors.js';
 import { TenantsRepository } from './tenants.repository.js';
-
-/** Notification after any change of a tenant; `status` tells a suspension. */
-export const TENANT_CHANGED = 'tenant';
 
 @Injectable()
 export class TenantsService implements OnApplicationBootstrap {
@@ -38,6 +37,7 @@ export class TenantsService implements OnApplicationBootstrap {
     private readonly traffic: TrafficReadModel,
     private readonly notifications: Notifications,
     private readonly origins: CorsOrigins,
+    private readonly plans: PlansReadModel,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -95,6 +95,7 @@ export class TenantsService implements OnApplicationBootstrap {
         const tenant = await this.tenants.lock(tx, id);
         const statusChanged = change.status !== undefined && change.status !== tenant.status;
         Object.assign(tenant, change, { settings: { ...tenant.settings, ...change.settings } });
+        if (change.plan) tenant.plan_version = (await this.plans.newest(tx, change.plan)).version;
         const saved = await this.tenants.save(tx, tenant);
         const entry = {
           tenantId: id,
