@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { transformFileSync } from '@swc/core';
+import { join, resolve } from 'node:path';
+import { compileTo } from './compile-to.js';
 
 const ROOT = resolve(__dirname, '../..');
 /** All that the agent imports of this repository. */
@@ -18,9 +18,7 @@ export class AgentProgram {
   private readonly running = new Set<AgentRun>();
 
   constructor() {
-    writeFileSync(join(this.directory, 'package.json'), '{"type":"module"}');
-    symlinkSync(join(ROOT, 'node_modules'), join(this.directory, 'node_modules'));
-    for (const folder of SOURCES) compile(join(ROOT, 'src', folder), join(this.directory, 'src', folder));
+    for (const folder of SOURCES) compileTo(join(ROOT, 'src', folder), join(this.directory, 'src', folder));
   }
 
   run(...args: string[]): AgentRun {
@@ -54,19 +52,5 @@ export class AgentRun {
   async end(signal: NodeJS.Signals): Promise<number | null> {
     this.child.kill(signal);
     return this.exited;
-  }
-}
-
-function compile(from: string, to: string): void {
-  for (const name of readdirSync(from, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts') || name.endsWith('.spec.ts')) continue;
-    const target = join(to, name.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    const { code } = transformFileSync(join(from, name), {
-      swcrc: false,
-      module: { type: 'nodenext' },
-      jsc: { target: 'es2022', parser: { syntax: 'typescript', decorators: true } },
-    });
-    writeFileSync(target, code);
   }
 }

@@ -17,7 +17,7 @@ export interface Counter {
 
 const SAMPLE = /^(dask_scheduler_[a-z_]+)(?:\{(.*)\})? ([^ ]+)$/;
 /** A quote inside a label's value is escaped, so that this cannot match within one. */
-const STATE = /(?:^|,)state="([^"]*)"/;
+const STATE = /state="([^"]*)"/;
 
 /** Null when the text has no task metrics: the scheduler runs without prometheus_client. */
 export function parseTaskMetrics(text: string): DaskTaskMetrics | null {

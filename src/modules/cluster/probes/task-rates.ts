@@ -13,9 +13,9 @@ export interface TaskSample {
 }
 
 export interface TaskRates {
-  /** Tasks completed a second over the window; 0 when nothing is known yet. */
+  /** Tasks completed a second over the last minute; 0 when nothing is known yet. */
   readonly throughput: number;
-  /** Seconds a task took in the mean, over the window; the last known while none ends; 0 before the first. */
+  /** Seconds a task took, mean over the last five minutes; the last known while none ends; 0 before the first. */
   readonly meanTaskSeconds: number;
 }
 
@@ -24,8 +24,9 @@ interface Point extends TaskSample {
   readonly busySeconds: number;
 }
 
-/** Seconds over which the rates are taken. */
-export const RATE_WINDOW_SECONDS = 60;
+const THROUGHPUT_WINDOW_SECONDS = 60;
+/** Longer, since tasks of a minute are common and the mean is noise unless several end in the window. */
+const MEAN_TIME_WINDOW_SECONDS = 300;
 
 /**
  * Throughput and mean task time from successive samples.
@@ -47,21 +48,21 @@ export class TaskRateWindow {
       : 0;
     const last: Point = { ...sample, busySeconds };
     this.points.push(last);
-    this.forgetBefore(sample.at - RATE_WINDOW_SECONDS);
-    const first = this.points[0] ?? last;
+    const oldest = this.beginOf(sample.at - MEAN_TIME_WINDOW_SECONDS);
+    this.points = this.points.slice(this.points.indexOf(oldest));
+    const ended = last.ended - oldest.ended;
+    if (ended > 0) this.meanTaskSeconds = secondsBetween(oldest, last) / ended;
+    const first = this.beginOf(sample.at - THROUGHPUT_WINDOW_SECONDS);
     const seconds = last.at - first.at;
-    const ended = last.ended - first.ended;
-    if (ended > 0) this.meanTaskSeconds = secondsBetween(first, last) / ended;
     return {
       throughput: seconds > 0 ? (last.completed - first.completed) / seconds : 0,
       meanTaskSeconds: this.meanTaskSeconds,
     };
   }
 
-  /** Keeps the newest point that is not younger than `at`, where the window begins. */
-  private forgetBefore(at: number): void {
-    const begin = this.points.findLastIndex((point) => point.at <= at);
-    if (begin > 0) this.points = this.points.slice(begin);
+  /** The newest point that is not younger than `at`, where a window begins; the oldest there is when all are. */
+  private beginOf(at: number): Point {
+    return this.points.findLast((point) => point.at <= at) ?? (this.points[0] as Point);
   }
 }
 
