@@ -26,7 +26,8 @@ export function compileTenant(rows: TenantRows): TenantSlice {
   };
 }
 
-function groupByPool(backends: readonly BackendRow[]): Map<string, BackendRow[]> {
+/** The backends of each pool, in their order. */
+export function groupByPool(backends: readonly BackendRow[]): Map<string, BackendRow[]> {
   const groups = new Map<string, BackendRow[]>();
   for (const backend of backends) {
     const group = groups.get(backend.pool_id);
