@@ -32,9 +32,7 @@ type Report = Pick<NodeRow, 'status' | 'applied_version' | 'apply_error'>;
 export class NodesRepository {
   /** Makes this run's row; an earlier run of the same node is replaced. */
   async register(tx: Transaction, node: Registration): Promise<void> {
-    await tx.query(
-      `DELETE FROM control_plane_nodes WHERE last_seen < clock_timestamp() - interval '${FORGET_AFTER}'`,
-    );
+    await tx.query(`DELETE FROM control_plane_nodes WHERE last_seen < clock_timestamp() - interval '${FORGET_AFTER}'`);
     await tx.query(
       `INSERT INTO control_plane_nodes (id, name, address, status, engine, program_version)
        VALUES ($1, $2, $3, 'active', $4, $5)

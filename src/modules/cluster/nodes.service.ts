@@ -43,13 +43,7 @@ export class NodesService implements OnApplicationShutdown {
   async register(engine: string): Promise<void> {
     const address = `${this.environment.listenHost}:${this.environment.PORT}`;
     await this.database.system((tx) =>
-      this.nodes.register(tx, {
-        id: this.localId,
-        name: this.localName,
-        address,
-        engine,
-        program_version: PRODUCT_VERSION,
-      }),
+      this.nodes.register(tx, { id: this.localId, name: this.localName, address, engine, program_version: PRODUCT_VERSION }),
     );
     this.heartbeat = repeat('heartbeat', HEARTBEAT_MS, () => this.report());
   }

@@ -32,18 +32,13 @@ export class AppliedInterceptor implements NestInterceptor {
     const behind = await this.nodes.waitApplied(version, WAIT_MS);
     if (!behind.length) return value;
     const names = behind.map((n) => n.name).join(', ');
-    throw new AppError(
-      503,
-      'CONFIG_NOT_APPLIED',
-      `Saved as version ${version}, but not in effect yet on ${names}`,
-      {
-        retryAfterSeconds: 2,
-        details: behind.map((n) => ({
-          field: n.name,
-          constraint: 'applied',
-          message: `runs version ${n.applied_version}${n.apply_error ? `: ${n.apply_error}` : ''}`,
-        })),
-      },
-    );
+    throw new AppError(503, 'CONFIG_NOT_APPLIED', `Saved as version ${version}, but not in effect yet on ${names}`, {
+      retryAfterSeconds: 2,
+      details: behind.map((n) => ({
+        field: n.name,
+        constraint: 'applied',
+        message: `runs version ${n.applied_version}${n.apply_error ? `: ${n.apply_error}` : ''}`,
+      })),
+    });
   }
 }

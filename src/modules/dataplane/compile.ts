@@ -26,8 +26,7 @@ export function compileTenant(rows: TenantRows): TenantSlice {
   };
 }
 
-/** The backends of each pool, in their order. */
-export function groupByPool(backends: readonly BackendRow[]): Map<string, BackendRow[]> {
+function groupByPool(backends: readonly BackendRow[]): Map<string, BackendRow[]> {
   const groups = new Map<string, BackendRow[]>();
   for (const backend of backends) {
     const group = groups.get(backend.pool_id);

@@ -144,9 +144,7 @@ export class DataPlaneService implements OnApplicationBootstrap, BeforeApplicati
 
   /** Notifications may be lost; the version in the database is the truth. */
   private async catchUp(): Promise<void> {
-    const [row] = await this.database.system((tx) =>
-      tx.query('SELECT version::int AS version FROM config_state'),
-    );
+    const [row] = await this.database.system((tx) => tx.query('SELECT version::int AS version FROM config_state'));
     this.wanted = Math.max(this.wanted, row.version);
     if (row.version > this.snapshots.current.version && !this.working) this.enqueue(null);
   }

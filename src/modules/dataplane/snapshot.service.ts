@@ -6,7 +6,7 @@ import { PoolsReadModel } from '../pools/index.js';
 import { RoutesReadModel } from '../routes/index.js';
 import { type MeasuredPool, TrafficMetrics } from '../telemetry/index.js';
 import { TenantsService } from '../tenants/index.js';
-import { compileTenant, groupByPool, type TenantRows } from './compile.js';
+import { compileTenant, type TenantRows } from './compile.js';
 import type { Snapshot } from './snapshot.js';
 
 /** Reads the configuration and keeps the current snapshot; slices of tenants that did not change stay the same. */
@@ -33,10 +33,8 @@ export class SnapshotService {
     const tenants = new Map(tenantIds ? this.snapshot.tenants : []);
     for (const id of tenantIds ?? []) tenants.delete(id);
     for (const tenant of rows) tenants.set(tenant.tenantId, compileTenant(tenant));
-    for (const id of tenantIds ?? this.snapshot.tenants.keys())
-      if (!tenants.has(id)) this.metrics.setTenant(id, []);
-    for (const { tenantId, pools, backends } of rows)
-      this.metrics.setTenant(tenantId, measured(pools, backends));
+    for (const id of tenantIds ?? this.snapshot.tenants.keys()) if (!tenants.has(id)) this.metrics.setTenant(id, []);
+    for (const { tenantId, pools, backends } of rows) this.metrics.setTenant(tenantId, measured(pools, backends));
     this.snapshot = { version, tenants };
     return this.snapshot;
   }
@@ -62,8 +60,7 @@ export class SnapshotService {
       return made;
     };
     for (const pool of await this.pools.ofTenants(tx, tenantIds)) of(pool.tenant_id).pools.push(pool);
-    for (const backend of await this.backends.ofTenants(tx, tenantIds))
-      of(backend.tenant_id).backends.push(backend);
+    for (const backend of await this.backends.ofTenants(tx, tenantIds)) of(backend.tenant_id).backends.push(backend);
     // a suspended tenant keeps its pools, so that health stays known, but no host of it is served
     for (const route of await this.routes.ofTenants(tx, tenantIds))
       if (active.has(route.tenant_id)) of(route.tenant_id).routes.push(route);
@@ -71,11 +68,7 @@ export class SnapshotService {
   }
 }
 
-function measured(pools: TenantRows['pools'], backends: TenantRows['backends']): MeasuredPool[] {
-  const ofPool = groupByPool(backends);
-  return pools.map(({ id, name }) => ({ id, name, backends: ofPool.get(id) ?? [] }));
-}
+const measured = (pools: TenantRows['pools'], backends: TenantRows['backends']): MeasuredPool[] =>
+  pools.map(({ id, name }) => ({ id, name, backends: backends.filter((b) => b.pool_id === id) }));
 
-type Mutable = {
-  -readonly [K in keyof TenantRows]: TenantRows[K] extends readonly (infer T)[] ? T[] : TenantRows[K];
-};
+type Mutable = { -readonly [K in keyof TenantRows]: TenantRows[K] extends readonly (infer T)[] ? T[] : TenantRows[K] };

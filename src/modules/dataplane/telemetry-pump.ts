@@ -14,9 +14,7 @@ const PUMP_MS = 500;
 
 /** Carries what the engine counted and what it knows of its backends to telemetry, twice a second. */
 @Injectable()
-export class TelemetryPump
-  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
-{
+export class TelemetryPump implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   private timer?: NodeJS.Timeout;
 
   constructor(
