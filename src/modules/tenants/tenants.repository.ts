@@ -98,14 +98,6 @@ export class TenantsRepository {
     return new Map(rows.map((r) => [r.tenant_id, r.n]));
   }
 
-  async activeIds(tx: Transaction, ids: readonly string[] | null): Promise<string[]> {
-    const rows: { id: string }[] = await tx.query(
-      `SELECT id FROM tenants WHERE status = 'active' AND ($1::text[] IS NULL OR id = ANY ($1))`,
-      [ids],
-    );
-    return rows.map((r) => r.id);
-  }
-
   /** Origins that any active tenant allows. */
   async allowedOrigins(tx: Transaction): Promise<string[]> {
     const rows: { origin: string }[] = await tx.query(

@@ -128,11 +128,6 @@ export class TenantsService implements OnApplicationBootstrap {
     });
   }
 
-  /** Of these tenants, or of all for null, the ones that are served. */
-  activeIds(tx: Transaction, ids: readonly string[] | null): Promise<string[]> {
-    return this.tenants.activeIds(tx, ids);
-  }
-
   private async respond(tx: Transaction, tenants: Tenant[]): Promise<TenantResponse[]> {
     const ids = tenants.map((t) => t.id);
     const { start, end } = currentMonth();

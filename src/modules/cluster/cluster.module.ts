@@ -1,6 +1,0 @@
-import { Module } from '@nestjs/common';
-import { NodesRepository } from './nodes.repository.js';
-import { NodesService } from './nodes.service.js';
-
-@Module({ providers: [NodesRepository, NodesService], exports: [NodesService] })
-export class ClusterModule {}

@@ -1,3 +1,0 @@
-export { ClusterModule } from './cluster.module.js';
-export type { NodeRow } from './nodes.repository.js';
-export { NodesService } from './nodes.service.js';
