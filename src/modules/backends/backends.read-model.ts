@@ -1,0 +1,87 @@
+import { Injectable } from '@nestjs/common';
+import type { AdminState } from '../../common/load-balancing.js';
+import type { Transaction } from '../../platform/database/index.js';
+import type { HealthCheck } from './health-check.js';
+
+/** A backend together with what it takes from its pool. */
+export interface BackendRow {
+  id: string;
+  tenant_id: string;
+  pool_id: string;
+  pool: string;
+  address: string;
+  weight: number;
+  region: string | null;
+  admin_state: AdminState;
+  health_check: Partial<HealthCheck> | null;
+  pool_health_check: HealthCheck;
+  version: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export interface BackendFilter {
+  id?: string;
+  pool?: string;
+  region?: string;
+  admin_state?: AdminState;
+}
+
+const SELECT = `SELECT b.id, b.tenant_id, b.pool_id, p.name AS pool, b.address, b.weight, b.region, b.admin_state,
+    b.health_check, p.health_check AS pool_health_check, b.version, b.created_at, b.updated_at
+  FROM backends b JOIN pools p ON p.tenant_id = b.tenant_id AND p.id = b.pool_id`;
+
+const COLUMNS = { id: 'b.id', pool: 'p.name', region: 'b.region', admin_state: 'b.admin_state' } as const;
+
+function where(tenantId: string, filter: BackendFilter): { sql: string; values: string[] } {
+  const values = [tenantId];
+  const parts = ['b.tenant_id = $1'];
+  for (const [key, column] of Object.entries(COLUMNS)) {
+    const value = filter[key as keyof BackendFilter];
+    if (value !== undefined) parts.push(`${column} = $${values.push(value)}`);
+  }
+  return { sql: parts.join(' AND '), values };
+}
+
+/** Reads backends, in the order in which they were made. */
+@Injectable()
+export class BackendsReadModel {
+  async get(tx: Transaction, tenantId: string, id: string): Promise<BackendRow | null> {
+    return (await this.find(tx, tenantId, { id }))[0] ?? null;
+  }
+
+  find(
+    tx: Transaction,
+    tenantId: string,
+    filter: BackendFilter,
+    page?: { limit: number; offset: number },
+  ): Promise<BackendRow[]> {
+    const { sql, values } = where(tenantId, filter);
+    const limit = page ? ` LIMIT ${Number(page.limit)} OFFSET ${Number(page.offset)}` : '';
+    return tx.query(`${SELECT} WHERE ${sql} ORDER BY b.id${limit}`, values);
+  }
+
+  async count(tx: Transaction, tenantId: string, filter: BackendFilter): Promise<number> {
+    const { sql, values } = where(tenantId, filter);
+    const [row] = await tx.query(
+      `SELECT count(*)::int AS n FROM backends b JOIN pools p ON p.tenant_id = b.tenant_id AND p.id = b.pool_id
+       WHERE ${sql}`,
+      values,
+    );
+    return row.n;
+  }
+
+  ofPools(tx: Transaction, tenantId: string, poolIds: readonly string[]): Promise<BackendRow[]> {
+    return tx.query(`${SELECT} WHERE b.tenant_id = $1 AND b.pool_id = ANY ($2) ORDER BY b.id`, [
+      tenantId,
+      poolIds,
+    ]);
+  }
+
+  /** All backends of these tenants, or of every tenant for null; takes a system transaction. */
+  ofTenants(tx: Transaction, tenantIds: readonly string[] | null): Promise<BackendRow[]> {
+    return tenantIds
+      ? tx.query(`${SELECT} WHERE b.tenant_id = ANY ($1) ORDER BY b.id`, [tenantIds])
+      : tx.query(`${SELECT} ORDER BY b.id`);
+  }
+}

@@ -1,0 +1,179 @@
+import { Injectable } from '@nestjs/common';
+import type { HealthState } from '../../common/load-balancing.js';
+import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
+import { Database, type Transaction, violatedConstraint } from '../../platform/database/index.js';
+import { checkIfMatch } from '../../platform/http/index.js';
+import { Journal } from '../../platform/journal/index.js';
+import { LiveBackends } from '../telemetry/index.js';
+import { PlanLimits } from '../tenants/index.js';
+import { BackendAddressPolicy } from './address-policy.js';
+import type { Backend } from './backend.entity.js';
+import type { CreateBackendRequest, UpdateBackendRequest } from './backends.dto.js';
+import { backendExists, backendNotFound, unknownPool } from './backends.errors.js';
+import type { BackendFilter, BackendRow } from './backends.read-model.js';
+import { BackendsRepository, type ParentPool } from './backends.repository.js';
+import { type HealthCheck, requireTimeoutWithinInterval, withDefaults } from './health-check.js';
+
+/** Makes, changes and removes the upstreams of a tenant's pools. */
+@Injectable()
+export class BackendsService {
+  constructor(
+    private readonly database: Database,
+    private readonly backends: BackendsRepository,
+    private readonly addresses: BackendAddressPolicy,
+    private readonly journal: Journal,
+    private readonly limits: PlanLimits,
+    private readonly live: LiveBackends,
+  ) {}
+
+  /** @param health only backends that this node's checks see so */
+  list(
+    tenantId: string,
+    filter: BackendFilter,
+    page: PageRequest,
+    health?: HealthState,
+  ): Promise<Page<BackendRow>> {
+    const slice = { limit: page.limit, offset: offsetOf(page) };
+    return this.database.tenant(tenantId, async (tx) => {
+      if (health === undefined)
+        return new Page(
+          await this.backends.find(tx, tenantId, filter, slice),
+          await this.backends.count(tx, tenantId, filter),
+          page.page,
+          page.limit,
+        );
+      // health lives in memory, so these are filtered here
+      const rows = await this.backends.find(tx, tenantId, filter);
+      const matching = rows.filter((row) => (this.live.get(row.id)?.health ?? 'unknown') === health);
+      const items = matching.slice(slice.offset, slice.offset + slice.limit);
+      return new Page(items, matching.length, page.page, page.limit);
+    });
+  }
+
+  get(tenantId: string, id: string): Promise<BackendRow> {
+    return this.database.tenant(tenantId, async (tx) => {
+      const row = await this.backends.get(tx, tenantId, id);
+      if (!row) throw backendNotFound(id);
+      return row;
+    });
+  }
+
+  /** @throws AppError 403 at the plan's limit, 409 when the pool has the address, 422 for an unknown pool */
+  create(tenantId: string, request: CreateBackendRequest): Promise<BackendRow> {
+    const address = this.addresses.accept(request.address);
+    return this.refuseTaken(address, request.pool, () =>
+      this.database.tenant(tenantId, async (tx) => {
+        await this.limits.requireRoom(tx, tenantId, 'backends');
+        const pool = await this.parent(tx, tenantId, request.pool);
+        const overrides = overridesOf({}, request.health_check, pool);
+        const backend = await this.backends.insert(tx, {
+          tenant_id: tenantId,
+          pool_id: pool.id,
+          address,
+          weight: request.weight ?? 100,
+          region: request.region ?? null,
+          admin_state: request.admin_state ?? 'enabled',
+          health_check: overrides,
+        });
+        await this.record(tx, backend, pool, 'created');
+        return rowOf(backend, pool);
+      }),
+    );
+  }
+
+  /** @throws AppError 404, 412 when it is at another version, 409 and 422 as `create` */
+  update(
+    tenantId: string,
+    id: string,
+    change: UpdateBackendRequest,
+    ifMatch: number[] | null,
+  ): Promise<BackendRow> {
+    const { address, pool: poolName, health_check, ...plain } = change;
+    const accepted = address === undefined ? undefined : this.addresses.accept(address);
+    return this.refuseTaken(address ?? '', poolName, () =>
+      this.database.tenant(tenantId, async (tx) => {
+        const backend = await this.locked(tx, tenantId, id, ifMatch);
+        const pool =
+          poolName === undefined
+            ? await this.backends.parentOf(tx, backend)
+            : await this.parent(tx, tenantId, poolName);
+        Object.assign(backend, plain, { pool_id: pool.id, address: accepted ?? backend.address });
+        if (health_check !== undefined)
+          backend.health_check = overridesOf(backend.health_check ?? {}, health_check, pool);
+        const saved = await this.backends.save(tx, backend);
+        await this.record(tx, saved, pool, 'updated', Object.keys(change));
+        return rowOf(saved, pool);
+      }),
+    );
+  }
+
+  async delete(tenantId: string, id: string, ifMatch: number[] | null): Promise<void> {
+    await this.database.tenant(tenantId, async (tx) => {
+      const backend = await this.locked(tx, tenantId, id, ifMatch);
+      const pool = await this.backends.parentOf(tx, backend);
+      await this.backends.delete(tx, backend);
+      await this.record(tx, backend, pool, 'deleted');
+    });
+  }
+
+  private async locked(tx: Transaction, tenantId: string, id: string, ifMatch: number[] | null) {
+    const backend = await this.backends.lock(tx, tenantId, id);
+    if (!backend) throw backendNotFound(id);
+    checkIfMatch(ifMatch, backend.version);
+    return backend;
+  }
+
+  private async parent(tx: Transaction, tenantId: string, name: string): Promise<ParentPool> {
+    const pool = await this.backends.parentByName(tx, tenantId, name);
+    if (!pool) throw unknownPool(name);
+    return pool;
+  }
+
+  private record(
+    tx: Transaction,
+    backend: Backend,
+    pool: ParentPool,
+    verb: 'created' | 'updated' | 'deleted',
+    fields?: string[],
+  ) {
+    return this.journal.recordConfiguration(tx, {
+      tenantId: backend.tenant_id,
+      action: `backend.${verb}`,
+      message: `Backend '${backend.address}' in pool '${pool.name}' ${verb}${fields?.length ? `: ${fields.join(', ')}` : ''}`,
+      object: { type: 'backend', id: backend.id, name: backend.address },
+    });
+  }
+
+  private async refuseTaken<T>(
+    address: string,
+    pool: string | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (e) {
+      if (violatedConstraint(e) === 'backends_tenant_id_pool_id_address_key')
+        throw backendExists(address, pool);
+      throw e;
+    }
+  }
+}
+
+/** What differs from the pool's check after a change; null takes everything off. */
+function overridesOf(
+  before: Partial<HealthCheck>,
+  change: Partial<HealthCheck> | null | undefined,
+  pool: ParentPool,
+): Partial<HealthCheck> | null {
+  if (!change) return null;
+  const defined = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  const overrides = { ...before, ...defined };
+  requireTimeoutWithinInterval(withDefaults(overrides, pool.health_check));
+  return overrides;
+}
+
+const rowOf = (backend: Backend, pool: ParentPool): BackendRow => ({
+  ...backend,
+  pool: pool.name,
+  pool_health_check: pool.health_check,
+});

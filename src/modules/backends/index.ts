@@ -1,0 +1,11 @@
+export { unknownPool } from './backends.errors.js';
+export { BackendsModule } from './backends.module.js';
+export { type BackendRow, BackendsReadModel } from './backends.read-model.js';
+export { BackendsService } from './backends.service.js';
+export { HealthCheckRequest, HealthCheckResponse } from './health-check.dto.js';
+export {
+  DEFAULT_HEALTH_CHECK,
+  type HealthCheck,
+  requireTimeoutWithinInterval,
+  withDefaults,
+} from './health-check.js';

@@ -1,0 +1,69 @@
+import { Injectable } from '@nestjs/common';
+import type { Algorithm } from '../../common/load-balancing.js';
+import type { Transaction } from '../../platform/database/index.js';
+import type { HealthCheck } from '../backends/index.js';
+
+export interface PoolRow {
+  id: string;
+  tenant_id: string;
+  name: string;
+  algorithm: Algorithm;
+  sticky_sessions: boolean;
+  health_check: HealthCheck;
+  connect_timeout: string;
+  response_timeout: string;
+  retries: number;
+  version: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export interface PoolFilter {
+  algorithm?: Algorithm;
+  /** Beginning of the name. */
+  namePrefix?: string;
+}
+
+const SELECT = `SELECT id, tenant_id, name, algorithm, sticky_sessions, health_check, connect_timeout, response_timeout,
+    retries, version, created_at, updated_at FROM pools`;
+const MATCHES = `tenant_id = $1 AND ($2::text IS NULL OR algorithm = $2) AND ($3::text IS NULL OR starts_with(name, $3))`;
+
+/** Reads pools, by name. */
+@Injectable()
+export class PoolsReadModel {
+  async get(tx: Transaction, tenantId: string, name: string): Promise<PoolRow | null> {
+    const [row] = await tx.query(`${SELECT} WHERE tenant_id = $1 AND name = $2`, [tenantId, name]);
+    return row ?? null;
+  }
+
+  find(
+    tx: Transaction,
+    tenantId: string,
+    filter: PoolFilter,
+    page: { limit: number; offset: number },
+  ): Promise<PoolRow[]> {
+    return tx.query(`${SELECT} WHERE ${MATCHES} ORDER BY name LIMIT $4 OFFSET $5`, [
+      tenantId,
+      filter.algorithm ?? null,
+      filter.namePrefix ?? null,
+      page.limit,
+      page.offset,
+    ]);
+  }
+
+  async count(tx: Transaction, tenantId: string, filter: PoolFilter): Promise<number> {
+    const [row] = await tx.query(`SELECT count(*)::int AS n FROM pools WHERE ${MATCHES}`, [
+      tenantId,
+      filter.algorithm ?? null,
+      filter.namePrefix ?? null,
+    ]);
+    return row.n;
+  }
+
+  /** All pools of these tenants, or of every tenant for null; takes a system transaction. */
+  ofTenants(tx: Transaction, tenantIds: readonly string[] | null): Promise<PoolRow[]> {
+    return tenantIds
+      ? tx.query(`${SELECT} WHERE tenant_id = ANY ($1) ORDER BY id`, [tenantIds])
+      : tx.query(`${SELECT} ORDER BY id`);
+  }
+}

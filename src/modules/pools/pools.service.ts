@@ -1,0 +1,145 @@
+import { Injectable } from '@nestjs/common';
+import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
+import { Database, type Transaction, violatedConstraint } from '../../platform/database/index.js';
+import { checkIfMatch } from '../../platform/http/index.js';
+import { Journal } from '../../platform/journal/index.js';
+import {
+  type BackendRow,
+  BackendsReadModel,
+  DEFAULT_HEALTH_CHECK,
+  requireTimeoutWithinInterval,
+  withDefaults,
+} from '../backends/index.js';
+import { PlanLimits } from '../tenants/index.js';
+import type { Pool } from './pool.entity.js';
+import type { CreatePoolRequest, PoolWithBackends, UpdatePoolRequest } from './pools.dto.js';
+import { poolExists, poolInUse, poolNotFound } from './pools.errors.js';
+import type { PoolFilter, PoolRow } from './pools.read-model.js';
+import { PoolsRepository } from './pools.repository.js';
+
+/** Makes, changes and removes a tenant's pools. */
+@Injectable()
+export class PoolsService {
+  constructor(
+    private readonly database: Database,
+    private readonly pools: PoolsRepository,
+    private readonly backends: BackendsReadModel,
+    private readonly journal: Journal,
+    private readonly limits: PlanLimits,
+  ) {}
+
+  list(tenantId: string, filter: PoolFilter, page: PageRequest): Promise<Page<PoolWithBackends>> {
+    return this.database.tenant(tenantId, async (tx) => {
+      const rows = await this.pools.find(tx, tenantId, filter, { limit: page.limit, offset: offsetOf(page) });
+      const total = await this.pools.count(tx, tenantId, filter);
+      return new Page(await this.withBackends(tx, tenantId, rows), total, page.page, page.limit);
+    });
+  }
+
+  get(tenantId: string, name: string): Promise<PoolWithBackends> {
+    return this.database.tenant(tenantId, async (tx) => {
+      const pool = await this.pools.get(tx, tenantId, name);
+      if (!pool) throw poolNotFound(name);
+      return (await this.withBackends(tx, tenantId, [pool]))[0]!;
+    });
+  }
+
+  /** @throws AppError 403 at the plan's limit, 409 when the name is taken */
+  create(tenantId: string, request: CreatePoolRequest): Promise<PoolWithBackends> {
+    const health_check = withDefaults(request.health_check ?? {}, DEFAULT_HEALTH_CHECK);
+    requireTimeoutWithinInterval(health_check);
+    return this.refuseTaken(request.name, () =>
+      this.database.tenant(tenantId, async (tx) => {
+        await this.limits.requireRoom(tx, tenantId, 'pools');
+        const pool = await this.pools.insert(tx, {
+          tenant_id: tenantId,
+          name: request.name,
+          algorithm: request.algorithm,
+          sticky_sessions: request.sticky_sessions ?? false,
+          health_check,
+          connect_timeout: request.connect_timeout ?? '5s',
+          response_timeout: request.response_timeout ?? '30s',
+          retries: request.retries ?? 2,
+        });
+        await this.record(tx, pool, 'created');
+        return { pool, backends: [] };
+      }),
+    );
+  }
+
+  /** @throws AppError 404, 412 when it is at another version, 409 when the new name is taken */
+  update(
+    tenantId: string,
+    name: string,
+    change: UpdatePoolRequest,
+    ifMatch: number[] | null,
+  ): Promise<PoolWithBackends> {
+    return this.refuseTaken(change.name ?? name, () =>
+      this.database.tenant(tenantId, async (tx) => {
+        const pool = await this.locked(tx, tenantId, name, ifMatch);
+        const health_check = withDefaults(change.health_check ?? {}, pool.health_check);
+        requireTimeoutWithinInterval(health_check);
+        const saved = await this.pools.save(tx, Object.assign(pool, change, { health_check }));
+        await this.record(tx, saved, 'updated', Object.keys(change));
+        return (await this.withBackends(tx, tenantId, [saved]))[0]!;
+      }),
+    );
+  }
+
+  /** @throws AppError 404, 412, and 409 while backends or routes are left */
+  async delete(tenantId: string, name: string, ifMatch: number[] | null): Promise<void> {
+    await this.database.tenant(tenantId, async (tx) => {
+      const pool = await this.locked(tx, tenantId, name, ifMatch);
+      const users = await this.pools.users(tx, pool);
+      if (users.backends.length || users.routes.length) throw poolInUse(name, users);
+      await this.pools.delete(tx, pool);
+      await this.record(tx, pool, 'deleted');
+    });
+  }
+
+  private async withBackends(
+    tx: Transaction,
+    tenantId: string,
+    pools: PoolRow[],
+  ): Promise<PoolWithBackends[]> {
+    if (!pools.length) return [];
+    const backends = await this.backends.ofPools(
+      tx,
+      tenantId,
+      pools.map((p) => p.id),
+    );
+    const byPool = new Map<string, BackendRow[]>(pools.map((pool) => [pool.id, []]));
+    for (const backend of backends) byPool.get(backend.pool_id)?.push(backend);
+    return pools.map((pool) => ({ pool, backends: byPool.get(pool.id)! }));
+  }
+
+  private async locked(
+    tx: Transaction,
+    tenantId: string,
+    name: string,
+    ifMatch: number[] | null,
+  ): Promise<Pool> {
+    const pool = await this.pools.lock(tx, tenantId, name);
+    if (!pool) throw poolNotFound(name);
+    checkIfMatch(ifMatch, pool.version);
+    return pool;
+  }
+
+  private record(tx: Transaction, pool: Pool, verb: 'created' | 'updated' | 'deleted', fields?: string[]) {
+    return this.journal.recordConfiguration(tx, {
+      tenantId: pool.tenant_id,
+      action: `pool.${verb}`,
+      message: `Pool '${pool.name}' ${verb}${fields?.length ? `: ${fields.join(', ')}` : ''}`,
+      object: { type: 'pool', id: pool.id, name: pool.name },
+    });
+  }
+
+  private async refuseTaken<T>(name: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (e) {
+      if (violatedConstraint(e) === 'pools_tenant_id_name_key') throw poolExists(name);
+      throw e;
+    }
+  }
+}

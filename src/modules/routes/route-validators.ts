@@ -1,0 +1,102 @@
+import { isIP } from 'node:net';
+import { applyDecorators } from '@nestjs/common';
+import { registerDecorator, ValidateIf } from 'class-validator';
+
+/** A check of one value, with the sentence that follows the field's name when it fails. */
+function rule(name: string, message: string, validate: (value: unknown) => boolean, each = false) {
+  return (): PropertyDecorator => (target, propertyName) =>
+    registerDecorator({
+      name,
+      target: target.constructor,
+      propertyName: propertyName as string,
+      options: { message: `$property ${message}`, each },
+      validator: { validate },
+    });
+}
+
+/** Validated when it is there; null is no value. */
+export const IfPresent = () => ValidateIf((_, value) => value !== undefined);
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
+/** Visible characters, spaces and tabs inside: no CR, LF or NUL can split a head (RFC 9110 §5.5). */
+const VALUE = /^(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?$/;
+const MAX_VALUE = 4096;
+const MAX_HEADERS = 32;
+/** Framing and connection handling belong to the proxy (RFC 9110 §7.6.1, RFC 9112 §6). */
+const PROTECTED = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'content-length',
+]);
+
+const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
+export const isHeaderValue = (value: unknown): value is string =>
+  typeof value === 'string' && value.length <= MAX_VALUE && VALUE.test(value);
+const mayBeChanged = (value: unknown) => isToken(value) && !PROTECTED.has(value.toLowerCase());
+
+function isHeaderMap(value: unknown): boolean {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
+  const entries = Object.entries(value);
+  const names = new Set(entries.map(([name]) => name.toLowerCase()));
+  return (
+    entries.length <= MAX_HEADERS &&
+    names.size === entries.length &&
+    entries.every(([name, text]) => mayBeChanged(name) && isHeaderValue(text))
+  );
+}
+
+export const IsFieldName = rule('isFieldName', 'must be a header or parameter name', isToken);
+export const AreFieldNames = rule('isFieldName', 'must be header names', isToken, true);
+export const IsHeaderValue = rule('isHeaderValue', 'must be a header value on one line', isHeaderValue);
+export const IsHeaderMap = rule(
+  'isHeaderMap',
+  `must map up to ${MAX_HEADERS} header names to values on one line; hop-by-hop headers, Host and Content-Length cannot be set`,
+  isHeaderMap,
+);
+export const AreChangeableHeaders = rule(
+  'isChangeableHeader',
+  'must be header names; hop-by-hop headers, Host and Content-Length cannot be removed',
+  mayBeChanged,
+  true,
+);
+
+/** A block such as `203.0.113.0/24`, or one address. */
+export function isCidr(value: unknown): boolean {
+  const [, address = '', bits] =
+    typeof value === 'string' ? (/^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? []) : [];
+  const family = address.includes('%') ? 0 : isIP(address);
+  return family !== 0 && (bits === undefined || Number(bits) <= (family === 4 ? 32 : 128));
+}
+export const AreCidrs = rule('isCidr', 'must be CIDR blocks such as 203.0.113.0/24', isCidr, true);
+
+/** `*`, or the origin of a page. */
+export const AreOrigins = rule(
+  'isOrigin',
+  'must be origins such as https://app.example.com, or *',
+  (value) =>
+    value === '*' || (typeof value === 'string' && /^https?:\/\/[a-z0-9.-]+(?::\d{1,5})?$/.test(value)),
+  true,
+);
+
+function isRedirectTarget(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > 2048 || !/^[\x21-\x7e]+$/.test(value)) return false;
+  if (value.startsWith('/')) return !/^\/[/\\]/.test(value);
+  return /^https?:\/\/[^/\\]/i.test(value) && URL.canParse(value);
+}
+export const IsRedirectTarget = rule(
+  'isRedirectTarget',
+  'must be an http or https URL, or a path',
+  isRedirectTarget,
+);
+
+/** Named so that two rules on one field keep their own messages. */
+export const Named = (name: string, message: string, validate: (value: unknown) => boolean) =>
+  applyDecorators(rule(name, message, validate)());

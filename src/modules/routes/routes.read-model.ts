@@ -1,0 +1,85 @@
+import { Injectable } from '@nestjs/common';
+import type { Transaction } from '../../platform/database/index.js';
+import type { StoredFeatures } from './route-features.js';
+
+/** A route together with the names of the pools that it points to. */
+export interface RouteRow {
+  id: string;
+  tenant_id: string;
+  host: string;
+  path_prefix: string;
+  pool_id: string;
+  pool: string;
+  ssl_enabled: boolean;
+  features: StoredFeatures;
+  /** Names of the pools of a split, by id. */
+  split_pools: Record<string, string>;
+  version: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export interface RouteFilter {
+  id?: string;
+  host?: string;
+  pool?: string;
+}
+
+const JOINED = 'routes r JOIN pools p ON p.tenant_id = r.tenant_id AND p.id = r.pool_id';
+const SELECT = `SELECT r.id, r.tenant_id, r.host, r.path_prefix, r.pool_id, p.name AS pool, r.ssl_enabled, r.features,
+    CASE WHEN r.features ? 'split' THEN
+      (SELECT jsonb_object_agg(s.id, s.name) FROM pools s WHERE s.tenant_id = r.tenant_id
+        AND s.id IN (SELECT t ->> 'pool_id' FROM jsonb_array_elements(r.features -> 'split') t))
+    ELSE '{}' END AS split_pools,
+    r.version, r.created_at, r.updated_at
+  FROM ${JOINED}`;
+const MATCHES = `r.tenant_id = $1 AND ($2::text IS NULL OR r.id = $2) AND ($3::text IS NULL OR r.host = $3)
+  AND ($4::text IS NULL OR p.name = $4)`;
+
+const parameters = (tenantId: string, { id, host, pool }: RouteFilter) => [
+  tenantId,
+  id ?? null,
+  host ?? null,
+  pool ?? null,
+];
+
+/** Reads routes, by host and path prefix. */
+@Injectable()
+export class RoutesReadModel {
+  async get(tx: Transaction, tenantId: string, id: string): Promise<RouteRow | null> {
+    return (await this.find(tx, tenantId, { id }, { limit: 1, offset: 0 }))[0] ?? null;
+  }
+
+  find(
+    tx: Transaction,
+    tenantId: string,
+    filter: RouteFilter,
+    page: { limit: number; offset: number },
+  ): Promise<RouteRow[]> {
+    return tx.query(`${SELECT} WHERE ${MATCHES} ORDER BY r.host, r.path_prefix, r.id LIMIT $5 OFFSET $6`, [
+      ...parameters(tenantId, filter),
+      page.limit,
+      page.offset,
+    ]);
+  }
+
+  async count(tx: Transaction, tenantId: string, filter: RouteFilter): Promise<number> {
+    const [row] = await tx.query(
+      `SELECT count(*)::int AS n FROM ${JOINED} WHERE ${MATCHES}`,
+      parameters(tenantId, filter),
+    );
+    return row.n;
+  }
+
+  /**
+   * The routes that the data plane serves: those of active tenants, of these tenants or of every tenant for null.
+   * Takes a system transaction.
+   */
+  served(tx: Transaction, tenantIds: readonly string[] | null): Promise<RouteRow[]> {
+    return tx.query(
+      `${SELECT} JOIN tenants t ON t.id = r.tenant_id
+       WHERE t.status = 'active' AND ($1::text[] IS NULL OR r.tenant_id = ANY ($1)) ORDER BY r.id`,
+      [tenantIds],
+    );
+  }
+}

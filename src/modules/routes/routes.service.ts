@@ -1,0 +1,172 @@
+import { Injectable } from '@nestjs/common';
+import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
+import { Database, type Transaction, violatedConstraint } from '../../platform/database/index.js';
+import { checkIfMatch } from '../../platform/http/index.js';
+import { Journal } from '../../platform/journal/index.js';
+import { unknownPool } from '../backends/index.js';
+import { PlanLimits } from '../tenants/index.js';
+import { normaliseHost, normalisePath } from './host.js';
+import type { Route } from './route.entity.js';
+import type { RouteFeaturesBody } from './route-features.dto.js';
+import { checkFeatures, toStored } from './route-features.js';
+import type { CreateRouteRequest, UpdateRouteRequest } from './routes.dto.js';
+import { hostTaken, routeExists, routeNotFound } from './routes.errors.js';
+import type { RouteFilter, RouteRow } from './routes.read-model.js';
+import { RoutesRepository } from './routes.repository.js';
+
+/** Makes, changes and removes what decides which pool a request goes to. */
+@Injectable()
+export class RoutesService {
+  constructor(
+    private readonly database: Database,
+    private readonly routes: RoutesRepository,
+    private readonly journal: Journal,
+    private readonly limits: PlanLimits,
+  ) {}
+
+  list(tenantId: string, filter: RouteFilter, page: PageRequest): Promise<Page<RouteRow>> {
+    const host = filter.host === undefined ? undefined : (normaliseHost(filter.host) ?? filter.host);
+    return this.database.tenant(tenantId, async (tx) => {
+      const slice = { limit: page.limit, offset: offsetOf(page) };
+      const rows = await this.routes.find(tx, tenantId, { ...filter, host }, slice);
+      const total = await this.routes.count(tx, tenantId, { ...filter, host });
+      return new Page(rows, total, page.page, page.limit);
+    });
+  }
+
+  get(tenantId: string, id: string): Promise<RouteRow> {
+    return this.database.tenant(tenantId, (tx) => this.read(tx, tenantId, id));
+  }
+
+  /** @throws AppError 403 at the plan's limit, 409 for a host of another tenant or an equal route, 422 for an unknown pool */
+  create(tenantId: string, request: CreateRouteRequest): Promise<RouteRow> {
+    const host = normaliseHost(request.host)!;
+    const features = request.features ?? {};
+    checkFeatures(features);
+    return this.refuseEqual(() =>
+      this.withHost(tenantId, host, async (tx) => {
+        await this.limits.requireRoom(tx, tenantId, 'routes');
+        const pools = await this.pools(tx, tenantId, request.pool, features);
+        const route = await this.routes.insert(tx, {
+          tenant_id: tenantId,
+          host,
+          path_prefix: normalisePath(request.path_prefix ?? '/')!,
+          pool_id: pools.get(request.pool)!,
+          ssl_enabled: request.ssl_enabled ?? false,
+          features: toStored(features, pools),
+        });
+        await this.record(tx, route, 'created');
+        return this.read(tx, tenantId, route.id);
+      }),
+    );
+  }
+
+  /** @throws AppError 404, 412 when it is at another version, 409 and 422 as `create` */
+  update(
+    tenantId: string,
+    id: string,
+    change: UpdateRouteRequest,
+    ifMatch: number[] | null,
+  ): Promise<RouteRow> {
+    const host = change.host === undefined ? null : normaliseHost(change.host)!;
+    if (change.features) checkFeatures(change.features);
+    return this.refuseEqual(() =>
+      this.withHost(tenantId, host, async (tx) => {
+        const route = await this.locked(tx, tenantId, id, ifMatch);
+        const hostBefore = route.host;
+        await this.change(tx, route, change, host);
+        await this.routes.save(tx, route);
+        if (route.host !== hostBefore) await this.routes.releaseHost(tx, tenantId, hostBefore);
+        await this.record(tx, route, 'updated', Object.keys(change));
+        return this.read(tx, tenantId, id);
+      }),
+    );
+  }
+
+  async delete(tenantId: string, id: string, ifMatch: number[] | null): Promise<void> {
+    await this.database.tenant(tenantId, async (tx) => {
+      const route = await this.locked(tx, tenantId, id, ifMatch);
+      await this.routes.delete(tx, route);
+      await this.routes.releaseHost(tx, tenantId, route.host);
+      await this.record(tx, route, 'deleted');
+    });
+  }
+
+  private async change(tx: Transaction, route: Route, change: UpdateRouteRequest, host: string | null) {
+    const { pool, path_prefix, ssl_enabled, features } = change;
+    if (host !== null) route.host = host;
+    if (path_prefix !== undefined) route.path_prefix = normalisePath(path_prefix)!;
+    if (ssl_enabled !== undefined) route.ssl_enabled = ssl_enabled;
+    const pools = await this.pools(tx, route.tenant_id, pool, features ?? {});
+    if (pool !== undefined) route.pool_id = pools.get(pool)!;
+    if (features !== undefined) route.features = toStored(features, pools);
+  }
+
+  /** Claims the host before the transaction is narrowed to the tenant. */
+  private withHost<T>(
+    tenantId: string,
+    host: string | null,
+    work: (tx: Transaction) => Promise<T>,
+  ): Promise<T> {
+    if (host === null) return this.database.tenant(tenantId, work);
+    return this.database.system(async (tx) => {
+      if (!(await this.routes.claimHost(tx, tenantId, host))) throw hostTaken(host);
+      await this.database.narrowTo(tx, tenantId);
+      return work(tx);
+    });
+  }
+
+  /** Ids of the pools that a request names. @throws AppError 422 naming the field of an unknown one */
+  private async pools(
+    tx: Transaction,
+    tenantId: string,
+    pool: string | undefined,
+    features: RouteFeaturesBody,
+  ): Promise<Map<string, string>> {
+    const split = features.split?.map((target) => target.pool) ?? [];
+    const names = pool === undefined ? split : [pool, ...split];
+    if (!names.length) return new Map();
+    const ids = await this.routes.poolIds(tx, tenantId, names);
+    if (pool !== undefined && !ids.has(pool)) throw unknownPool(pool);
+    for (const [i, name] of split.entries())
+      if (!ids.has(name)) throw unknownPool(name, `features.split.${i}.pool`);
+    return ids;
+  }
+
+  private async read(tx: Transaction, tenantId: string, id: string): Promise<RouteRow> {
+    const row = await this.routes.get(tx, tenantId, id);
+    if (!row) throw routeNotFound(id);
+    return row;
+  }
+
+  private async locked(
+    tx: Transaction,
+    tenantId: string,
+    id: string,
+    ifMatch: number[] | null,
+  ): Promise<Route> {
+    const route = await this.routes.lock(tx, tenantId, id);
+    if (!route) throw routeNotFound(id);
+    checkIfMatch(ifMatch, route.version);
+    return route;
+  }
+
+  private record(tx: Transaction, route: Route, verb: 'created' | 'updated' | 'deleted', fields?: string[]) {
+    const name = route.host + route.path_prefix;
+    return this.journal.recordConfiguration(tx, {
+      tenantId: route.tenant_id,
+      action: `route.${verb}`,
+      message: `Route '${name}' ${verb}${fields?.length ? `: ${fields.join(', ')}` : ''}`,
+      object: { type: 'route', id: route.id, name },
+    });
+  }
+
+  private async refuseEqual<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (e) {
+      if (violatedConstraint(e) === 'routes_target') throw routeExists();
+      throw e;
+    }
+  }
+}
