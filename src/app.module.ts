@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
 import { migrations } from '../migrations/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackendsModule } from './modules/backends/index.js';
-import { DataPlaneModule } from './modules/dataplane/index.js';
+import { AppliedInterceptor, DataPlaneModule } from './modules/dataplane/index.js';
 import { PoolsModule } from './modules/pools/index.js';
 import { RoutesModule } from './modules/routes/index.js';
 import { SettingsModule } from './modules/settings/index.js';
@@ -38,5 +39,7 @@ import { SecurityModule } from './platform/security/index.js';
     DataPlaneModule,
     StatusModule,
   ],
+  // outside of the idempotency interceptor: a change that is saved but not applied yet keeps its key
+  providers: [{ provide: APP_INTERCEPTOR, useExisting: AppliedInterceptor }],
 })
 export class AppModule {}

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -60,11 +60,10 @@ export class MatchCondition {
 }
 
 export class HeaderRules {
-  @ApiProperty({
+  @ApiPropertyOptional({
     description: 'Headers to set, in place of any that are there',
     type: 'object',
     additionalProperties: { type: 'string' },
-    required: false,
     example: { 'X-Served-By': 'veloflux' },
   })
   @IfPresent()

@@ -8,4 +8,4 @@ export { ApiPage, ListEnvelope, PageQuery, pageRequest, queryInteger } from './p
 export { type RequestContext, requestContext, runInRequestContext } from './request-context.js';
 export { fieldErrors } from './validation.js';
 export { IsDuration, IsLine } from './validators.js';
-export { ApiCreates, ApiIfMatch, AppliesConfiguration } from './writes.js';
+export { APPLIES_CONFIGURATION, ApiCreates, ApiIfMatch, AppliesConfiguration } from './writes.js';

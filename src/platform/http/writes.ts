@@ -1,9 +1,13 @@
-import { applyDecorators } from '@nestjs/common';
+import { applyDecorators, SetMetadata } from '@nestjs/common';
 import { ApiConflictResponse, ApiHeader, ApiPreconditionFailedResponse, ApiQuery } from '@nestjs/swagger';
 
-/** A write that changes routing configuration; the data plane's interceptor answers `wait`. Documentation only. */
+/** Metadata of {@link AppliesConfiguration}. */
+export const APPLIES_CONFIGURATION = 'veloflux:applies-configuration';
+
+/** A write that changes routing configuration; the data plane's interceptor answers its `wait` parameter. */
 export const AppliesConfiguration = () =>
   applyDecorators(
+    SetMetadata(APPLIES_CONFIGURATION, true),
     ApiQuery({
       name: 'wait',
       required: false,

@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
+import type { Transaction } from '../../platform/database/index.js';
+
+/** A node that has not been heard of for this long does not count as live. */
+export const LIVE_SECONDS = 5;
+const FORGET_AFTER = '1 day';
+
+export interface NodeRow {
+  id: string;
+  name: string;
+  address: string;
+  /** `active`: heard of just now; `down`: silent; `left`: stopped in order. */
+  status: 'active' | 'down' | 'left';
+  engine: string;
+  program_version: string;
+  applied_version: number;
+  apply_error: string | null;
+  started_at: Date;
+  last_seen: Date;
+}
+
+export interface NodeDescription {
+  name: string;
+  /** Where this node's API answers, `host:port`. */
+  address: string;
+  engine: string;
+  programVersion: string;
+}
+
+/** The nodes of the control plane; all of it takes a system transaction, and times are the database's. */
+@Injectable()
+export class NodesRepository {
+  /** Enters a node that starts; a node of the same name is the same node. @returns its id */
+  async register(tx: Transaction, node: NodeDescription): Promise<string> {
+    await tx.query(
+      `DELETE FROM control_plane_nodes WHERE last_seen < clock_timestamp() - interval '${FORGET_AFTER}'`,
+    );
+    const values = [node.name, node.address, node.engine, node.programVersion];
+    const [known] = await tx.query(
+      `UPDATE control_plane_nodes SET address = $2, engine = $3, program_version = $4, status = 'active',
+         applied_version = 0, apply_error = NULL, started_at = clock_timestamp(), last_seen = clock_timestamp()
+       WHERE name = $1 RETURNING id`,
+      values,
+    );
+    if (known.length) return known[0].id;
+    const id = newId('node');
+    await tx.query(
+      `INSERT INTO control_plane_nodes (id, name, address, engine, program_version, status)
+       VALUES ($5, $1, $2, $3, $4, 'active')`,
+      [...values, id],
+    );
+    return id;
+  }
+
+  /** @returns the configuration version of the installation; null when the node's row is gone */
+  async heartbeat(
+    tx: Transaction,
+    id: string,
+    appliedVersion: number,
+    applyError: string | null,
+  ): Promise<number | null> {
+    const [rows] = await tx.query(
+      `UPDATE control_plane_nodes SET last_seen = clock_timestamp(), status = 'active', applied_version = $2,
+         apply_error = $3
+       WHERE id = $1 RETURNING (SELECT version FROM config_state)::float8 AS version`,
+      [id, appliedVersion, applyError],
+    );
+    return rows[0]?.version ?? null;
+  }
+
+  async leave(tx: Transaction, id: string): Promise<void> {
+    await tx.query(`UPDATE control_plane_nodes SET status = 'left' WHERE id = $1`, [id]);
+  }
+
+  list(tx: Transaction): Promise<NodeRow[]> {
+    return tx.query(
+      `SELECT id, name, address, engine, program_version, applied_version::float8 AS applied_version, apply_error,
+         started_at, last_seen,
+         CASE WHEN status = 'left' THEN 'left'
+              WHEN last_seen > clock_timestamp() - make_interval(secs => $1) THEN 'active' ELSE 'down' END AS status
+       FROM control_plane_nodes ORDER BY name, id`,
+      [LIVE_SECONDS],
+    );
+  }
+}

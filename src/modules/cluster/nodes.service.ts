@@ -1,0 +1,124 @@
+import { EventEmitter, once } from 'node:events';
+import os from 'node:os';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { PRODUCT_VERSION } from '../../common/version.js';
+import { Environment } from '../../platform/config/environment.js';
+import { Database, Notifications } from '../../platform/database/index.js';
+import { type Periodic, repeat } from '../../platform/jobs/index.js';
+import { type NodeRow, NodesRepository } from './nodes.repository.js';
+
+const HEARTBEAT_MS = 1000;
+/** A notification may be lost; this often the table is looked at as well. */
+const LOOK_AGAIN_MS = 250;
+/** Notification that a node runs another configuration version. */
+export const APPLIED = 'applied';
+export interface Applied {
+  nodeId: string;
+  version: number;
+}
+
+export type AppliedResult = { applied: true } | { applied: false; nodes: NodeRow[] };
+
+/** This node's place among the nodes of the control plane, and what each of them runs. */
+@Injectable()
+export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('cluster');
+  private readonly events = new EventEmitter().setMaxListeners(0);
+  private heartbeats?: Periodic;
+  private id: string | null = null;
+  private appliedVersion = 0;
+  private applyError: string | null = null;
+
+  constructor(
+    private readonly database: Database,
+    private readonly notifications: Notifications,
+    private readonly nodes: NodesRepository,
+    private readonly environment: Environment,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.notifications.on<Applied>(APPLIED, () => this.events.emit('applied'));
+    await this.register();
+    this.heartbeats = repeat('heartbeat', HEARTBEAT_MS, () => this.heartbeat());
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.heartbeats?.stop();
+    const { id } = this;
+    if (id) await this.database.system((tx) => this.nodes.leave(tx, id)).catch(() => undefined);
+  }
+
+  /** Name of this node: NODE_NAME, or host and port. */
+  get name(): string {
+    const { NODE_NAME, PORT } = this.environment;
+    return NODE_NAME ?? `${os.hostname()}:${PORT || `pid-${process.pid}`}`;
+  }
+
+  /** Null until the node has registered. */
+  get localId(): string | null {
+    return this.id;
+  }
+
+  /** Calls `listener` each second with the installation's configuration version. */
+  onVersionSeen(listener: (version: number) => void): void {
+    this.events.on('version', listener);
+  }
+
+  /** Tells all nodes at once what this one runs, and why it does not run what it should. */
+  async reportApplied(version: number, error: string | null): Promise<void> {
+    this.appliedVersion = version;
+    this.applyError = error;
+    const { id } = this;
+    if (!id) return;
+    await this.database.system(async (tx) => {
+      await this.nodes.heartbeat(tx, id, version, error);
+      await this.notifications.publish(tx, APPLIED, { nodeId: id, version } satisfies Applied);
+    });
+  }
+
+  list(): Promise<NodeRow[]> {
+    return this.database.system((tx) => this.nodes.list(tx));
+  }
+
+  /** Waits until every live node runs `version` or a later one; otherwise names the ones that do not. */
+  async waitApplied(version: number, timeoutMs: number): Promise<AppliedResult> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const pause = new AbortController();
+      const applied = once(this.events, 'applied', { signal: pause.signal }).catch(() => undefined);
+      const live = (await this.list()).filter((node) => node.status === 'active');
+      const behind = live.filter((node) => node.applied_version < version);
+      const left = deadline - performance.now();
+      if (!behind.length || left <= 0) {
+        pause.abort();
+        return behind.length ? { applied: false, nodes: behind } : { applied: true };
+      }
+      const timer = setTimeout(() => pause.abort(), Math.min(left, LOOK_AGAIN_MS));
+      await applied;
+      clearTimeout(timer);
+      pause.abort();
+    }
+  }
+
+  private async register(): Promise<void> {
+    const { listenHost, PORT, DATA_PLANE } = this.environment;
+    this.id = await this.database.system((tx) =>
+      this.nodes.register(tx, {
+        name: this.name,
+        address: `${listenHost}:${PORT}`,
+        engine: DATA_PLANE,
+        programVersion: PRODUCT_VERSION,
+      }),
+    );
+  }
+
+  private async heartbeat(): Promise<void> {
+    const version = await this.database.system((tx) =>
+      this.nodes.heartbeat(tx, this.id!, this.appliedVersion, this.applyError),
+    );
+    if (version === null) {
+      this.logger.warn('This node was forgotten while it was cut off; it registers again');
+      await this.register();
+    } else this.events.emit('version', version);
+  }
+}

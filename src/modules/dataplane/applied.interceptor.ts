@@ -1,0 +1,61 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { mergeMap, type Observable } from 'rxjs';
+import { AppError, invalidField } from '../../common/errors.js';
+import { APPLIES_CONFIGURATION, requestContext } from '../../platform/http/index.js';
+import { type NodeRow, NodesService } from '../cluster/index.js';
+
+const WAIT_MS = 5000;
+
+/**
+ * Tells the writer which configuration version contains the change (`X-Config-Version`) and, with `?wait=applied`,
+ * answers only when every live node carries traffic with it: saved but not applied never looks like success.
+ */
+@Injectable()
+export class AppliedInterceptor implements NestInterceptor {
+  constructor(
+    private readonly nodes: NodesService,
+    private readonly reflector: Reflector,
+  ) {}
+
+  intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (execution.getType() !== 'http') return next.handle();
+    const request = execution.switchToHttp().getRequest<FastifyRequest>();
+    if (request.method === 'GET') return next.handle();
+    const wait = (request.query as Record<string, unknown> | undefined)?.wait;
+    const documented = this.reflector.get<boolean | undefined>(APPLIES_CONFIGURATION, execution.getHandler());
+    if (documented && wait !== undefined && wait !== 'applied')
+      throw invalidField('wait', 'isIn', 'wait must be applied, or absent');
+    const reply = execution.switchToHttp().getResponse<FastifyReply>();
+    const context = requestContext();
+    return next.handle().pipe(
+      mergeMap(async (value) => {
+        const version = context?.configVersion;
+        if (version === undefined) return value;
+        reply.header('x-config-version', version);
+        if (wait === 'applied') await this.requireApplied(version);
+        return value;
+      }),
+    );
+  }
+
+  private async requireApplied(version: number): Promise<void> {
+    const result = await this.nodes.waitApplied(version, WAIT_MS);
+    if (result.applied) return;
+    const details = result.nodes.map((node) => ({
+      field: node.name,
+      constraint: 'applied',
+      message: why(node),
+    }));
+    throw new AppError(
+      503,
+      'CONFIG_NOT_APPLIED',
+      `The change is saved as version ${version}, but not every node carries traffic with it yet: ${details.map((d) => d.message).join('; ')}`,
+      { details, retryAfterSeconds: 1 },
+    );
+  }
+}
+
+const why = (node: NodeRow): string =>
+  `${node.name} runs version ${node.applied_version}${node.apply_error ? ` (${node.apply_error})` : ''}`;

@@ -1,0 +1,111 @@
+import { parseHostPort } from '../../common/addresses.js';
+import { durationMs } from '../../common/durations.js';
+import { type BackendRow, withDefaults } from '../backends/index.js';
+import type { PoolRow } from '../pools/index.js';
+import type { RouteRow, StoredFeatures } from '../routes/index.js';
+import { SnapshotRefused } from './engine.js';
+import type { BackendConfig, PoolConfig, RouteConfig, RouteFeatures, TenantSlice } from './snapshot.js';
+
+/** Everything that the database has of one tenant's routing. */
+export interface TenantRows {
+  pools: readonly PoolRow[];
+  backends: readonly BackendRow[];
+  routes: readonly RouteRow[];
+}
+
+/** Turns one tenant's rows into what an engine runs: names become ids, durations milliseconds, defaults are filled in. */
+export function compileTenant(tenantId: string, rows: TenantRows): TenantSlice {
+  const backends = new Map<string, BackendConfig[]>(rows.pools.map((pool) => [pool.id, []]));
+  for (const row of rows.backends) backends.get(row.pool_id)?.push(compileBackend(row));
+  return {
+    tenantId,
+    pools: rows.pools.map((pool) => compilePool(pool, backends.get(pool.id)!)),
+    routes: rows.routes.map(compileRoute),
+  };
+}
+
+const compilePool = (row: PoolRow, backends: BackendConfig[]): PoolConfig => ({
+  id: row.id,
+  name: row.name,
+  algorithm: row.algorithm,
+  stickySessions: row.sticky_sessions,
+  connectTimeoutMs: durationMs(row.connect_timeout),
+  responseTimeoutMs: durationMs(row.response_timeout),
+  retries: row.retries,
+  backends,
+});
+
+function compileBackend(row: BackendRow): BackendConfig {
+  const address = parseHostPort(row.address);
+  if (!address) throw new SnapshotRefused(`backend ${row.id} has no valid address`);
+  const check = withDefaults(row.health_check ?? {}, row.pool_health_check);
+  return {
+    id: row.id,
+    host: address.host,
+    port: address.port,
+    weight: row.weight,
+    region: row.region,
+    adminState: row.admin_state,
+    healthCheck: {
+      enabled: check.enabled,
+      path: check.path,
+      intervalMs: durationMs(check.interval),
+      timeoutMs: durationMs(check.timeout),
+      expectedStatus: check.expected_status,
+      rise: check.rise,
+      fall: check.fall,
+    },
+  };
+}
+
+const compileRoute = (row: RouteRow): RouteConfig => ({
+  id: row.id,
+  host: row.host,
+  pathPrefix: row.path_prefix,
+  targets: row.features.split?.map((t) => ({ poolId: t.pool_id, weight: t.weight })) ?? [
+    { poolId: row.pool_id, weight: 100 },
+  ],
+  sslEnabled: row.ssl_enabled,
+  features: compileFeatures(row.features),
+});
+
+/** One address is a block of its own. */
+const block = (cidr: string) => (cidr.includes('/') ? cidr : `${cidr}/${cidr.includes(':') ? 128 : 32}`);
+
+function compileFeatures(stored: StoredFeatures): RouteFeatures {
+  const { rate_limit, cors, response_timeout, maintenance } = stored;
+  return defined<RouteFeatures>({
+    match: stored.match,
+    stripPrefix: stored.strip_prefix,
+    rewritePrefix: stored.rewrite_prefix,
+    requestHeaders: stored.request_headers,
+    responseHeaders: stored.response_headers,
+    rateLimit: rate_limit && {
+      requestsPerSecond: rate_limit.requests_per_second,
+      burst: rate_limit.burst,
+    },
+    ipAllow: stored.ip_allow?.map(block),
+    ipDeny: stored.ip_deny?.map(block),
+    cors: cors && {
+      allowOrigins: cors.allow_origins,
+      allowMethods: cors.allow_methods,
+      allowHeaders: cors.allow_headers,
+      ...(cors.expose_headers && { exposeHeaders: cors.expose_headers }),
+      allowCredentials: cors.allow_credentials,
+      maxAgeSeconds: Math.floor(durationMs(cors.max_age) / 1000),
+    },
+    redirect: stored.redirect,
+    responseTimeoutMs: response_timeout === undefined ? undefined : durationMs(response_timeout),
+    retries: stored.retries,
+    maxBodyBytes: stored.max_body_bytes,
+    maintenance: maintenance && {
+      status: maintenance.status,
+      body: maintenance.body,
+      contentType: maintenance.content_type,
+    },
+  });
+}
+
+/** An absent feature is off: keys without a value must not be there. */
+const defined = <T extends object>(value: { [K in keyof T]: T[K] | undefined }): T =>
+  Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;
