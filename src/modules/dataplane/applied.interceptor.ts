@@ -5,17 +5,22 @@ import { mergeMap, type Observable } from 'rxjs';
 import { AppError, invalidField } from '../../common/errors.js';
 import { APPLIES_CONFIGURATION, requestContext } from '../../platform/http/index.js';
 import { type NodeRow, NodesService } from '../cluster/index.js';
+import { DataPlaneService } from './dataplane.service.js';
 
 const WAIT_MS = 5000;
+/** A pass takes milliseconds, so that a client nearly always finds its change in effect when it has the answer. */
+const LOCAL_WAIT_MS = 200;
 
 /**
- * Tells the writer which configuration version contains the change (`X-Config-Version`) and, with `?wait=applied`,
- * answers only when every live node carries traffic with it: saved but not applied never looks like success.
+ * Tells the writer which configuration version contains the change (`X-Config-Version`). The answer waits a moment for
+ * this node; with `?wait=applied` it comes only when every live node carries traffic with the change: saved but not
+ * applied never looks like success.
  */
 @Injectable()
 export class AppliedInterceptor implements NestInterceptor {
   constructor(
     private readonly nodes: NodesService,
+    private readonly dataPlane: DataPlaneService,
     private readonly reflector: Reflector,
   ) {}
 
@@ -34,6 +39,7 @@ export class AppliedInterceptor implements NestInterceptor {
         const version = context?.configVersion;
         if (version === undefined) return value;
         reply.header('x-config-version', version);
+        await this.dataPlane.caughtUp(version, LOCAL_WAIT_MS);
         if (wait === 'applied') await this.requireApplied(version);
         return value;
       }),

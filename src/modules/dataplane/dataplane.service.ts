@@ -8,6 +8,7 @@ import {
 import { formatHostPort } from '../../common/addresses.js';
 import { unavailable } from '../../common/errors.js';
 import { isDatabaseDown, Notifications } from '../../platform/database/index.js';
+import { outsideOfRequest } from '../../platform/http/index.js';
 import { CONFIGURATION_CHANGED } from '../../platform/journal/index.js';
 import { NodesService } from '../cluster/index.js';
 import { type MeasuredPool, TrafficMetrics } from '../telemetry/index.js';
@@ -76,6 +77,17 @@ export class DataPlaneService implements OnApplicationBootstrap, BeforeApplicati
 
   onHealthChange(listener: (change: HealthChange) => void): void {
     this.engine.onHealthChange(listener);
+  }
+
+  /** Resolves once this node runs `version`, or after `timeoutMs`. */
+  async caughtUp(version: number, timeoutMs: number): Promise<void> {
+    if (this.keeper.current.version >= version) return;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((ok) => {
+      timer = setTimeout(ok, timeoutMs);
+    });
+    await Promise.race([outsideOfRequest(() => this.keeper.refresh()), limit]);
+    clearTimeout(timer);
   }
 
   /**

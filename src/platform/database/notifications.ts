@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import pg from 'pg';
+import { outsideOfRequest } from '../http/request-context.js';
 import { Database, type Transaction } from './database.js';
 import { DatabaseUrl } from './database-url.js';
 
@@ -63,7 +64,7 @@ export class Notifications implements OnApplicationBootstrap, OnApplicationShutd
     if (Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES)
       throw new RangeError(`notification ${topic} is too large`);
     await tx.query('SELECT pg_notify($1, $2)', [CHANNEL, payload]);
-    this.database.afterCommit(tx, () => this.emitter.emit(`topic:${topic}`, data));
+    this.database.afterCommit(tx, () => outsideOfRequest(() => this.emitter.emit(`topic:${topic}`, data)));
   }
 
   /** As `publish`, outside of a transaction. */

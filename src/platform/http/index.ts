@@ -5,7 +5,12 @@ export { checkIfMatch, IfMatch, sendEtag } from './etag.js';
 export { HttpModule } from './http.module.js';
 export { IdParam } from './id-param.js';
 export { ApiPage, ListEnvelope, PageQuery, pageRequest, queryInteger } from './pagination.js';
-export { type RequestContext, requestContext, runInRequestContext } from './request-context.js';
+export {
+  outsideOfRequest,
+  type RequestContext,
+  requestContext,
+  runInRequestContext,
+} from './request-context.js';
 export { fieldErrors } from './validation.js';
 export { IsDuration, IsLine } from './validators.js';
 export { APPLIES_CONFIGURATION, ApiCreates, ApiIfMatch, AppliesConfiguration } from './writes.js';

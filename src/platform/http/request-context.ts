@@ -20,3 +20,6 @@ export const requestContext = (): RequestContext | undefined => storage.getStore
 
 export const runInRequestContext = <T>(context: RequestContext, work: () => T): T =>
   storage.run(context, work);
+
+/** For work that a request starts and that outlives it: it must not go on under the request's name. */
+export const outsideOfRequest = <T>(work: () => T): T => storage.exit(work);
