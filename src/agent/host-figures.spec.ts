@@ -13,6 +13,11 @@ describe('HostSampler', () => {
     expect(figures.memory_percent).toBeLessThan(100);
     expect(figures.uptime_seconds).toBeGreaterThan(0);
   });
+
+  it('does not measure again within a moment', async () => {
+    const sampler = new HostSampler();
+    expect(await sampler.sample()).toBe(await sampler.sample());
+  });
 });
 
 describe('toGpuFigures', () => {

@@ -6,13 +6,27 @@ type GraphicsController = si.Systeminformation.GraphicsControllerData;
 
 const MAX_GPUS = 16;
 
+/** Figures this fresh, ms, are given again: over a shorter time CPU use is noise. */
+const FRESH_MS = 1_000;
+
 /** Reads this machine's load. */
 export class HostSampler {
+  private latest: Promise<HostFigures> | null = null;
+  private takenAt = 0;
   /** Unknown until the first sample; a machine without a GPU is not asked again, since asking starts programs. */
   private hasGpu: boolean | null = null;
 
-  /** CPU is the mean since the call before (the first: since boot). A figure that cannot be read is null. */
-  async sample(): Promise<HostFigures> {
+  /** CPU is the mean since the sample before (the first: since boot). A figure that cannot be read is null. */
+  sample(): Promise<HostFigures> {
+    const now = performance.now();
+    if (this.latest === null || now - this.takenAt >= FRESH_MS) {
+      this.latest = this.read();
+      this.takenAt = now;
+    }
+    return this.latest;
+  }
+
+  private async read(): Promise<HostFigures> {
     const [load, memory, gpus] = await Promise.all([orNull(si.currentLoad()), orNull(si.mem()), this.gpus()]);
     return {
       cpu_percent: percent(load?.currentLoad),
