@@ -152,6 +152,6 @@ describe('bad input', () => {
       body,
     });
     expect(theirs.status).toBe(201);
-    expect((await theirs.json()).id).not.toBe(first.body.id);
+    expect(((await theirs.json()) as { id: string }).id).not.toBe(first.body.id);
   });
 });

@@ -90,7 +90,7 @@ export class TenantsService implements OnApplicationBootstrap {
     requireTenant(principal, id);
     if (principal.role !== 'superadmin' && (change.plan !== undefined || change.status !== undefined))
       throw forbidden('Only a superadmin changes a plan or status here; subscribe to change the plan');
-    return this.refuseTakenDomain(change.domain, () =>
+    const response = await this.refuseTakenDomain(change.domain, () =>
       this.database.system(async (tx) => {
         const tenant = await this.tenants.lock(tx, id);
         const statusChanged = change.status !== undefined && change.status !== tenant.status;
@@ -110,6 +110,9 @@ export class TenantsService implements OnApplicationBootstrap {
         return (await this.respond(tx, [saved]))[0]!;
       }),
     );
+    // the page that made the change may ask from its new origin next
+    if (change.settings?.allowed_origins) await this.loadOrigins();
+    return response;
   }
 
   async delete(principal: Principal, id: string): Promise<void> {
