@@ -1,8 +1,6 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import os from 'node:os';
-import path from 'node:path';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
@@ -34,7 +32,7 @@ function family(pid: number): number[] {
 }
 
 describe('when PostgreSQL fails', () => {
-  const dataDir = mkdtempSync(path.join(os.tmpdir(), 'veloflux-faults-'));
+  const dataDir = testDirectory();
   const port = 20_000 + (process.pid % 8000);
   let postgres: EmbeddedPostgres;
   let server: TestServer;
@@ -126,7 +124,7 @@ describe('when PostgreSQL fails', () => {
 
 describe('kill -9', () => {
   it('loses no acknowledged write, and the next start works', async () => {
-    const dataDir = mkdtempSync(path.join(os.tmpdir(), 'veloflux-kill-'));
+    const dataDir = testDirectory();
     let server = await startServer({ dataDir });
     const tenant = await newTenant(server, 'enterprise');
     const acknowledged: string[] = [];

@@ -28,6 +28,7 @@ export default async function globalSetup(): Promise<void> {
   resolveTypeScript();
   const { startEmbeddedPostgres } = await import('../../src/platform/database/embedded-postgres.js');
   const dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'veloflux-test-'));
+  await fs.chmod(dataDir, 0o755); // as root, PostgreSQL runs under an account of its own
   let postgres: Promise<EmbeddedPostgres> | undefined;
   const start = () => {
     const settings = {

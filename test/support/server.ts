@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createClient, type VeloFluxClient } from '../../client/index.js';
@@ -40,7 +40,7 @@ const ANY_PORT = { PORT: '0', PORT_ALIASES: '', ADMIN_PORT: '0', PROXY_PORT: '0'
 
 /** Starts the built program as its own process on free ports, with a database of its own below its data directory. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
-  const dataDir = options.dataDir ?? mkdtempSync(path.join(os.tmpdir(), 'veloflux-test-'));
+  const dataDir = options.dataDir ?? testDirectory();
   const child = fork(MAIN, [], {
     env: { PATH: process.env.PATH, ...QUIET, ...ANY_PORT, DATA_DIR: dataDir, ...options.env },
     execArgv: ['--enable-source-maps'],
@@ -105,6 +105,13 @@ export interface SignedInTenant {
   password: string;
   token: string;
   refreshToken: string;
+}
+
+/** A directory that the embedded PostgreSQL's account may enter too. */
+export function testDirectory(): string {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'veloflux-test-'));
+  chmodSync(dir, 0o755);
+  return dir;
 }
 
 let counter = 0;
