@@ -10,6 +10,7 @@ import {
   type SignedInTenant,
   startServer,
   type TestServer,
+  testDirectory,
   unique,
   until,
 } from '../support/server.js';
