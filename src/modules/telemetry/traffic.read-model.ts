@@ -101,6 +101,22 @@ export class TrafficReadModel {
     return totalsOf(row);
   }
 
+  /** Sums by tenant and minute of [from, to), of one tenant or of all: what metering bills by. */
+  async minutesByTenant(
+    tx: Transaction,
+    from: Date,
+    to: Date,
+    tenantId: string | null = null,
+  ): Promise<{ tenantId: string; minute: Date; requests: number; bytes: number }[]> {
+    const { sql, values } = where({ tenantId });
+    return tx.query(
+      `SELECT tenant_id AS "tenantId", minute, sum(requests)::float8 AS requests,
+              sum(bytes_in + bytes_out)::float8 AS bytes
+       FROM traffic_minutes WHERE ${sql} GROUP BY tenant_id, minute`,
+      [from, to, ...values],
+    );
+  }
+
   /** Sums of many tenants at once; tenants without traffic have no entry. */
   async totalsByTenant(
     tx: Transaction,

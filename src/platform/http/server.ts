@@ -170,7 +170,8 @@ function addHeaders(fastify: FastifyInstance, metrics: HttpMetrics): void {
   fastify.addHook('onSend', (request: FastifyRequest, reply: FastifyReply, payload, done) => {
     reply.headers(SECURITY_HEADERS);
     const docs = request.url.startsWith('/api/docs');
-    reply.header('content-security-policy', docs ? DOCS_POLICY : API_POLICY);
+    if (!reply.hasHeader('content-security-policy'))
+      reply.header('content-security-policy', docs ? DOCS_POLICY : API_POLICY);
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
     done(null, payload);
   });

@@ -1,0 +1,124 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { badRequest } from '../../../common/errors.js';
+import type { Page, PageRequest } from '../../../common/pagination.js';
+import { Environment } from '../../../platform/config/environment.js';
+import { Database, Notifications, type Transaction } from '../../../platform/database/index.js';
+import { WorkQueue } from '../../../platform/jobs/index.js';
+import { Journal } from '../../../platform/journal/index.js';
+import { StripeEvents } from '../stripe/stripe-events.service.js';
+import { verifySignature } from './signature.js';
+import {
+  type EventState,
+  type NewStripeEvent,
+  type StripeEventRow,
+  StripeEventsRepository,
+} from './stripe-events.repository.js';
+
+const CONCURRENCY = 6;
+const LEASE_SECONDS = 6;
+const MAX_ATTEMPTS = 8;
+/** Eight tries over some forty minutes: 0.5 s, 2 s, 8 s … 512 s, 1800 s. */
+const backoffSeconds = (attempt: number): number =>
+  Math.min(1800, 0.5 * 4 ** (attempt - 1)) * (0.75 + Math.random() / 2);
+
+/** Takes deliveries in and sees that each event is handled once. */
+@Injectable()
+export class WebhooksService implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly queue: WorkQueue<StripeEventRow>;
+
+  constructor(
+    private readonly database: Database,
+    notifications: Notifications,
+    private readonly events: StripeEventsRepository,
+    handler: StripeEvents,
+    private readonly journal: Journal,
+    private readonly environment: Environment,
+  ) {
+    this.queue = new WorkQueue(database, notifications, {
+      table: 'stripe_events',
+      concurrency: CONCURRENCY,
+      leaseSeconds: LEASE_SECONDS,
+      maxAttempts: MAX_ATTEMPTS,
+      backoffSeconds,
+      handle: (row, job) => handler.handle(row, job),
+      onDead: (tx, row, error) => this.gaveUp(tx, row, error),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.queue.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.queue.stop();
+  }
+
+  /**
+   * Answers when the event is stored: from then on it will be handled, whatever happens to this process.
+   * @throws AppError 400 for a bad signature or no event; 503 while no secret is configured
+   */
+  async receive(payload: Buffer | undefined, signature: string | undefined) {
+    const body = payload ?? Buffer.alloc(0);
+    verifySignature(body, signature, this.environment.STRIPE_WEBHOOK_SECRET);
+    const event = readEvent(body);
+    const { state, deliveries } = await this.database.system(async (tx) => {
+      const stored = await this.events.put(tx, event);
+      if (stored.deliveries === 1) await this.queue.wake(tx);
+      return stored;
+    });
+    return { event_id: event.id, state, duplicate: deliveries > 1 };
+  }
+
+  list(state: EventState | null, request: PageRequest): Promise<Page<StripeEventRow>> {
+    return this.database.system((tx) => this.events.page(tx, state, request));
+  }
+
+  /** Handles it once more, as if it had just come. Harmless for one that was applied. @throws AppError 404 */
+  replay(id: string): Promise<StripeEventRow> {
+    return this.database.system(async (tx) => {
+      const row = await this.events.replay(tx, id);
+      await this.journal.record(tx, {
+        tenantId: null,
+        action: 'webhook.replayed',
+        message: `Webhook event ${id} (${row.type}) replayed`,
+        object: { type: 'webhook_event', id },
+      });
+      await this.queue.wake(tx);
+      return row;
+    });
+  }
+
+  private async gaveUp(tx: Transaction, row: StripeEventRow, error: Error): Promise<void> {
+    await this.journal.record(tx, {
+      tenantId: null,
+      action: 'webhook.dead',
+      level: 'error',
+      message: `Webhook event ${row.id} (${row.type}) failed ${row.attempts} times: ${error.message}`,
+      object: { type: 'webhook_event', id: row.id },
+    });
+  }
+}
+
+const MAX_ID = 255;
+
+/** Reads only what the inbox needs; what the object looks like is for the handler to judge. */
+function readEvent(payload: Buffer): NewStripeEvent {
+  const event = JSON.parse(payload.toString('utf8')) as Record<string, unknown> | null;
+  const { id, type, created } = event ?? {};
+  if (typeof id !== 'string' || id === '' || id.length > MAX_ID || typeof type !== 'string')
+    throw badRequest('INVALID_EVENT', 'The body is no Stripe event: it needs id and type');
+  const object = (event?.data as { object?: Record<string, unknown> } | undefined)?.object;
+  const seconds =
+    typeof created === 'number' && created >= 0 && created < 2 ** 32 ? created : Date.now() / 1000;
+  const word = (value: unknown) => (typeof value === 'string' ? value.slice(0, MAX_ID) : null);
+  return {
+    id,
+    type: type.slice(0, MAX_ID),
+    object_type: word(object?.object),
+    object_id: word(object?.id),
+    api_version: word(event?.api_version),
+    livemode: typeof event?.livemode === 'boolean' ? event.livemode : null,
+    created: new Date(Math.floor(seconds) * 1000),
+    payload: event!,
+  };
+}
