@@ -4,7 +4,7 @@ import { migrations } from '../migrations/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackendsModule } from './modules/backends/index.js';
 import { BillingModule } from './modules/billing/index.js';
-import { AppliedInterceptor, DataPlaneModule, DataPlaneModule } from './modules/dataplane/index.js';
+import { AppliedInterceptor, DataPlaneModule } from './modules/dataplane/index.js';
 import { PoolsModule } from './modules/pools/index.js';
 import { RoutesModule } from './modules/routes/index.js';
 import { SettingsModule } from './modules/settings/index.js';
