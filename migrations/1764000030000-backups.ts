@@ -39,6 +39,7 @@ export class Backups1764000030000 implements MigrationInterface {
 /** Sign-ins, leases and locks of this moment, and traffic figures, which a restore must not take back. */
 const NOT_IN_BACKUPS = [
   'config_state',
+  'configuration_changes',
   'leases',
   'idempotency_keys',
   'sessions',

@@ -4,6 +4,8 @@ import { LoadBalancer1764000002000 } from './1764000002000-load-balancer.js';
 import { Telemetry1764000003000 } from './1764000003000-telemetry.js';
 import { ConfigurationChanges1764000004000 } from './1764000004000-configuration-changes.js';
 import { Plans1764000020000 } from './1764000020000-plans.js';
+import { Backups1764000030000 } from './1764000030000-backups.js';
+import { ConfigVersions1764000031000 } from './1764000031000-config-versions.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -13,4 +15,6 @@ export const migrations = [
   Telemetry1764000003000,
   ConfigurationChanges1764000004000,
   Plans1764000020000,
+  Backups1764000030000,
+  ConfigVersions1764000031000,
 ];

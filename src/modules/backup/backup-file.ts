@@ -108,7 +108,7 @@ export async function* readBackupLines(path: string): AsyncGenerator<string> {
   const source = createReadStream(path);
   const text = createGunzip();
   source.on('error', (e) => text.destroy(e));
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of source.pipe(text) as AsyncIterable<Buffer>) {
     const data = rest.length ? Buffer.concat([rest, chunk]) : chunk;
     let from = 0;
