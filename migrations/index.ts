@@ -5,6 +5,8 @@ import { Telemetry1764000003000 } from './1764000003000-telemetry.js';
 import { ConfigurationChanges1764000004000 } from './1764000004000-configuration-changes.js';
 import { Plans1764000020000 } from './1764000020000-plans.js';
 import { Billing1764000021000 } from './1764000021000-billing.js';
+import { Backups1764000030000 } from './1764000030000-backups.js';
+import { ConfigVersions1764000031000 } from './1764000031000-config-versions.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -15,4 +17,6 @@ export const migrations = [
   ConfigurationChanges1764000004000,
   Plans1764000020000,
   Billing1764000021000,
+  Backups1764000030000,
+  ConfigVersions1764000031000,
 ];

@@ -4,6 +4,7 @@ import { migrations } from '../migrations/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackendsModule } from './modules/backends/index.js';
 import { BillingModule } from './modules/billing/index.js';
+import { ConfigurationModule } from './modules/configuration/index.js';
 import { AppliedInterceptor, DataPlaneModule } from './modules/dataplane/index.js';
 import { PoolsModule } from './modules/pools/index.js';
 import { RoutesModule } from './modules/routes/index.js';
@@ -39,6 +40,7 @@ import { SecurityModule } from './platform/security/index.js';
     RoutesModule,
     DataPlaneModule,
     BillingModule,
+    ConfigurationModule,
     StatusModule,
   ],
   // outside of the idempotency interceptor: a change that is saved but not applied yet keeps its key

@@ -60,25 +60,28 @@ export class BackendsService {
 
   /** @throws AppError 403 at the plan's limit, 409 when the pool has the address, 422 for an unknown pool */
   create(tenantId: string, request: CreateBackendRequest): Promise<BackendRow> {
+    return this.database.tenant(tenantId, (tx) => this.createIn(tx, tenantId, request));
+  }
+
+  /** As `create`, as a part of `tx`. */
+  createIn(tx: Transaction, tenantId: string, request: CreateBackendRequest): Promise<BackendRow> {
     const address = this.addresses.accept(request.address);
-    return this.refuseTaken(address, request.pool, () =>
-      this.database.tenant(tenantId, async (tx) => {
-        await this.limits.requireRoom(tx, tenantId, 'backends');
-        const pool = await this.parent(tx, tenantId, request.pool);
-        const overrides = overridesOf({}, request.health_check, pool);
-        const backend = await this.backends.insert(tx, {
-          tenant_id: tenantId,
-          pool_id: pool.id,
-          address,
-          weight: request.weight ?? 100,
-          region: request.region ?? null,
-          admin_state: request.admin_state ?? 'enabled',
-          health_check: overrides,
-        });
-        await this.record(tx, backend, pool, 'created');
-        return rowOf(backend, pool);
-      }),
-    );
+    return this.refuseTaken(address, request.pool, async () => {
+      await this.limits.requireRoom(tx, tenantId, 'backends');
+      const pool = await this.parent(tx, tenantId, request.pool);
+      const overrides = overridesOf({}, request.health_check, pool);
+      const backend = await this.backends.insert(tx, {
+        tenant_id: tenantId,
+        pool_id: pool.id,
+        address,
+        weight: request.weight ?? 100,
+        region: request.region ?? null,
+        admin_state: request.admin_state ?? 'enabled',
+        health_check: overrides,
+      });
+      await this.record(tx, backend, pool, 'created');
+      return rowOf(backend, pool);
+    });
   }
 
   /** @throws AppError 404, 412 when it is at another version, 409 and 422 as `create` */
@@ -88,32 +91,44 @@ export class BackendsService {
     change: UpdateBackendRequest,
     ifMatch: number[] | null,
   ): Promise<BackendRow> {
+    return this.database.tenant(tenantId, (tx) => this.updateIn(tx, tenantId, id, change, ifMatch));
+  }
+
+  /** As `update`, as a part of `tx`. */
+  updateIn(
+    tx: Transaction,
+    tenantId: string,
+    id: string,
+    change: UpdateBackendRequest,
+    ifMatch: number[] | null = null,
+  ): Promise<BackendRow> {
     const { address, pool: poolName, health_check, ...plain } = change;
     const accepted = address === undefined ? undefined : this.addresses.accept(address);
-    return this.refuseTaken(address ?? '', poolName, () =>
-      this.database.tenant(tenantId, async (tx) => {
-        const backend = await this.locked(tx, tenantId, id, ifMatch);
-        const pool =
-          poolName === undefined
-            ? await this.backends.parentOf(tx, backend)
-            : await this.parent(tx, tenantId, poolName);
-        Object.assign(backend, plain, { pool_id: pool.id, address: accepted ?? backend.address });
-        if (health_check !== undefined)
-          backend.health_check = overridesOf(backend.health_check ?? {}, health_check, pool);
-        const saved = await this.backends.save(tx, backend);
-        await this.record(tx, saved, pool, 'updated', Object.keys(change));
-        return rowOf(saved, pool);
-      }),
-    );
+    return this.refuseTaken(address ?? '', poolName, async () => {
+      const backend = await this.locked(tx, tenantId, id, ifMatch);
+      const pool =
+        poolName === undefined
+          ? await this.backends.parentOf(tx, backend)
+          : await this.parent(tx, tenantId, poolName);
+      Object.assign(backend, plain, { pool_id: pool.id, address: accepted ?? backend.address });
+      if (health_check !== undefined)
+        backend.health_check = overridesOf(backend.health_check ?? {}, health_check, pool);
+      const saved = await this.backends.save(tx, backend);
+      await this.record(tx, saved, pool, 'updated', Object.keys(change));
+      return rowOf(saved, pool);
+    });
   }
 
   async delete(tenantId: string, id: string, ifMatch: number[] | null): Promise<void> {
-    await this.database.tenant(tenantId, async (tx) => {
-      const backend = await this.locked(tx, tenantId, id, ifMatch);
-      const pool = await this.backends.parentOf(tx, backend);
-      await this.backends.delete(tx, backend);
-      await this.record(tx, backend, pool, 'deleted');
-    });
+    await this.database.tenant(tenantId, (tx) => this.deleteIn(tx, tenantId, id, ifMatch));
+  }
+
+  /** As `delete`, as a part of `tx`. */
+  async deleteIn(tx: Transaction, tenantId: string, id: string, ifMatch: number[] | null = null) {
+    const backend = await this.locked(tx, tenantId, id, ifMatch);
+    const pool = await this.backends.parentOf(tx, backend);
+    await this.backends.delete(tx, backend);
+    await this.record(tx, backend, pool, 'deleted');
   }
 
   private async locked(tx: Transaction, tenantId: string, id: string, ifMatch: number[] | null) {

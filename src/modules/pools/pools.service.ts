@@ -46,25 +46,28 @@ export class PoolsService {
 
   /** @throws AppError 403 at the plan's limit, 409 when the name is taken */
   create(tenantId: string, request: CreatePoolRequest): Promise<PoolWithBackends> {
+    return this.database.tenant(tenantId, (tx) => this.createIn(tx, tenantId, request));
+  }
+
+  /** As `create`, as a part of `tx`. */
+  createIn(tx: Transaction, tenantId: string, request: CreatePoolRequest): Promise<PoolWithBackends> {
     const health_check = withDefaults(request.health_check ?? {}, DEFAULT_HEALTH_CHECK);
     requireTimeoutWithinInterval(health_check);
-    return this.refuseTaken(request.name, () =>
-      this.database.tenant(tenantId, async (tx) => {
-        await this.limits.requireRoom(tx, tenantId, 'pools');
-        const pool = await this.pools.insert(tx, {
-          tenant_id: tenantId,
-          name: request.name,
-          algorithm: request.algorithm,
-          sticky_sessions: request.sticky_sessions ?? false,
-          health_check,
-          connect_timeout: request.connect_timeout ?? '5s',
-          response_timeout: request.response_timeout ?? '30s',
-          retries: request.retries ?? 2,
-        });
-        await this.record(tx, pool, 'created');
-        return { pool, backends: [] };
-      }),
-    );
+    return this.refuseTaken(request.name, async () => {
+      await this.limits.requireRoom(tx, tenantId, 'pools');
+      const pool = await this.pools.insert(tx, {
+        tenant_id: tenantId,
+        name: request.name,
+        algorithm: request.algorithm,
+        sticky_sessions: request.sticky_sessions ?? false,
+        health_check,
+        connect_timeout: request.connect_timeout ?? '5s',
+        response_timeout: request.response_timeout ?? '30s',
+        retries: request.retries ?? 2,
+      });
+      await this.record(tx, pool, 'created');
+      return { pool, backends: [] };
+    });
   }
 
   /** @throws AppError 404, 412 when it is at another version, 409 when the new name is taken */
@@ -74,27 +77,39 @@ export class PoolsService {
     change: UpdatePoolRequest,
     ifMatch: number[] | null,
   ): Promise<PoolWithBackends> {
-    return this.refuseTaken(change.name ?? name, () =>
-      this.database.tenant(tenantId, async (tx) => {
-        const pool = await this.locked(tx, tenantId, name, ifMatch);
-        const health_check = withDefaults(change.health_check ?? {}, pool.health_check);
-        requireTimeoutWithinInterval(health_check);
-        const saved = await this.pools.save(tx, Object.assign(pool, change, { health_check }));
-        await this.record(tx, saved, 'updated', Object.keys(change));
-        return (await this.withBackends(tx, tenantId, [saved]))[0]!;
-      }),
-    );
+    return this.database.tenant(tenantId, (tx) => this.updateIn(tx, tenantId, name, change, ifMatch));
+  }
+
+  /** As `update`, as a part of `tx`. */
+  updateIn(
+    tx: Transaction,
+    tenantId: string,
+    name: string,
+    change: UpdatePoolRequest,
+    ifMatch: number[] | null = null,
+  ): Promise<PoolWithBackends> {
+    return this.refuseTaken(change.name ?? name, async () => {
+      const pool = await this.locked(tx, tenantId, name, ifMatch);
+      const health_check = withDefaults(change.health_check ?? {}, pool.health_check);
+      requireTimeoutWithinInterval(health_check);
+      const saved = await this.pools.save(tx, Object.assign(pool, change, { health_check }));
+      await this.record(tx, saved, 'updated', Object.keys(change));
+      return (await this.withBackends(tx, tenantId, [saved]))[0]!;
+    });
   }
 
   /** @throws AppError 404, 412, and 409 while backends or routes are left */
   async delete(tenantId: string, name: string, ifMatch: number[] | null): Promise<void> {
-    await this.database.tenant(tenantId, async (tx) => {
-      const pool = await this.locked(tx, tenantId, name, ifMatch);
-      const users = await this.pools.users(tx, pool);
-      if (users.backends.length || users.routes.length) throw poolInUse(name, users);
-      await this.pools.delete(tx, pool);
-      await this.record(tx, pool, 'deleted');
-    });
+    await this.database.tenant(tenantId, (tx) => this.deleteIn(tx, tenantId, name, ifMatch));
+  }
+
+  /** As `delete`, as a part of `tx`. */
+  async deleteIn(tx: Transaction, tenantId: string, name: string, ifMatch: number[] | null = null) {
+    const pool = await this.locked(tx, tenantId, name, ifMatch);
+    const users = await this.pools.users(tx, pool);
+    if (users.backends.length || users.routes.length) throw poolInUse(name, users);
+    await this.pools.delete(tx, pool);
+    await this.record(tx, pool, 'deleted');
   }
 
   private async withBackends(

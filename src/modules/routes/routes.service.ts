@@ -40,25 +40,28 @@ export class RoutesService {
 
   /** @throws AppError 403 at the plan's limit, 409 for a host of another tenant or an equal route, 422 for an unknown pool */
   create(tenantId: string, request: CreateRouteRequest): Promise<RouteRow> {
-    const host = normaliseHost(request.host)!;
+    checkFeatures(request.features ?? {});
+    return this.withHost(tenantId, request.host, (tx) => this.createIn(tx, tenantId, request));
+  }
+
+  /** As `create`, as a part of `tx`, in which the host was claimed before. */
+  createIn(tx: Transaction, tenantId: string, request: CreateRouteRequest): Promise<RouteRow> {
     const features = request.features ?? {};
     checkFeatures(features);
-    return this.refuseEqual(() =>
-      this.withHost(tenantId, host, async (tx) => {
-        await this.limits.requireRoom(tx, tenantId, 'routes');
-        const pools = await this.pools(tx, tenantId, request.pool, features);
-        const route = await this.routes.insert(tx, {
-          tenant_id: tenantId,
-          host,
-          path_prefix: normalisePath(request.path_prefix ?? '/')!,
-          pool_id: pools.get(request.pool)!,
-          ssl_enabled: request.ssl_enabled ?? false,
-          features: toStored(features, pools),
-        });
-        await this.record(tx, route, 'created');
-        return this.read(tx, tenantId, route.id);
-      }),
-    );
+    return this.refuseEqual(async () => {
+      await this.limits.requireRoom(tx, tenantId, 'routes');
+      const pools = await this.pools(tx, tenantId, request.pool, features);
+      const route = await this.routes.insert(tx, {
+        tenant_id: tenantId,
+        host: normaliseHost(request.host)!,
+        path_prefix: normalisePath(request.path_prefix ?? '/')!,
+        pool_id: pools.get(request.pool)!,
+        ssl_enabled: request.ssl_enabled ?? false,
+        features: toStored(features, pools),
+      });
+      await this.record(tx, route, 'created');
+      return this.read(tx, tenantId, route.id);
+    });
   }
 
   /** @throws AppError 404, 412 when it is at another version, 409 and 422 as `create` */
@@ -68,28 +71,50 @@ export class RoutesService {
     change: UpdateRouteRequest,
     ifMatch: number[] | null,
   ): Promise<RouteRow> {
+    if (change.features) checkFeatures(change.features);
+    return this.withHost(tenantId, change.host, (tx) => this.updateIn(tx, tenantId, id, change, ifMatch));
+  }
+
+  /** As `update`, as a part of `tx`, in which a new host was claimed before. */
+  updateIn(
+    tx: Transaction,
+    tenantId: string,
+    id: string,
+    change: UpdateRouteRequest,
+    ifMatch: number[] | null = null,
+  ): Promise<RouteRow> {
     const host = change.host === undefined ? null : normaliseHost(change.host)!;
     if (change.features) checkFeatures(change.features);
-    return this.refuseEqual(() =>
-      this.withHost(tenantId, host, async (tx) => {
-        const route = await this.locked(tx, tenantId, id, ifMatch);
-        const hostBefore = route.host;
-        await this.change(tx, route, change, host);
-        await this.routes.save(tx, route);
-        if (route.host !== hostBefore) await this.routes.releaseHost(tx, tenantId, hostBefore);
-        await this.record(tx, route, 'updated', Object.keys(change));
-        return this.read(tx, tenantId, id);
-      }),
-    );
+    return this.refuseEqual(async () => {
+      const route = await this.locked(tx, tenantId, id, ifMatch);
+      const hostBefore = route.host;
+      await this.change(tx, route, change, host);
+      await this.routes.save(tx, route);
+      if (route.host !== hostBefore) await this.routes.releaseHost(tx, tenantId, hostBefore);
+      await this.record(tx, route, 'updated', Object.keys(change));
+      return this.read(tx, tenantId, id);
+    });
   }
 
   async delete(tenantId: string, id: string, ifMatch: number[] | null): Promise<void> {
-    await this.database.tenant(tenantId, async (tx) => {
-      const route = await this.locked(tx, tenantId, id, ifMatch);
-      await this.routes.delete(tx, route);
-      await this.routes.releaseHost(tx, tenantId, route.host);
-      await this.record(tx, route, 'deleted');
-    });
+    await this.database.tenant(tenantId, (tx) => this.deleteIn(tx, tenantId, id, ifMatch));
+  }
+
+  /** As `delete`, as a part of `tx`. */
+  async deleteIn(tx: Transaction, tenantId: string, id: string, ifMatch: number[] | null = null) {
+    const route = await this.locked(tx, tenantId, id, ifMatch);
+    await this.routes.delete(tx, route);
+    await this.routes.releaseHost(tx, tenantId, route.host);
+    await this.record(tx, route, 'deleted');
+  }
+
+  /**
+   * Makes the host the tenant's, in a system transaction, as the wall hides what others have.
+   * @throws AppError 409 when it is another tenant's
+   */
+  async claimHost(tx: Transaction, tenantId: string, host: string): Promise<void> {
+    const name = normaliseHost(host)!;
+    if (!(await this.routes.claimHost(tx, tenantId, name))) throw hostTaken(name);
   }
 
   private async change(tx: Transaction, route: Route, change: UpdateRouteRequest, host: string | null) {
@@ -105,12 +130,12 @@ export class RoutesService {
   /** Claims the host before the transaction is narrowed to the tenant. */
   private withHost<T>(
     tenantId: string,
-    host: string | null,
+    host: string | undefined,
     work: (tx: Transaction) => Promise<T>,
   ): Promise<T> {
-    if (host === null) return this.database.tenant(tenantId, work);
+    if (host === undefined) return this.database.tenant(tenantId, work);
     return this.database.system(async (tx) => {
-      if (!(await this.routes.claimHost(tx, tenantId, host))) throw hostTaken(host);
+      await this.claimHost(tx, tenantId, host);
       await this.database.narrowTo(tx, tenantId);
       return work(tx);
     });

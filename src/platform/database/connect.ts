@@ -5,8 +5,15 @@ import { RUNTIME_ROLE } from './database.js';
 const QUERY_TIMEOUT_MS = 2300;
 const CONNECT_TIMEOUT_MS = 2000;
 
-/** Opens the pool of connections, all of them under the runtime role. */
-export async function connect(url: string, poolSize: number): Promise<DataSource> {
+/**
+ * Opens the pool of connections, all of them under the runtime role.
+ * @param queryTimeoutMs time limit of one query; 0: none
+ */
+export async function connect(
+  url: string,
+  poolSize: number,
+  queryTimeoutMs = QUERY_TIMEOUT_MS,
+): Promise<DataSource> {
   const source = new DataSource({
     type: 'postgres',
     url,
@@ -19,7 +26,7 @@ export async function connect(url: string, poolSize: number): Promise<DataSource
       options: `-c role=${RUNTIME_ROLE}`,
       application_name: 'veloflux',
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: QUERY_TIMEOUT_MS,
+      query_timeout: queryTimeoutMs,
       keepAlive: true,
     },
     poolErrorHandler: () => undefined,

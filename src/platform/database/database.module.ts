@@ -12,6 +12,7 @@ import { connect } from './connect.js';
 import { Database } from './database.js';
 import { DatabaseUrl } from './database-url.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
+import { LongTransactions } from './long-transactions.js';
 import { type Migrations, migrate } from './migrate.js';
 import { Notifications } from './notifications.js';
 import { isDatabaseDown } from './postgres-errors.js';
@@ -72,8 +73,9 @@ export class DatabaseModule implements OnApplicationShutdown {
         },
         { provide: Database, inject: [DataSource], useFactory: (source: DataSource) => new Database(source) },
         Notifications,
+        LongTransactions,
       ],
-      exports: [Database, DatabaseUrl, Notifications],
+      exports: [Database, DatabaseUrl, LongTransactions, Notifications],
     };
   }
 

@@ -12,6 +12,13 @@ export const SYSTEM_ROLE = 'veloflux_system';
 
 const MAX_ATTEMPTS = 4;
 
+interface Hooks {
+  before: (() => Promise<void>)[];
+  after: (() => void)[];
+}
+/** Of every open transaction, whichever connection it runs on. */
+const hooksByTransaction = new WeakMap<Transaction, Hooks>();
+
 /**
  * The only way to the tables. Row-level security is the second wall between tenants: a transaction names the tenant
  * it works for with `SET LOCAL`, and PostgreSQL shows it that tenant's rows and nothing else (STACK.md §6). A
@@ -19,8 +26,6 @@ const MAX_ATTEMPTS = 4;
  */
 @Injectable()
 export class Database {
-  private readonly hooks = new WeakMap<Transaction, Hooks>();
-
   constructor(readonly dataSource: DataSource) {}
 
   /** Runs `work` in one transaction that sees `tenantId`'s rows. Serialisation failures are retried. */
@@ -57,7 +62,7 @@ export class Database {
   }
 
   private hooksOf(tx: Transaction): Hooks {
-    const hooks = this.hooks.get(tx);
+    const hooks = hooksByTransaction.get(tx);
     if (!hooks) throw new Error('hooks need an open transaction of this Database');
     return hooks;
   }
@@ -82,7 +87,7 @@ export class Database {
     const connection: PostgresConnection = await runner.connect();
     try {
       await runner.startTransaction();
-      this.hooks.set(runner.manager, hooks);
+      hooksByTransaction.set(runner.manager, hooks);
       await enter(runner.manager);
       const result = await work(runner.manager);
       for (const hook of hooks.before) await hook();
@@ -97,11 +102,6 @@ export class Database {
       await runner.release().catch(() => undefined);
     }
   }
-}
-
-interface Hooks {
-  before: (() => Promise<void>)[];
-  after: (() => void)[];
 }
 
 /** The part of pg's Client that its typings leave out. */

@@ -18,3 +18,17 @@ class IdPipe implements PipeTransform<string, string> {
 
 /** A path parameter that is an id with this prefix; anything else is 422. */
 export const IdParam = (prefix: IdPrefix, name = 'id') => Param(name, new IdPipe(prefix, name));
+
+@Injectable()
+class IntegerPipe implements PipeTransform<string, number> {
+  constructor(private readonly name: string) {}
+
+  transform(value: string): number {
+    if (!/^[1-9]\d{0,14}$/.test(value))
+      throw invalidField(this.name, 'isInt', `${this.name} must be a positive integer`);
+    return Number(value);
+  }
+}
+
+/** A path parameter that is a positive integer; anything else is 422. */
+export const IntegerParam = (name: string) => Param(name, new IntegerPipe(name));

@@ -1,9 +1,9 @@
 export { Cached } from './cache.interceptor.js';
 export { CorsOrigins } from './cors-origins.js';
-export { ErrorBody } from './error-body.js';
+export { ErrorBody, errorBody } from './error-body.js';
 export { checkIfMatch, IfMatch, sendEtag } from './etag.js';
 export { HttpModule } from './http.module.js';
-export { IdParam } from './id-param.js';
+export { IdParam, IntegerParam } from './id-param.js';
 export { ApiPage, ListEnvelope, PageQuery, pageRequest, queryInteger } from './pagination.js';
 export {
   outsideOfRequest,

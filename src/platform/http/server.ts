@@ -27,8 +27,9 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     rawBody?: boolean;
-    /** Limits on a body's shape, for routes that import documents. */
+    /** Limits on a body's shape and size, for routes that import documents. */
     maxKeys?: number;
+    maxBytes?: number;
   }
 }
 
@@ -134,6 +135,9 @@ function isWellFormedUrl(url: string): boolean {
 
 function addBodyParser(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
+  fastify.addHook('onRoute', (route) => {
+    if (route.config?.maxBytes) route.bodyLimit = route.config.maxBytes;
+  });
   fastify.addHook('preParsing', (request, _reply, payload, done) => {
     const encoding = request.headers['content-encoding'];
     if (encoding && encoding !== 'identity')

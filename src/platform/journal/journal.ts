@@ -55,7 +55,7 @@ export interface SecurityEvent {
  */
 @Injectable()
 export class Journal {
-  private readonly changes = new WeakMap<Transaction, ConfigurationChange>();
+  private readonly changes = new WeakMap<Transaction, PendingChanges>();
   private readonly hooks: ConfigurationChangeHook[] = [];
 
   constructor(
@@ -110,39 +110,60 @@ export class Journal {
     } satisfies SecurityEvent);
   }
 
-  /**
-   * As `record`, for a change of a tenant's pools, backends or routes.
-   * @returns the configuration version that contains the change
-   */
-  async recordConfiguration(tx: Transaction, entry: JournalEntry & { tenantId: string }): Promise<number> {
+  /** As `record`, for a change of a tenant's pools, backends or routes. */
+  async recordConfiguration(tx: Transaction, entry: JournalEntry & { tenantId: string }): Promise<void> {
+    const changes = this.changes.get(tx) ?? this.begin(tx);
+    const known = changes.get(entry.tenantId);
+    if (!known) await this.lock(tx, entry.tenantId, 'shared');
     await this.record(tx, entry);
-    const known = this.changes.get(tx);
     if (known) {
       known.summary.push(entry.message);
-      return known.version;
+      return;
     }
-    const [[row]] = await tx.query('UPDATE config_state SET version = version + 1 RETURNING version');
-    const context = requestContext();
-    const change: ConfigurationChange = {
+    changes.set(entry.tenantId, {
       tenantId: entry.tenantId,
-      version: Number(row.version),
       summary: [entry.message],
-      actor: entry.actor ?? context?.actor ?? { id: null, name: 'system' },
-    };
-    this.changes.set(tx, change);
-    this.database.beforeCommit(tx, () => this.conclude(tx, change));
-    this.database.afterCommit(tx, () => {
-      if (context) context.configVersion = change.version;
+      actor: entry.actor ?? requestContext()?.actor ?? { id: null, name: 'system' },
     });
-    return change.version;
   }
 
-  private async conclude(tx: Transaction, change: ConfigurationChange): Promise<void> {
-    for (const hook of this.hooks) await hook(tx, change);
-    const { tenantId, version } = change;
-    await this.notifications.publish(tx, CONFIGURATION_CHANGED, {
-      tenantId,
-      version,
-    } satisfies ConfigurationChanged);
+  /** Keeps everybody else from changing the tenant's configuration until `tx` ends; for work on the whole of it. */
+  async lockConfiguration(tx: Transaction, tenantId: string): Promise<void> {
+    await this.lock(tx, tenantId, 'exclusive');
+  }
+
+  private begin(tx: Transaction): PendingChanges {
+    const changes: PendingChanges = new Map();
+    this.changes.set(tx, changes);
+    this.database.beforeCommit(tx, () => this.conclude(tx, changes));
+    return changes;
+  }
+
+  /**
+   * The version is taken last, as its row is locked until the commit: that makes versions follow one another as the
+   * commits do, and the wait for it short.
+   */
+  private async conclude(tx: Transaction, changes: PendingChanges): Promise<void> {
+    const [[row]] = await tx.query('UPDATE config_state SET version = version + 1 RETURNING version');
+    const version = Number(row.version);
+    for (const change of changes.values()) {
+      for (const hook of this.hooks) await hook(tx, { ...change, version });
+      await this.notifications.publish(tx, CONFIGURATION_CHANGED, {
+        tenantId: change.tenantId,
+        version,
+      } satisfies ConfigurationChanged);
+    }
+    const context = requestContext();
+    this.database.afterCommit(tx, () => {
+      if (context) context.configVersion = version;
+    });
+  }
+
+  private async lock(tx: Transaction, tenantId: string, mode: 'shared' | 'exclusive'): Promise<void> {
+    const take = mode === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
+    await tx.query(`SELECT ${take}(hashtextextended('configuration ' || $1, 0))`, [tenantId]);
   }
 }
+
+/** By tenant. */
+type PendingChanges = Map<string, Omit<ConfigurationChange, 'version'>>;
