@@ -14,13 +14,8 @@ import {
 } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import { LiveBackends } from '../telemetry/index.js';
-import {
-  CreatePoolRequest,
-  PoolListQuery,
-  PoolResponse,
-  type PoolWithBackends,
-  UpdatePoolRequest,
-} from './pools.dto.js';
+import { CreatePoolRequest, PoolListQuery, PoolResponse, UpdatePoolRequest } from './pools.dto.js';
+import type { PoolWithBackends } from './pools.read-model.js';
 import { PoolsService } from './pools.service.js';
 
 @ApiTags('Pools')

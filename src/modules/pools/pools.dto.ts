@@ -20,9 +20,9 @@ import {
   type HealthState,
 } from '../../common/load-balancing.js';
 import { IsDuration, PageQuery } from '../../platform/http/index.js';
-import { type BackendRow, HealthCheckRequest, HealthCheckResponse } from '../backends/index.js';
+import { HealthCheckRequest, HealthCheckResponse } from '../backends/index.js';
 import type { LiveBackends } from '../telemetry/index.js';
-import type { PoolRow } from './pools.read-model.js';
+import type { PoolWithBackends } from './pools.read-model.js';
 
 class PoolFields {
   /**
@@ -183,9 +183,4 @@ export class PoolResponse {
       updated_at: pool.updated_at.toISOString(),
     };
   }
-}
-
-export interface PoolWithBackends {
-  pool: PoolRow;
-  backends: Pick<BackendRow, 'id' | 'address' | 'weight' | 'region' | 'admin_state'>[];
 }

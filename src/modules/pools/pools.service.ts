@@ -12,9 +12,9 @@ import {
 } from '../backends/index.js';
 import { PlanLimits } from '../tenants/index.js';
 import type { Pool } from './pool.entity.js';
-import type { CreatePoolRequest, PoolWithBackends, UpdatePoolRequest } from './pools.dto.js';
+import type { CreatePoolRequest, UpdatePoolRequest } from './pools.dto.js';
 import { poolExists, poolInUse, poolNotFound } from './pools.errors.js';
-import type { PoolFilter, PoolRow } from './pools.read-model.js';
+import type { PoolFilter, PoolRow, PoolWithBackends } from './pools.read-model.js';
 import { PoolsRepository } from './pools.repository.js';
 
 /** Makes, changes and removes a tenant's pools. */
@@ -36,12 +36,10 @@ export class PoolsService {
     });
   }
 
-  get(tenantId: string, name: string): Promise<PoolWithBackends> {
-    return this.database.tenant(tenantId, async (tx) => {
-      const pool = await this.pools.get(tx, tenantId, name);
-      if (!pool) throw poolNotFound(name);
-      return (await this.withBackends(tx, tenantId, [pool]))[0]!;
-    });
+  async get(tenantId: string, name: string): Promise<PoolWithBackends> {
+    const found = await this.pools.read(this.database, tenantId, name);
+    if (!found) throw poolNotFound(name);
+    return found;
   }
 
   /** @throws AppError 403 at the plan's limit, 409 when the name is taken */

@@ -33,6 +33,21 @@ export class Database {
     return this.run((tx) => tx.query(`SELECT set_config('app.tenant_id', $1, true)`, [tenantId]), work);
   }
 
+  /**
+   * Calls a function of the database that enters the tenant by itself, its first argument: one round trip instead of
+   * five, for the hottest reads. The statement is prepared once a connection, and is its own transaction.
+   */
+  async readInTenant<T>(name: string, tenantId: string, ...values: unknown[]): Promise<T | null> {
+    const parameters = [tenantId, ...values];
+    const pool: ConnectionPool = (this.dataSource.driver as unknown as { master: ConnectionPool }).master;
+    const { rows } = await pool.query<T | null>({
+      name,
+      text: `SELECT ${name}(${parameters.map((_, i) => `$${i + 1}`).join(', ')}) AS result`,
+      values: parameters,
+    });
+    return rows[0]?.result ?? null;
+  }
+
   /** Runs `work` in one transaction that sees the rows of all tenants. */
   system<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     return this.run((tx) => tx.query(`SET LOCAL ROLE ${SYSTEM_ROLE}`), work);
@@ -102,6 +117,11 @@ export class Database {
       await runner.release().catch(() => undefined);
     }
   }
+}
+
+/** TypeORM's own pool; its typings leave it out. */
+interface ConnectionPool {
+  query<T>(statement: { name: string; text: string; values: unknown[] }): Promise<{ rows: { result: T }[] }>;
 }
 
 /** The part of pg's Client that its typings leave out. */
