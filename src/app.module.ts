@@ -4,6 +4,7 @@ import { migrations } from '../migrations/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackendsModule } from './modules/backends/index.js';
 import { AppliedInterceptor, DataPlaneModule } from './modules/dataplane/index.js';
+import { MonitoringModule } from './modules/monitoring/index.js';
 import { PoolsModule } from './modules/pools/index.js';
 import { RoutesModule } from './modules/routes/index.js';
 import { SettingsModule } from './modules/settings/index.js';
@@ -17,6 +18,7 @@ import { HttpClientModule } from './platform/http-client/index.js';
 import { JobsModule } from './platform/jobs/index.js';
 import { JournalModule } from './platform/journal/index.js';
 import { ObservabilityModule } from './platform/observability/index.js';
+import { RealtimeModule } from './platform/realtime/index.js';
 import { SecurityModule } from './platform/security/index.js';
 
 @Module({
@@ -29,6 +31,7 @@ import { SecurityModule } from './platform/security/index.js';
     SecurityModule,
     JournalModule,
     JobsModule,
+    RealtimeModule,
     SettingsModule,
     TelemetryModule,
     TenantsModule,
@@ -38,6 +41,7 @@ import { SecurityModule } from './platform/security/index.js';
     RoutesModule,
     DataPlaneModule,
     StatusModule,
+    MonitoringModule,
   ],
   // outside of the idempotency interceptor: a change that is saved but not applied yet keeps its key
   providers: [{ provide: APP_INTERCEPTOR, useExisting: AppliedInterceptor }],
