@@ -99,18 +99,14 @@ describe('people of a tenant', () => {
     const owner = await newTenant(server, 'basic');
     const email = `${unique('guest')}@example.com`;
     const path = { tenant_id: owner.tenantId };
-    const invited = await server
-      .client(owner.token)
-      .POST('/api/tenants/{tenant_id}/users', {
-        params: { path },
-        body: { email, role: 'viewer', name: 'Guest' },
-      });
+    const invited = await server.client(owner.token).POST('/api/tenants/{tenant_id}/users', {
+      params: { path },
+      body: { email, role: 'viewer', name: 'Guest' },
+    });
     const register = (body: { invitation_token?: string; email?: string }) =>
-      server
-        .client()
-        .POST('/api/auth/register', {
-          body: { email, password: 'long-enough-1', name: 'Gu Est', tenant_id: owner.tenantId, ...body },
-        });
+      server.client().POST('/api/auth/register', {
+        body: { email, password: 'long-enough-1', name: 'Gu Est', tenant_id: owner.tenantId, ...body },
+      });
     expect((await register({})).response.status).toBe(403);
     expect((await register({ invitation_token: 'guessed' })).response.status).toBe(403);
     const joined = await register({ invitation_token: invited.data!.invitation_token! });
@@ -129,22 +125,18 @@ describe('people of a tenant', () => {
     const first = await newTenant(server, 'basic');
     const email = `${unique('second')}@example.com`;
     const path = { tenant_id: first.tenantId };
-    const added = await server
-      .client(first.token)
-      .POST('/api/tenants/{tenant_id}/users', {
-        params: { path },
-        body: { email, role: 'owner', password: 'long-enough-1' },
-      });
+    const added = await server.client(first.token).POST('/api/tenants/{tenant_id}/users', {
+      params: { path },
+      body: { email, role: 'owner', password: 'long-enough-1' },
+    });
     const second = (
       await server.client().POST('/api/auth/login', { body: { email, password: 'long-enough-1' } })
     ).data!;
     const demote = (token: string, user_id: string) =>
-      server
-        .client(token)
-        .PUT('/api/tenants/{tenant_id}/users/{user_id}', {
-          params: { path: { ...path, user_id } },
-          body: { role: 'viewer' },
-        });
+      server.client(token).PUT('/api/tenants/{tenant_id}/users/{user_id}', {
+        params: { path: { ...path, user_id } },
+        body: { role: 'viewer' },
+      });
     const [a, b] = await Promise.all([
       demote(first.token, added.data!.id),
       demote(second.token, first.userId),
@@ -156,12 +148,10 @@ describe('people of a tenant', () => {
     const owner = await newTenant(server, 'basic');
     const email = `${unique('member')}@example.com`;
     const path = { tenant_id: owner.tenantId };
-    const added = await server
-      .client(owner.token)
-      .POST('/api/tenants/{tenant_id}/users', {
-        params: { path },
-        body: { email, role: 'member', password: 'long-enough-1' },
-      });
+    const added = await server.client(owner.token).POST('/api/tenants/{tenant_id}/users', {
+      params: { path },
+      body: { email, role: 'member', password: 'long-enough-1' },
+    });
     const member = (
       await server.client().POST('/api/auth/login', { body: { email, password: 'long-enough-1' } })
     ).data!;
