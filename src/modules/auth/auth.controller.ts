@@ -3,7 +3,7 @@ import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { unauthorized } from '../../common/errors.js';
 import { Environment } from '../../platform/config/environment.js';
-import { Access, CurrentUser, type Principal, Public } from '../../platform/security/index.js';
+import { Access, CurrentUser, type Principal, Public, SOCKET_COOKIE } from '../../platform/security/index.js';
 import {
   ChangePasswordRequest,
   ChangePasswordResponse,
@@ -20,9 +20,6 @@ import { meResponse, sessionResponse } from './auth.mapper.js';
 import { AuthService, type SignedIn } from './auth.service.js';
 import { PasswordGuard } from './password.strategy.js';
 import { SessionsService } from './sessions.service.js';
-
-/** Cookie that a browser sends with a WebSocket; nothing else accepts it. */
-export const SOCKET_COOKIE = 'veloflux_socket';
 
 @ApiTags('Authentication')
 @Controller(['api/auth', 'auth'])

@@ -1,3 +1,2 @@
-export { SOCKET_COOKIE } from './auth.controller.js';
 export { AuthModule } from './auth.module.js';
 export { SESSIONS_ENDED, type SessionsEnded, SessionsService } from './sessions.service.js';

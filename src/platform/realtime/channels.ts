@@ -1,0 +1,212 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { notFound } from '../../common/errors.js';
+import { Notifications, type Transaction } from '../database/index.js';
+import { type Periodic, repeat } from '../jobs/index.js';
+import { type ChannelDefinition, encodeFrame, type View } from './channel.js';
+import { ChannelControls } from './channel-controls.js';
+import type { SocketClient } from './socket-client.js';
+import { SocketHub } from './socket-hub.js';
+
+/** Notification: the state of a channel changed for a view; every node sends the new one to its clients. */
+const CHANGED = 'channel.changed';
+interface Changed {
+  name: string;
+  /** Null: all views. */
+  tenantId: View;
+}
+
+/** Notification: an event of a channel, small enough to travel in it. */
+const EVENT = 'channel.event';
+interface ChannelEvent extends Changed {
+  type: string;
+  data: unknown;
+}
+
+/** Several changes at once become one state. */
+const COALESCE_MS = 50;
+
+interface Channel {
+  definition: ChannelDefinition;
+  isDefault: boolean;
+  subscribers: Map<View, Set<SocketClient>>;
+  periodic?: Periodic;
+  /** Views whose state shall be sent at the end of the coalescing time; null: no timer runs. */
+  dirty: Set<View> | null;
+}
+
+/**
+ * The live channels by name. A module defines the ones whose data it owns and tells when they changed; clients, frames,
+ * intervals, pauses and the other nodes are looked after here. A change that happens on one node reaches the clients
+ * of all (PostgreSQL LISTEN/NOTIFY, at most once; intervals and reconnects make a missed one good).
+ */
+@Injectable()
+export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('realtime');
+  private readonly channels = new Map<string, Channel>();
+
+  constructor(
+    private readonly hub: SocketHub,
+    private readonly notifications: Notifications,
+    private readonly controls: ChannelControls,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.hub.onCaughtUp((client) => this.sendStateTo(client));
+    this.notifications.on<Changed>(CHANGED, ({ name, tenantId }) => this.refresh(name, tenantId));
+    this.notifications.on<ChannelEvent>(EVENT, ({ name, tenantId, type, data }) =>
+      this.send(name, tenantId, data, type),
+    );
+    this.notifications.onReconnect(() => this.refreshAll());
+    this.controls.onChange((names) => {
+      for (const name of names) this.reschedule(name);
+    });
+    for (const name of this.channels.keys()) this.reschedule(name);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all([...this.channels.values()].map((channel) => channel.periodic?.stop()));
+  }
+
+  /** Adds a channel, or takes over from the one that another module defined by default. Call it in `onModuleInit`. */
+  define(definition: ChannelDefinition): void {
+    this.put(definition, false);
+  }
+
+  /** As `define`, until the module that owns the data defines the channel. */
+  defineDefault(definition: ChannelDefinition): void {
+    this.put(definition, true);
+  }
+
+  get definitions(): ChannelDefinition[] {
+    return [...this.channels.values()].map((channel) => channel.definition);
+  }
+
+  /** @throws AppError 404 */
+  definition(name: string): ChannelDefinition {
+    const channel = this.channels.get(name);
+    if (!channel) throw notFound('Channel', name.slice(0, 100));
+    return channel.definition;
+  }
+
+  /** Clients of a channel on this node. */
+  subscriberCount(name: string): number {
+    const views = this.channels.get(name)?.subscribers.values() ?? [];
+    return [...views].reduce((sum, clients) => sum + clients.size, 0);
+  }
+
+  /** Sends `client` the state at once and from then on what changes. */
+  async subscribe(client: SocketClient, name: string): Promise<void> {
+    const channel = this.channels.get(name);
+    if (!channel) throw notFound('Channel', name);
+    const view = viewOf(channel.definition, client);
+    const clients = channel.subscribers.get(view) ?? new Set();
+    channel.subscribers.set(view, clients.add(client));
+    client.socket.once('close', () => {
+      clients.delete(client);
+      if (clients.size === 0 && channel.subscribers.get(view) === clients) channel.subscribers.delete(view);
+    });
+    await this.sendState(channel, view, [client]);
+  }
+
+  /**
+   * Sends `data` to the clients that may see `tenantId`'s data, on this node only: for what every node sees by itself.
+   * @param tenantId null: superadmins only on a tenant channel, everybody on an installation channel
+   */
+  send(name: string, tenantId: View, data: unknown, type?: string): void {
+    const channel = this.channels.get(name);
+    if (!channel || this.controls.of(name).paused) return;
+    const clients = this.audience(channel, tenantId);
+    if (clients.length) this.hub.send(encodeFrame(type ?? typeOf(channel.definition), data), clients);
+  }
+
+  /** As `send`, on every node, once `tx` has committed. `data` is small: 7 kB of JSON. */
+  async publish(tx: Transaction, name: string, tenantId: View, data: unknown, type?: string): Promise<void> {
+    const event = { name, tenantId, data, type: type ?? typeOf(this.definition(name)) };
+    await this.notifications.publish(tx, EVENT, event satisfies ChannelEvent);
+  }
+
+  /** Makes every node send the channel's new state once `tx` has committed. @param tenantId null: to all views */
+  async changed(tx: Transaction, name: string, tenantId: View): Promise<void> {
+    await this.notifications.publish(tx, CHANGED, { name, tenantId } satisfies Changed);
+  }
+
+  /** Sends the channel's new state to this node's clients, shortly. @param tenantId null: to all views */
+  refresh(name: string, tenantId: View = null): void {
+    const channel = this.channels.get(name);
+    if (!channel?.subscribers.size) return;
+    const views = tenantId === null ? channel.subscribers.keys() : [tenantId, null];
+    if (channel.dirty) {
+      for (const view of views) channel.dirty.add(view);
+      return;
+    }
+    channel.dirty = new Set(views);
+    setTimeout(() => void this.sendDirty(channel), COALESCE_MS).unref();
+  }
+
+  /** Sends the state of all channels, or of one, to this node's clients now. @returns how many clients */
+  refreshAll(name?: string): number {
+    const names = name === undefined ? [...this.channels.keys()] : [name];
+    for (const each of names) this.refresh(each);
+    return names.reduce((sum, each) => sum + this.subscriberCount(each), 0);
+  }
+
+  private put(definition: ChannelDefinition, isDefault: boolean): void {
+    const existing = this.channels.get(definition.name);
+    if (existing && !existing.isDefault && isDefault) return;
+    if (existing && !existing.isDefault) throw new Error(`channel ${definition.name} is defined twice`);
+    this.channels.set(definition.name, { definition, isDefault, subscribers: new Map(), dirty: null });
+  }
+
+  private reschedule(name: string): void {
+    const channel = this.channels.get(name);
+    if (!channel) return;
+    void channel.periodic?.stop();
+    channel.periodic = undefined;
+    const { paused, intervalMs } = this.controls.of(name);
+    const pause = intervalMs ?? channel.definition.intervalMs;
+    if (paused || pause === undefined) return;
+    this.refresh(name);
+    channel.periodic = repeat(`channel ${name}`, pause, () => this.sendAll(channel));
+  }
+
+  private async sendAll(channel: Channel): Promise<void> {
+    for (const [view, clients] of channel.subscribers) await this.sendState(channel, view, clients);
+  }
+
+  private async sendDirty(channel: Channel): Promise<void> {
+    const views = channel.dirty ?? [];
+    channel.dirty = null;
+    if (this.controls.of(channel.definition.name).paused) return;
+    for (const view of views) {
+      const clients = channel.subscribers.get(view);
+      if (clients) await this.sendState(channel, view, clients);
+    }
+  }
+
+  private sendStateTo(client: SocketClient): void {
+    const channel = this.channels.get(client.channel);
+    if (channel) void this.sendState(channel, viewOf(channel.definition, client), [client]);
+  }
+
+  /** A state that cannot be read (the database is away) is left out; the next one makes it good. */
+  private async sendState(channel: Channel, view: View, clients: Iterable<SocketClient>): Promise<void> {
+    try {
+      const data = await channel.definition.state(view);
+      this.hub.send(encodeFrame(typeOf(channel.definition), data), clients);
+    } catch (e) {
+      this.logger.warn(`channel ${channel.definition.name}: ${(e as Error).message}`);
+    }
+  }
+
+  private audience(channel: Channel, tenantId: View): SocketClient[] {
+    const own = channel.subscribers.get(channel.definition.scope === 'tenant' ? tenantId : null) ?? [];
+    const all =
+      channel.definition.scope === 'tenant' && tenantId !== null ? channel.subscribers.get(null) : [];
+    return [...own, ...(all ?? [])];
+  }
+}
+
+const typeOf = (definition: ChannelDefinition): string => definition.type ?? definition.name;
+
+const viewOf = (definition: ChannelDefinition, client: SocketClient): View =>
+  definition.scope === 'tenant' ? client.view : null;
