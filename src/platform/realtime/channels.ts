@@ -99,13 +99,20 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
     const channel = this.channels.get(name);
     if (!channel) throw notFound('Channel', name);
     const view = viewOf(channel.definition, client);
+    client.awaitsState = true;
     const clients = channel.subscribers.get(view) ?? new Set();
     channel.subscribers.set(view, clients.add(client));
     client.socket.once('close', () => {
       clients.delete(client);
       if (clients.size === 0 && channel.subscribers.get(view) === clients) channel.subscribers.delete(view);
     });
-    await this.sendState(channel, view, [client]);
+    await this.sendState(channel, view, [client], true);
+  }
+
+  /** Whether a client of this node sees this tenant's frames of a tenant channel. */
+  isFollowed(name: string, tenantId: string): boolean {
+    const subscribers = this.channels.get(name)?.subscribers;
+    return subscribers !== undefined && (subscribers.has(tenantId) || subscribers.has(null));
   }
 
   /**
@@ -189,9 +196,15 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** A state that cannot be read (the database is away) is left out; the next one makes it good. */
-  private async sendState(channel: Channel, view: View, clients: Iterable<SocketClient>): Promise<void> {
+  private async sendState(
+    channel: Channel,
+    view: View,
+    clients: Iterable<SocketClient>,
+    isFirst = false,
+  ): Promise<void> {
     try {
       const data = await channel.definition.state(view);
+      if (isFirst) for (const client of clients) client.awaitsState = false;
       this.hub.send(encodeFrame(typeOf(channel.definition), data), clients);
     } catch (e) {
       this.logger.warn(`channel ${channel.definition.name}: ${(e as Error).message}`);

@@ -13,6 +13,8 @@ export class SocketClient {
   principal: Principal | null;
   /** Whether something came since the last ping. */
   alive = true;
+  /** Until the first state has been sent nothing else is: changes mean nothing without what they change. */
+  awaitsState = false;
   /** A state was not sent because the client reads too slowly; it gets the newest one when it has caught up. */
   stale = false;
   /** Since when it has not read anything of what waits for it (monotonic, ms); null while it keeps up. */

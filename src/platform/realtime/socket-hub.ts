@@ -159,7 +159,7 @@ export class SocketHub implements OnApplicationBootstrap, OnApplicationShutdown 
 
   private offer(frame: Buffer, client: SocketClient): boolean {
     if (!client.isOpen) return false;
-    if (client.socket.bufferedAmount > this.limits.highWaterBytes) {
+    if (client.awaitsState || client.socket.bufferedAmount > this.limits.highWaterBytes) {
       client.stale = true;
       this.metrics.frameSuperseded(client.channel);
       return false;
@@ -227,7 +227,7 @@ export class SocketHub implements OnApplicationBootstrap, OnApplicationShutdown 
       this.metrics.closed(client.channel, CLOSE.tooSlow);
       client.socket.close(CLOSE.tooSlow, 'too slow'); // stands behind what was not read, so it is cut off as well
       client.socket.terminate();
-    } else if (client.stale && waiting === 0) {
+    } else if (client.stale && waiting === 0 && !client.awaitsState) {
       client.stale = false;
       this.caughtUp(client);
     }

@@ -2,7 +2,7 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type INestApplicationContext, Logger } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
-import { WebSocket, type WebSocketServer } from 'ws';
+import type { WebSocket, WebSocketServer } from 'ws';
 import { AppError, notFound } from '../../common/errors.js';
 import { toAppError } from '../database/postgres-errors.js';
 import { CLOSE } from './close-codes.js';
@@ -71,7 +71,7 @@ export class SocketAdapter extends WsAdapter {
   }
 
   /** A client's broken frames end its socket; they are no event of ours to log. */
-  protected override bindErrorHandler(server: WebSocketServer): WebSocketServer {
+  override bindErrorHandler(server: WebSocketServer): WebSocketServer {
     server.on('connection', (client) => client.on('error', () => undefined));
     return server.on('error', (e: Error) => this.log.error(e));
   }
@@ -128,7 +128,7 @@ export class SocketAdapter extends WsAdapter {
 }
 
 /** Every message reaches the gateway's one handler `message`, as JSON when it is some, else as null. */
-function anyMessage(data: WebSocket.RawData): { event: 'message'; data: unknown } {
+function anyMessage(data: WebSocket.RawData | string): { event: 'message'; data: unknown } {
   const text = String(data);
   try {
     return { event: 'message', data: JSON.parse(text) };
