@@ -1,0 +1,117 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '../../../common/ids.js';
+import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
+import type { Transaction } from '../../../platform/database/index.js';
+import type { Alert, AlertReport, AlertState, Severity } from './alert.js';
+
+export interface AlertFilter {
+  severity?: Severity;
+  state?: AlertState;
+  component?: string;
+}
+
+export type AlertCounts = Record<'critical' | 'warning' | 'info' | 'total', number>;
+
+const COLUMNS = `id, tenant_id, fingerprint, source, severity, component, message, labels, state, occurrences,
+  started_at, last_seen_at, resolved_at, acknowledged_at, acknowledged_by`;
+const MATCHES = `($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR severity = $2)
+  AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR component = $4)`;
+
+/** Alerts; writing takes a system transaction. Reading shows a tenant's transaction that tenant's only. */
+@Injectable()
+export class AlertsRepository {
+  /** Makes an alert, or counts the report on the one that fires. @returns it, and whether it is new */
+  async fire(tx: Transaction, report: AlertReport): Promise<{ alert: Alert; isNew: boolean }> {
+    const [{ is_new: isNew, ...alert }] = await tx.query(
+      `INSERT INTO alerts (id, tenant_id, fingerprint, source, severity, component, message, labels, started_at)
+       VALUES ($1, (SELECT id FROM tenants WHERE id = $2), $3, $4, $5, $6, $7, $8, coalesce($9, clock_timestamp()))
+       ON CONFLICT (fingerprint) WHERE state = 'firing' DO UPDATE SET
+         occurrences = alerts.occurrences + 1, last_seen_at = clock_timestamp(),
+         severity = EXCLUDED.severity, message = EXCLUDED.message, labels = EXCLUDED.labels
+       RETURNING ${COLUMNS}, xmax = 0 AS is_new`,
+      [
+        newId('alert'),
+        report.tenantId ?? null,
+        report.fingerprint,
+        report.source ?? 'internal',
+        report.severity,
+        report.component,
+        report.message,
+        report.labels ?? {},
+        report.startedAt ?? null,
+      ],
+    );
+    return { alert, isNew };
+  }
+
+  /** Null when none with this fingerprint fires. */
+  async resolve(tx: Transaction, fingerprint: string): Promise<Alert | null> {
+    const [rows] = await tx.query(
+      `UPDATE alerts SET state = 'resolved', resolved_at = clock_timestamp()
+       WHERE fingerprint = $1 AND state = 'firing' RETURNING ${COLUMNS}`,
+      [fingerprint],
+    );
+    return rows[0] ?? null;
+  }
+
+  /** Null when there is none, or it is another tenant's. An acknowledged one keeps who was first. */
+  async acknowledge(tx: Transaction, id: string, by: string): Promise<Alert | null> {
+    const [rows] = await tx.query(
+      `UPDATE alerts SET acknowledged_at = coalesce(acknowledged_at, clock_timestamp()),
+         acknowledged_by = coalesce(acknowledged_by, $2)
+       WHERE id = $1 RETURNING ${COLUMNS}`,
+      [id, by],
+    );
+    return rows[0] ?? null;
+  }
+
+  async get(tx: Transaction, id: string): Promise<Alert | null> {
+    const [row] = await tx.query(`SELECT ${COLUMNS} FROM alerts WHERE id = $1`, [id]);
+    return row ?? null;
+  }
+
+  /** Newest first. @param tenantId null: everything that the transaction may see */
+  async page(
+    tx: Transaction,
+    tenantId: string | null,
+    filter: AlertFilter,
+    request: PageRequest,
+  ): Promise<Page<Alert>> {
+    const values = [tenantId, filter.severity ?? null, filter.state ?? null, filter.component ?? null];
+    const items: Alert[] = await tx.query(
+      `SELECT ${COLUMNS} FROM alerts WHERE ${MATCHES} ORDER BY started_at DESC, id DESC LIMIT $5 OFFSET $6`,
+      [...values, request.limit, offsetOf(request)],
+    );
+    const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM alerts WHERE ${MATCHES}`, values);
+    return new Page(items, n, request.page, request.limit);
+  }
+
+  /** Alerts that fire now. @param tenantId null: everything that the transaction may see */
+  async firing(tx: Transaction, tenantId: string | null): Promise<AlertCounts> {
+    const [row] = await tx.query(
+      `SELECT count(*) FILTER (WHERE severity = 'CRITICAL')::int AS critical,
+              count(*) FILTER (WHERE severity = 'WARNING')::int AS warning,
+              count(*) FILTER (WHERE severity = 'INFO')::int AS info, count(*)::int AS total
+       FROM alerts WHERE state = 'firing' AND ($1::text IS NULL OR tenant_id = $1)`,
+      [tenantId],
+    );
+    return row;
+  }
+
+  /** Fingerprints of firing alerts that begin with `prefix`. */
+  async firingWithPrefix(tx: Transaction, prefix: string): Promise<string[]> {
+    const rows: { fingerprint: string }[] = await tx.query(
+      `SELECT fingerprint FROM alerts WHERE state = 'firing' AND starts_with(fingerprint, $1)`,
+      [prefix],
+    );
+    return rows.map((row) => row.fingerprint);
+  }
+
+  async deleteResolvedBefore(tx: Transaction, days: number): Promise<void> {
+    await tx.query(
+      `DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE state = 'resolved'
+         AND resolved_at < clock_timestamp() - make_interval(days => $1) LIMIT 5000)`,
+      [days],
+    );
+  }
+}

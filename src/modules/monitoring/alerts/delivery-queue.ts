@@ -1,0 +1,90 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { newId } from '../../../common/ids.js';
+import { Environment } from '../../../platform/config/environment.js';
+import { Database, Notifications, type Transaction } from '../../../platform/database/index.js';
+import { type JobControl, WorkQueue } from '../../../platform/jobs/index.js';
+import { SettingsService } from '../../settings/index.js';
+import type { Alert } from './alert.js';
+import { AlertsRepository } from './alerts.repository.js';
+import { type NotificationChannel, NotificationChannels } from './notification-channels.js';
+
+type DeliveryEvent = 'firing' | 'resolved';
+
+interface DeliveryRow {
+  id: string;
+  attempts: number;
+  alert_id: string;
+  channel: NotificationChannel;
+  event: DeliveryEvent;
+}
+
+const TABLE = 'notification_deliveries';
+const MAX_ATTEMPTS = 8;
+
+/**
+ * Notifications about alerts, one row a channel, written in the transaction of the alert and sent by whichever node
+ * takes the row. A receiver that is down is tried again for about twenty minutes.
+ */
+@Injectable()
+export class DeliveryQueue implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('notifications');
+  private readonly queue: WorkQueue<DeliveryRow>;
+
+  constructor(
+    private readonly database: Database,
+    notifications: Notifications,
+    private readonly alerts: AlertsRepository,
+    private readonly channels: NotificationChannels,
+  ) {
+    this.queue = new WorkQueue<DeliveryRow>(database, notifications, {
+      table: TABLE,
+      concurrency: 2,
+      leaseSeconds: 60,
+      maxAttempts: MAX_ATTEMPTS,
+      handle: (row, job) => this.deliver(row, job),
+      onDead: async (_tx, row, error) =>
+        this.logger.error(`${row.channel} notification ${row.id} was given up: ${error.message}`),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.queue.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.queue.stop();
+  }
+
+  /** Queues the alert's notifications on the channels that are set up and switched on. */
+  async enqueue(tx: Transaction, alert: Alert, event: DeliveryEvent): Promise<void> {
+    const channels = this.channels.enabled();
+    if (!channels.length) return;
+    await tx.query(
+      `INSERT INTO ${TABLE} (id, tenant_id, alert_id, channel, event)
+       SELECT id, $2, $3, channel, $4 FROM unnest($1::text[], $5::text[]) AS d (id, channel)
+       ON CONFLICT (alert_id, event, channel) DO NOTHING`,
+      [channels.map(() => newId('delivery')), alert.tenant_id, alert.id, event, channels],
+    );
+    await this.queue.wake(tx);
+  }
+
+  private async deliver(row: DeliveryRow, job: JobControl): Promise<void> {
+    const alert = await this.database.system((tx) => this.alerts.get(tx, row.alert_id));
+    if (!alert) return;
+    const delivery = await this.channels.send(row.channel, {
+      id: row.id,
+      kind: row.event === 'firing' ? 'alert.firing' : 'alert.resolved',
+      severity: alert.severity,
+      component: alert.component,
+      title: alert.message,
+      message: alert.message,
+      occurredAt: (row.event === 'resolved' && alert.resolved_at) || alert.started_at,
+      tenantId: alert.tenant_id,
+    });
+    if (delivery.delivered) return;
+    if (delivery.retryable) throw new Error(delivery.message);
+    // asking again changes nothing: the operator sees it in the log
+    this.logger.error(`${row.channel} notification ${row.id} was refused: ${delivery.message}`);
+    await job.finish();
+  }
+}
