@@ -1,9 +1,7 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { newId } from '../../../common/ids.js';
-import { Environment } from '../../../platform/config/environment.js';
 import { Database, Notifications, type Transaction } from '../../../platform/database/index.js';
 import { type JobControl, WorkQueue } from '../../../platform/jobs/index.js';
-import { SettingsService } from '../../settings/index.js';
 import type { Alert } from './alert.js';
 import { AlertsRepository } from './alerts.repository.js';
 import { type NotificationChannel, NotificationChannels } from './notification-channels.js';
