@@ -4,6 +4,7 @@ import { LoadBalancer1764000002000 } from './1764000002000-load-balancer.js';
 import { Telemetry1764000003000 } from './1764000003000-telemetry.js';
 import { ConfigurationChanges1764000004000 } from './1764000004000-configuration-changes.js';
 import { ReadPool1764000005000 } from './1764000005000-read-pool.js';
+import { Monitoring1764000010000 } from './1764000010000-monitoring.js';
 import { Plans1764000020000 } from './1764000020000-plans.js';
 import { Billing1764000021000 } from './1764000021000-billing.js';
 import { Backups1764000030000 } from './1764000030000-backups.js';
@@ -17,6 +18,7 @@ export const migrations = [
   Telemetry1764000003000,
   ConfigurationChanges1764000004000,
   ReadPool1764000005000,
+  Monitoring1764000010000,
   Plans1764000020000,
   Billing1764000021000,
   Backups1764000030000,

@@ -6,6 +6,7 @@ import { BackendsModule } from './modules/backends/index.js';
 import { BillingModule } from './modules/billing/index.js';
 import { ConfigurationModule } from './modules/configuration/index.js';
 import { AppliedInterceptor, DataPlaneModule } from './modules/dataplane/index.js';
+import { MonitoringModule } from './modules/monitoring/index.js';
 import { PoolsModule } from './modules/pools/index.js';
 import { RoutesModule } from './modules/routes/index.js';
 import { SettingsModule } from './modules/settings/index.js';
@@ -19,6 +20,7 @@ import { HttpClientModule } from './platform/http-client/index.js';
 import { JobsModule } from './platform/jobs/index.js';
 import { JournalModule } from './platform/journal/index.js';
 import { ObservabilityModule } from './platform/observability/index.js';
+import { RealtimeModule } from './platform/realtime/index.js';
 import { SecurityModule } from './platform/security/index.js';
 
 @Module({
@@ -31,6 +33,7 @@ import { SecurityModule } from './platform/security/index.js';
     SecurityModule,
     JournalModule,
     JobsModule,
+    RealtimeModule,
     SettingsModule,
     TelemetryModule,
     TenantsModule,
@@ -42,6 +45,7 @@ import { SecurityModule } from './platform/security/index.js';
     BillingModule,
     ConfigurationModule,
     StatusModule,
+    MonitoringModule,
   ],
   // outside of the idempotency interceptor: a change that is saved but not applied yet keeps its key
   providers: [{ provide: APP_INTERCEPTOR, useExisting: AppliedInterceptor }],

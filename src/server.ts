@@ -10,6 +10,7 @@ import { Listeners } from './platform/http/listeners.js';
 import { buildOpenApi, serveOpenApi } from './platform/http/openapi.js';
 import { configureServer, createAdapter } from './platform/http/server.js';
 import { AppLogger } from './platform/observability/index.js';
+import { SocketAdapter } from './platform/realtime/index.js';
 
 export interface Ports {
   api: number[];
@@ -29,6 +30,7 @@ export async function start(): Promise<Ports> {
   app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
   const listeners = new Listeners(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
   await configureServer(app);
+  app.useWebSocketAdapter(new SocketAdapter(app));
   serveOpenApi(app, buildOpenApi(app, PRODUCT_VERSION));
   const ports = await listen(app, listeners, environment);
   app.get(SettingsService).watch((settings) => logger.setLevel(settings.log_level));

@@ -157,7 +157,15 @@ export class SessionsService extends Authenticator implements OnApplicationBoots
       return sessionId ? this.sessions.live(tx, sessionId) : null;
     });
     if (!found) throw unauthorized('The CSRF token is not valid (any more)');
-    const { id: sessionId, ...who } = found;
+    return this.principal(found);
+  }
+
+  /** Who works in this session, as of now. @throws AppError 401 when it has ended */
+  async principalOf(sessionId: string): Promise<Principal> {
+    return this.principal(this.live.get(sessionId) ?? (await this.look(sessionId)));
+  }
+
+  private principal({ id: sessionId, ...who }: LiveSession): Principal {
     return {
       ...who,
       sessionId,

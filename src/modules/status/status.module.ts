@@ -3,5 +3,10 @@ import { DataPlaneModule } from '../dataplane/index.js';
 import { StatusController } from './status.controller.js';
 import { StatusService } from './status.service.js';
 
-@Module({ imports: [DataPlaneModule], controllers: [StatusController], providers: [StatusService] })
+@Module({
+  imports: [DataPlaneModule],
+  controllers: [StatusController],
+  providers: [StatusService],
+  exports: [StatusService],
+})
 export class StatusModule {}

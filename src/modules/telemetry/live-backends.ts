@@ -13,4 +13,9 @@ export class LiveBackends {
   get(backendId: string): BackendStats | undefined {
     return this.stats.get(backendId);
   }
+
+  /** Ids of the backends that are down. */
+  unhealthy(): string[] {
+    return [...this.stats.values()].filter((s) => s.health === 'unhealthy').map((s) => s.backendId);
+  }
 }

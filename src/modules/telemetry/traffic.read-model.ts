@@ -135,7 +135,7 @@ export class TrafficReadModel {
   /**
    * Sums by step of time, oldest first; steps without traffic are left out.
    * @param stepSeconds a multiple of 60
-   * @param by one series for each route, pool or backend
+   * @param by one series for each tenant, route, pool or backend
    */
   async series(
     tx: Transaction,
@@ -143,7 +143,7 @@ export class TrafficReadModel {
     from: Date,
     to: Date,
     stepSeconds: number,
-    by?: 'route' | 'pool' | 'backend',
+    by?: 'tenant' | 'route' | 'pool' | 'backend',
   ): Promise<TrafficPoint[]> {
     const { sql, values } = where(filter);
     const key = by ? `${by}_id` : 'NULL';

@@ -73,7 +73,9 @@ function reportOf(alert: AlertmanagerAlert): AlertReport {
     fingerprint: fingerprintOf(alert),
     source: 'alertmanager',
     severity: SEVERITY_OF[(labels.severity ?? '').toLowerCase()] ?? 'WARNING',
-    component: (labels.component ?? labels.service ?? labels.job ?? 'alertmanager').slice(0, 100).toUpperCase(),
+    component: (labels.component ?? labels.service ?? labels.job ?? 'alertmanager')
+      .slice(0, 100)
+      .toUpperCase(),
     message: (summary.includes(name) ? summary : summary ? `${name}: ${summary}` : name).slice(0, 1000),
     labels,
     tenantId: labels.tenant_id ?? null,

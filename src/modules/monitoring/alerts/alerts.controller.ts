@@ -1,14 +1,9 @@
 import { Body, Controller, Get, Headers, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../../common/pagination.js';
-import {
-  ApiPage,
-  Cached,
-  IdParam,
-  ListEnvelope,
-  pageRequest,
-} from '../../../platform/http/index.js';
+import { ApiPage, Cached, IdParam, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal, Public } from '../../../platform/security/index.js';
+import { AlertmanagerService } from './alertmanager.service.js';
 import {
   AlertListQuery,
   AlertmanagerWebhook,
@@ -17,7 +12,6 @@ import {
   TestNotificationResponse,
   WebhookAnswer,
 } from './alerts.dto.js';
-import { AlertmanagerService } from './alertmanager.service.js';
 import { AlertsService } from './alerts.service.js';
 import { NotificationTest } from './notification-test.js';
 

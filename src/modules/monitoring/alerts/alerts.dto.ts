@@ -18,7 +18,12 @@ import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-
 const upper = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.toUpperCase() : value);
 
 export class AlertListQuery extends PageQuery {
-  @ApiPropertyOptional({ enum: SEVERITIES, enumName: 'Severity', description: 'In any case', example: 'WARNING' })
+  @ApiPropertyOptional({
+    enum: SEVERITIES,
+    enumName: 'Severity',
+    description: 'In any case',
+    example: 'WARNING',
+  })
   @IsOptional()
   @Transform(upper)
   @IsIn(SEVERITIES)

@@ -35,7 +35,9 @@ export class AlertsService {
   async fireIn(tx: Transaction, report: AlertReport): Promise<Alert> {
     const { alert, isNew } = await this.alerts.fire(tx, report);
     if (!isNew) return alert;
-    this.database.afterCommit(tx, () => this.logger.warn(`${alert.severity} ${alert.component}: ${alert.message}`));
+    this.database.afterCommit(tx, () =>
+      this.logger.warn(`${alert.severity} ${alert.component}: ${alert.message}`),
+    );
     await this.deliveries.enqueue(tx, alert, 'firing');
     await this.announce(tx, alert, 'firing');
     return alert;
@@ -72,6 +74,13 @@ export class AlertsService {
   ): Promise<Page<Alert>> {
     requireTenant(principal, tenantId);
     return this.database.tenant(tenantId, (tx) => this.alerts.page(tx, tenantId, filter, request));
+  }
+
+  /** The newest hundred that fire. @param tenantId null: of all tenants and the installation */
+  firingPage(tenantId: string | null): Promise<Page<Alert>> {
+    const request = { page: 1, limit: 100 };
+    const work = (tx: Transaction) => this.alerts.page(tx, tenantId, { state: 'firing' }, request);
+    return tenantId === null ? this.database.system(work) : this.database.tenant(tenantId, work);
   }
 
   /** Firing alerts by severity. @param tenantId null: of all tenants and the installation */

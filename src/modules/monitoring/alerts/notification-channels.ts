@@ -75,7 +75,10 @@ export class NotificationChannels {
     if (this.email?.recipient !== recipient)
       this.email = {
         recipient,
-        sender: new EmailSender(smtpServerOf(this.environment.SMTP_URL!, this.environment.SMTP_FROM), recipient),
+        sender: new EmailSender(
+          smtpServerOf(this.environment.SMTP_URL!, this.environment.SMTP_FROM),
+          recipient,
+        ),
       };
     return this.email.sender;
   }

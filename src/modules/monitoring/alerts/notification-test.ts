@@ -4,7 +4,11 @@ import { Database } from '../../../platform/database/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import type { Notification } from '../notifications/index.js';
 import type { TestNotificationResponse, TestNotificationResult } from './alerts.dto.js';
-import { NOTIFICATION_CHANNELS, type NotificationChannel, NotificationChannels } from './notification-channels.js';
+import {
+  NOTIFICATION_CHANNELS,
+  type NotificationChannel,
+  NotificationChannels,
+} from './notification-channels.js';
 
 /** The test button: one notification now, past the queue, and what became of it. */
 @Injectable()

@@ -5,12 +5,12 @@ import type { Principal } from '../../../platform/security/index.js';
 import { LiveBackends, TrafficReadModel } from '../../telemetry/index.js';
 import {
   currentMonth,
-  PLAN_LIMITS,
-  type PlanId,
+  type PlanLimitValues,
+  PlansReadModel,
   requireTenant,
   TenantsService,
 } from '../../tenants/index.js';
-import { TrafficWindow } from '../traffic-window.js';
+import { TrafficWindow } from '../traffic/traffic-window.js';
 import { TenantInventoryReadModel } from './tenant-inventory.read-model.js';
 import { type TenantLogFilter, TenantLogReadModel, type TenantLogRow } from './tenant-log.read-model.js';
 import type {
@@ -35,6 +35,7 @@ export class TenantMonitoringService {
     private readonly window: TrafficWindow,
     private readonly log: TenantLogReadModel,
     private readonly inventory: TenantInventoryReadModel,
+    private readonly plans: PlansReadModel,
     private readonly live: LiveBackends,
   ) {}
 
@@ -74,7 +75,11 @@ export class TenantMonitoringService {
   async usage(principal: Principal, tenantId: string): Promise<TenantUsageResponse> {
     const tenant = await this.tenants.get(principal, tenantId);
     const { start, end } = currentMonth();
-    const inventory = await this.database.tenant(tenantId, (tx) => this.inventory.of(tx, tenantId));
+    const { inventory, limits } = await this.database.tenant(tenantId, async (tx) => {
+      const found = await this.inventory.of(tx, tenantId);
+      const plan = await this.plans.get(tx, tenant.plan, found.planVersion);
+      return { inventory: found, limits: plan.limits };
+    });
     return {
       period_start: start.toISOString(),
       period_end: end.toISOString(),
@@ -84,7 +89,7 @@ export class TenantMonitoringService {
       pools: inventory.pools,
       backends: inventory.backendIds.length,
       routes: inventory.routes,
-      limits: limitsOf(tenant.plan, tenant.settings),
+      limits: limitsOf(limits, tenant.settings),
     };
   }
 
@@ -118,10 +123,9 @@ const lower = (a: number | null | undefined, b: number | null): number | null =>
   a === null || a === undefined ? b : b === null ? a : Math.min(a, b);
 
 function limitsOf(
-  plan: PlanId,
+  limits: PlanLimitValues,
   settings: { max_users: number | null; max_requests_per_month: number | null },
 ): UsageLimitsResponse {
-  const limits = PLAN_LIMITS[plan];
   return {
     max_users: lower(settings.max_users, limits.users),
     max_requests_per_month: lower(settings.max_requests_per_month, limits.requestsPerMonth),

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { Transaction } from '../../platform/database/index.js';
-import { TrafficReadModel } from '../telemetry/index.js';
-import type { TrafficMetricsResponse } from './tenant/tenant-monitoring.dto.js';
+import type { Transaction } from '../../../platform/database/index.js';
+import { TrafficReadModel } from '../../telemetry/index.js';
+import type { TrafficMetricsResponse } from '../tenant/tenant-monitoring.dto.js';
 
 const MINUTE_MS = 60_000;
 

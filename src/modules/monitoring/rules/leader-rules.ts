@@ -1,0 +1,124 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Database, Notifications } from '../../../platform/database/index.js';
+import { Leader, type Periodic, repeat } from '../../../platform/jobs/index.js';
+import { type NodeRow, NodesService } from '../../cluster/index.js';
+import { BACKEND_HEALTH } from '../../dataplane/index.js';
+import { LiveBackends } from '../../telemetry/index.js';
+import { AlertsRepository } from '../alerts/alerts.repository.js';
+import { AlertsService } from '../alerts/alerts.service.js';
+import { type BackendInPool, BackendsInPoolsReadModel } from './backends-in-pools.read-model.js';
+import { HOST_RESOURCES, hostFingerprint } from './host-rules.js';
+
+const EVERY_MS = 5000;
+const SWEEP_MS = 3_600_000;
+const ALERTS_KEPT_DAYS = 90;
+/** A network that breaks takes many backends at once; the rest follows in the next pass. */
+const NEW_ALERTS_A_PASS = 100;
+
+const BACKEND_DOWN = 'backend_down:';
+const NODE_DOWN = 'node_down:';
+
+/**
+ * Rules about what all nodes see, checked by the leading one alone so that each alert fires once: backends that its
+ * health checks find down, and nodes that have gone silent. Each pass compares what is wrong with what fires, so a
+ * new leader takes over where the last one stopped.
+ */
+@Injectable()
+export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
+  private checking?: Periodic;
+  private sweeping?: Periodic;
+
+  constructor(
+    private readonly leader: Leader,
+    private readonly database: Database,
+    private readonly notifications: Notifications,
+    private readonly alerts: AlertsService,
+    private readonly stored: AlertsRepository,
+    private readonly nodes: NodesService,
+    private readonly live: LiveBackends,
+    private readonly backends: BackendsInPoolsReadModel,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.checking = repeat('alert rules', EVERY_MS, () => this.check());
+    this.notifications.on(BACKEND_HEALTH, () => void this.checking?.runNow());
+    this.sweeping = repeat('alert retention', SWEEP_MS, async () => {
+      if (this.leader.isLeader)
+        await this.leader.lead((tx) => this.stored.deleteResolvedBefore(tx, ALERTS_KEPT_DAYS));
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.checking?.stop();
+    await this.sweeping?.stop();
+  }
+
+  async check(): Promise<void> {
+    if (!this.leader.isLeader) return;
+    await this.checkBackends();
+    await this.checkNodes();
+  }
+
+  private async checkBackends(): Promise<void> {
+    const fires = new Set(await this.firing(BACKEND_DOWN));
+    const down = this.live
+      .unhealthy()
+      .filter((id) => !fires.has(id))
+      .slice(0, NEW_ALERTS_A_PASS);
+    if (!down.length && !fires.size) return;
+    const rows = await this.database.system((tx) => this.backends.of(tx, [...fires, ...down]));
+    const known = new Map(rows.map((row) => [row.id, row]));
+    for (const id of down) {
+      const row = known.get(id);
+      if (row?.enabled) await this.alerts.fire(this.downReport(row));
+    }
+    for (const id of fires)
+      if (!known.get(id)?.enabled || this.live.get(id)?.health === 'healthy')
+        await this.alerts.resolve(BACKEND_DOWN + id);
+  }
+
+  private downReport(row: BackendInPool) {
+    const isLast = row.siblings.every((id) => this.live.get(id)?.health !== 'healthy');
+    const error = this.live.get(row.id)?.lastError;
+    return {
+      fingerprint: BACKEND_DOWN + row.id,
+      severity: isLast ? ('CRITICAL' as const) : ('WARNING' as const),
+      component: 'BACKEND',
+      message: `Backend ${row.address} of pool '${row.pool}' is down${error ? `: ${error}` : ''}${isLast ? '; no other is healthy' : ''}`,
+      tenantId: row.tenant_id,
+      labels: { backend_id: row.id, pool: row.pool, address: row.address },
+    };
+  }
+
+  private async checkNodes(): Promise<void> {
+    const nodes = await this.nodes.list();
+    const fires = new Set(await this.firing(NODE_DOWN));
+    for (const node of nodes) {
+      if (node.status === 'down' && !fires.has(node.id)) await this.fireNodeDown(node);
+      if (node.status !== 'active') await this.resolveHostAlerts(node);
+    }
+    const down = new Set(nodes.filter((node) => node.status === 'down').map((node) => node.id));
+    for (const id of fires) if (!down.has(id)) await this.alerts.resolve(NODE_DOWN + id);
+  }
+
+  private async fireNodeDown(node: NodeRow): Promise<void> {
+    await this.alerts.fire({
+      fingerprint: NODE_DOWN + node.id,
+      severity: 'CRITICAL',
+      component: 'NODE',
+      message: `Node ${node.name} has not been heard of since ${node.last_seen.toISOString()}`,
+      labels: { node: node.name },
+    });
+  }
+
+  /** A machine that is gone measures nothing any more. */
+  private async resolveHostAlerts(node: NodeRow): Promise<void> {
+    for (const resource of HOST_RESOURCES) await this.alerts.resolve(hostFingerprint(resource, node.name));
+  }
+
+  /** What comes after `prefix` in the fingerprints that fire. */
+  private async firing(prefix: string): Promise<string[]> {
+    const fingerprints = await this.database.system((tx) => this.stored.firingWithPrefix(tx, prefix));
+    return fingerprints.map((fingerprint) => fingerprint.slice(prefix.length));
+  }
+}
