@@ -64,7 +64,7 @@ export class ProgramLogRepository {
       [...values, request.limit, offsetOf(request)],
     );
     const [{ n }] = await tx.query(
-      `SELECT count(*)::int AS n FROM (SELECT 1 FROM program_log WHERE ${MATCHES} LIMIT ${COUNT_UP_TO}) AS some`,
+      `SELECT count(*)::int AS n FROM (SELECT 1 FROM program_log WHERE ${MATCHES} LIMIT ${COUNT_UP_TO}) AS matching`,
       values,
     );
     return new Page(items, n, request.page, request.limit);

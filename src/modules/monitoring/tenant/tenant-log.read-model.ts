@@ -63,7 +63,7 @@ export class TenantLogReadModel {
   /** Number of entries, at most {@link COUNT_UP_TO} of each kind. */
   async count(tx: Transaction, tenantId: string, filter: TenantLogFilter): Promise<number> {
     const counted = (table: string, level: string) =>
-      `(SELECT count(*) FROM (SELECT 1 FROM ${table} WHERE ${where(level)} LIMIT ${COUNT_UP_TO}) AS some)`;
+      `(SELECT count(*) FROM (SELECT 1 FROM ${table} WHERE ${where(level)} LIMIT ${COUNT_UP_TO}) AS matching)`;
     const [row] = await tx.query(
       `SELECT (${counted('audit_log', AUDIT_LEVEL)} + ${counted('access_log', ACCESS_LEVEL)})::int AS n`,
       bounds(tenantId, filter),
