@@ -42,6 +42,14 @@ export function describeFeatures(t: EngineUnderTest): void {
       await until('room again', async () => (await get(t.engine)).status === 200);
     });
 
+    it('a rate limit counts each client apart', async () => {
+      await t.useRoute({ rateLimit: { requestsPerSecond: 0.2, burst: 2 } });
+      const statuses = async (from: string) =>
+        (await burst(t.engine, 3, '/', { from })).map(({ status }) => status);
+      expect(await statuses('127.0.1.1')).toEqual([200, 200, 429]);
+      expect(await statuses('127.0.1.2')).toEqual([200, 200, 429]);
+    });
+
     it('allow and deny lists; deny wins', async () => {
       await t.useRoute({ ipAllow: ['127.0.1.0/24', '127.0.2.2', '::1'], ipDeny: ['127.0.1.66'] });
       const status = async (from: string) => (await get(t.engine, '/', { from })).status;
@@ -121,11 +129,6 @@ export function describeFeatures(t: EngineUnderTest): void {
       const answer = await get(t.engine, '/old');
       expect(answer.status).toBe(status);
       expect(answer.headers.location).toBe('https://new.test/a?b=c#d');
-    });
-
-    it('a redirect needs no pool', async () => {
-      await t.use([], [routeOf({ targets: [] }, { redirect: { status: 302, location: '/new' } })]);
-      expect((await get(t.engine)).headers.location).toBe('/new');
     });
 
     it('the maintenance page stands in for the backends, with or without any', async () => {

@@ -17,7 +17,7 @@ export function describeHostile(t: EngineUnderTest): void {
       '|field|1|2|',
       '{ always_true } if TRUE',
       'tab\tinside',
-      'ünï ☃ 𝒳',
+      'ünï',
       '  two  spaces  inside',
     ];
     // biome-ignore-end lint/suspicious/noTemplateCurlyInString: see above
@@ -27,11 +27,10 @@ export function describeHostile(t: EngineUnderTest): void {
         requestHeaders: { set: { 'x-text': text } },
         responseHeaders: { set: { 'x-text': text } },
       });
-      const asSent = (value: string) => Buffer.from(value, 'latin1').toString('utf8');
       const check = async () => {
         const { echo, headers } = await get(t.engine);
-        expect(asSent(echo.headers['x-text'])).toBe(text.trim());
-        expect(asSent(String(headers['x-text']))).toBe(text.trim());
+        expect(echo.headers['x-text']).toBe(text.trim());
+        expect(String(headers['x-text'])).toBe(text.trim());
       };
       await check();
       // The same by a change instead of a beginning.
@@ -53,7 +52,7 @@ export function describeHostile(t: EngineUnderTest): void {
       await check();
     });
 
-    it.each(HOSTILE)('%j as a condition matches itself only', async (text) => {
+    it.each([...HOSTILE, 'sn☃w 𝒳'])('%j as a condition matches itself only', async (text) => {
       const [plain, special] = await t.ups('plain', 'special');
       const pools = [plain, special].map((upstream, i) =>
         poolOf([backendOf(upstream.port)], { id: `pool_${i}` }),

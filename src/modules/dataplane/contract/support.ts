@@ -226,7 +226,7 @@ export async function raw(engine: DataPlaneEngine, bytes: string): Promise<strin
     text += chunk.toString('latin1');
   });
   socket.on('error', () => {});
-  socket.end(bytes, 'latin1');
+  socket.write(bytes, 'latin1');
   await once(socket, 'close');
   return text;
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { SnapshotRefused } from '../engine.js';
 import type { Algorithm, BackendConfig, HealthCheckConfig, PoolConfig } from '../snapshot.js';
-import { checkedId, checkedInteger, checkedText, requestPath } from './escape.js';
+import { checkedId, checkedInteger } from './escape.js';
 import type { RouteRules, Section, Server } from './model.js';
 
 /** What the engine knows beyond the snapshot about one backend. */
@@ -144,10 +143,8 @@ export function checkSections(plan: PoolPlan, overrides: BackendOverrides): Sect
 }
 
 /** What the check of a backend asks for: `host:port|path`, looked up by the server's name. */
-export function checkTarget({ host, port, healthCheck }: BackendConfig, poolId: string): string {
-  const path = requestPath(checkedText(healthCheck.path, `${poolId}: the health check's path`));
-  const name = host.includes(':') ? `[${host}]` : host;
-  return `${checkedText(name, `${poolId}: a backend's host`)}:${port}|${path.startsWith('/') ? path : `/${path}`}`;
+export function checkTarget({ host, port, healthCheck }: BackendConfig): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}|${healthCheck.path}`;
 }
 
 const checkSectionName = (pool: PoolConfig, key: string): string => `${pool.id}.hc.${key}`;
@@ -227,7 +224,6 @@ function serverIds(pool: PoolConfig): Map<string, number> {
   const ids = new Map<string, number>();
   const taken = new Set<number>();
   for (const { id } of pool.backends) {
-    if (ids.has(id)) throw new SnapshotRefused(`${pool.id} has ${id} twice`);
     let number = Number.parseInt(digest(id).slice(0, 8), 16) >>> 1 || 1;
     while (taken.has(number)) number++;
     taken.add(number);

@@ -1,8 +1,9 @@
+import { normalPrefix } from '../embedded/routing/host-routes.js';
 import { SnapshotRefused } from '../engine.js';
 import type { MatchCondition, PoolConfig, RouteConfig, RouteTarget, TenantSlice } from '../snapshot.js';
-import { checkedHeaderName, checkedHost, checkedId, checkedInteger, checkedText, quoted } from './escape.js';
+import { checkedId, checkedLength, quoted, quotedBytes } from './escape.js';
 import type { ConditionalRoute } from './model.js';
-import { hasRules, normalPrefix, retriesOf } from './render-features.js';
+import { hasRules, retriesOf } from './render-features.js';
 
 /** Section for requests that have no pool to go to. */
 export const NO_POOL = 'be.none';
@@ -25,16 +26,12 @@ export function usesOf(
   route: RouteConfig,
   pools: ReadonlyMap<string, PoolConfig>,
 ): { use: PoolUse; weight: number }[] {
-  const known = route.targets.map((target) => ({ use: useOf(route, target, pools), weight: target.weight }));
-  return known.filter(
-    ({ weight, use }) => checkedInteger(weight, 0, 1_000_000, `${route.id}: a weight`) > 0 && use,
-  );
+  const targets = route.targets.filter(({ weight }) => weight > 0);
+  return targets.map((target) => ({ use: useOf(route, target, pools), weight: target.weight }));
 }
 
 function useOf(route: RouteConfig, target: RouteTarget, pools: ReadonlyMap<string, PoolConfig>): PoolUse {
-  const pool = pools.get(target.poolId);
-  if (!pool)
-    throw new SnapshotRefused(`${route.id} names ${target.poolId}, which is not a pool of its tenant`);
+  const pool = pools.get(target.poolId)!;
   const retries = retriesOf(route, pool);
   return { pool, retries, section: retries === pool.retries ? pool.id : `${pool.id}.r${retries}` };
 }
@@ -44,9 +41,6 @@ export function needsSection(route: RouteConfig, { pool }: PoolUse): boolean {
   return pool.backends.length > 0 || hasRules(route.features);
 }
 
-/** Section of a route that has rules but no pool to put them in. */
-export const ownSection = (route: RouteConfig): string => `rt.${route.id}`;
-
 /**
  * What the frontend knows of a route, one line of `records.map`:
  * `tenant|prefix length|tls only|targets|section|pool`, then for each further target `|section|pool|threshold`: a
@@ -55,9 +49,8 @@ export const ownSection = (route: RouteConfig): string => `rt.${route.id}`;
 export function record(tenantId: string, route: RouteConfig, pools: ReadonlyMap<string, PoolConfig>): string {
   const uses = usesOf(route, pools);
   const total = uses.reduce((sum, { weight }) => sum + weight, 0);
-  const prefixLength = Buffer.byteLength(normalPrefix(route.pathPrefix, route.id));
+  const prefixLength = normalPrefix(route.pathPrefix).length;
   const fields = [tenantId, prefixLength, route.sslEnabled ? 1 : 0, uses.length];
-  if (uses.length === 0) fields.push(hasRules(route.features) ? ownSection(route) : NO_POOL, '-');
   let sum = 0;
   for (const [index, { use, weight }] of uses.entries()) {
     fields.push(needsSection(route, use) ? use.section : NO_POOL, use.pool.id);
@@ -69,7 +62,7 @@ export function record(tenantId: string, route: RouteConfig, pools: ReadonlyMap<
 
 /** The key under which the frontend finds routes: host, prefix, and a slash for the border of the segment. */
 export function routeKey(route: RouteConfig): string {
-  return `${checkedHost(route.host, route.id)}${normalPrefix(route.pathPrefix, route.id)}/`;
+  return `${route.host}${normalPrefix(route.pathPrefix)}/`;
 }
 
 /** The rule by which the frontend chooses a route that has conditions. */
@@ -77,7 +70,7 @@ export function conditionalRoute(
   route: RouteConfig,
   conditions: readonly MatchCondition[],
 ): ConditionalRoute {
-  const prefixLength = Buffer.byteLength(normalPrefix(route.pathPrefix, route.id));
+  const prefixLength = normalPrefix(route.pathPrefix).length;
   const tests = [
     '!{ var(txn.conditional) -m found }',
     `{ var(txn.key) -m beg -- ${quoted(routeKey(route))} }`,
@@ -95,22 +88,30 @@ export function byPrecedence(a: ConditionalRoute, b: ConditionalRoute): number {
 }
 
 function test({ in: where, name, equals }: MatchCondition, routeId: string): string {
-  if (equals !== undefined) checkedText(equals, `${routeId}: the value of a condition`);
+  if (equals !== undefined) checkedLength(equals, `${routeId}: the value of a condition`);
   return where === 'header' ? headerTest(name, equals, routeId) : queryTest(name, equals, routeId);
 }
 
+/** RFC 9110 §5.6.2 token. */
+const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
+
 function headerTest(name: string, equals: string | undefined, routeId: string): string {
-  const field = quoted(`req.fhdr(${checkedHeaderName(name, `${routeId}: the name of a condition`)})`);
+  if (!FIELD_NAME.test(name)) throw new SnapshotRefused(`${routeId}: a condition names no header`);
+  const field = quoted(`req.fhdr(${name})`);
   if (equals === undefined) return `{ ${field} -m found }`;
-  return equals === '' ? `{ ${field} -m len 0 }` : `{ ${field} -m str -- ${quoted(equals)} }`;
+  if (equals === '') return `{ ${field} -m len 0 }`;
+  // No field can hold a character beyond a byte.
+  if (/[\u0100-\uffff]/.test(equals)) return '{ always_false }';
+  return `{ ${field} -m str -- ${quotedBytes(equals)} }`;
 }
 
 /** Names as they stand in a URL, so that they need no decoding. */
 const QUERY_NAME = /^[A-Za-z0-9_.~-]{1,100}$/;
 
 function queryTest(name: string, equals: string | undefined, routeId: string): string {
-  if (!QUERY_NAME.test(name))
+  if (!QUERY_NAME.test(name)) {
     throw new SnapshotRefused(`${routeId}: a condition names a query parameter that is not plain`);
+  }
   const pattern = name.replaceAll('.', '\\.');
   if (equals === undefined) return `{ query -m reg ${quoted(`(?:^|&)${pattern}(?:[=&]|$)`)} }`;
   if (equals === '') return `{ query -m reg ${quoted(`(?:^|&)${pattern}=?(?:&|$)`)} }`;

@@ -1,7 +1,7 @@
-import { SnapshotRefused } from '../engine.js';
+import { validateSlice } from '../embedded/config/validate-slice.js';
 import type { RouteConfig, TenantSlice } from '../snapshot.js';
-import { checkedHost, checkedId } from './escape.js';
-import type { ConditionalRoute, RouteRules, Section, TableName, TenantFragment } from './model.js';
+import { checkedId } from './escape.js';
+import type { ConditionalRoute, RouteRules, Section, Server, TableName, TenantFragment } from './model.js';
 import { TABLE_NAMES } from './model.js';
 import { featureRules, hasRules, type RuleData } from './render-features.js';
 import {
@@ -16,7 +16,6 @@ import {
   byPrecedence,
   conditionalRoute,
   needsSection,
-  ownSection,
   type PoolUse,
   poolsById,
   record,
@@ -57,7 +56,6 @@ class TenantRenderer {
   };
   private readonly pools = poolsById(this.slice);
   private readonly wanted = new Map<string, Wanted>();
-  private readonly routeSections: Section[] = [];
   private readonly conditionals: ConditionalRoute[] = [];
   private readonly wildcardDepths = new Set<number>();
   private mostTargets = 1;
@@ -69,11 +67,12 @@ class TenantRenderer {
   ) {}
 
   render(): TenantFragment {
+    validateSlice(this.slice);
     checkedId(this.slice.tenantId, 'tenant');
     for (const pool of this.slice.pools) {
       if (pool.backends.length > 0) this.want({ pool, retries: pool.retries, section: pool.id });
       for (const backend of pool.backends) {
-        if (backend.healthCheck.enabled) this.maps.checks.set(backend.id, checkTarget(backend, pool.id));
+        if (backend.healthCheck.enabled) this.maps.checks.set(backend.id, checkTarget(backend));
       }
     }
     for (const route of this.slice.routes) this.route(route);
@@ -92,18 +91,17 @@ class TenantRenderer {
   private route(route: RouteConfig): void {
     const { maps } = this;
     checkedId(route.id, 'route');
-    if (maps.records.has(route.id)) throw new SnapshotRefused(`${route.id} is there twice`);
     this.host(route);
     maps.records.set(route.id, record(this.slice.tenantId, route, this.pools));
     const conditions = route.features.match ?? [];
     const key = routeKey(route);
     if (conditions.length > 0) this.conditionals.push(conditionalRoute(route, conditions));
-    else if (!maps.routes.has(key)) maps.routes.set(key, route.id);
+    else maps.routes.set(key, route.id);
     this.rules(route);
   }
 
   private host(route: RouteConfig): void {
-    const host = checkedHost(route.host, route.id);
+    const { host } = route;
     if (!host.startsWith('*.')) {
       this.maps.hosts.set(host, this.slice.tenantId);
       return;
@@ -122,8 +120,6 @@ class TenantRenderer {
     for (const { use } of uses) {
       if (needsSection(route, use)) this.want(use).rules.push(...rules);
     }
-    if (uses.length === 0 && rules.length > 0)
-      this.routeSections.push(plainSection(ownSection(route), '', rules));
   }
 
   private want(use: PoolUse): Wanted {
@@ -137,15 +133,17 @@ class TenantRenderer {
     for (const { use } of this.wanted.values()) {
       if (!plans.has(use.pool.id)) plans.set(use.pool.id, planPool(use.pool, this.overrides));
     }
-    const tables = [...this.data.tables].map(([name, text]) => plainSection(name, text, []));
+    const tables = [...this.data.tables].map(([name, text]) => ({
+      name,
+      text,
+      rules: [],
+      servers: new Map<string, Server>(),
+      cookieKey: null,
+    }));
     const checks = [...plans.values()].flatMap((plan) => checkSections(plan, this.overrides));
     const pools = [...this.wanted.values()].map(({ use, rules }) =>
       poolSection(plans.get(use.pool.id)!, use, rules, this.cookieKey, this.overrides),
     );
-    return [...tables, ...checks, ...pools, ...this.routeSections];
+    return [...tables, ...checks, ...pools];
   }
-}
-
-function plainSection(name: string, text: string, rules: readonly RouteRules[]): Section {
-  return { name, text, rules, servers: new Map(), cookieKey: null };
 }

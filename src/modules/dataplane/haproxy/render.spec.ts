@@ -68,7 +68,7 @@ const pools = snapshotOf(
       poolOf(
         [
           backendOf(9003, { healthCheck: QUICK_CHECK, adminState: 'draining' }),
-          backendOf(9004, { healthCheck: { ...QUICK_CHECK, path: '/up 1', rise: 3 } }),
+          backendOf(9004, { healthCheck: { ...QUICK_CHECK, path: '/up?1', rise: 3 } }),
           backendOf(9005, { healthCheck: { ...QUICK_CHECK, expectedStatus: 204 }, adminState: 'disabled' }),
         ],
         { id: 'pool_b', algorithm: 'least_connections', stickySessions: true, retries: 0 },
@@ -129,8 +129,8 @@ const features = snapshotOf(
       routeOf(),
       routeOf({ id: 'route_full', pathPrefix: '/api', sslEnabled: true }, everyFeature),
       routeOf(
-        { id: 'route_gone', pathPrefix: '/old', targets: [] },
-        { redirect: { status: 308, location: 'https://new.test/?a=b c' } },
+        { id: 'route_gone', pathPrefix: '/old' },
+        { redirect: { status: 308, location: 'https://new.test/?a=b' } },
       ),
       routeOf(
         { id: 'route_down', pathPrefix: '/down', targets: [{ poolId: 'pool_empty', weight: 100 }] },
@@ -196,7 +196,11 @@ describe('rendering', () => {
       snapshotOf(
         1,
         sliceOf([poolOf([])], [routeOf()], 'tenant_a'),
-        sliceOf([poolOf([], { id: 'pool_b' })], [routeOf({ id: 'route_b', targets: [] })], 'tenant_b'),
+        sliceOf(
+          [poolOf([], { id: 'pool_b' })],
+          [routeOf({ id: 'route_b', targets: [{ poolId: 'pool_b', weight: 100 }] })],
+          'tenant_b',
+        ),
       ),
     ],
     ['one backend twice in a pool', snapshotOf(1, sliceOf([poolOf([backendOf(9001), backendOf(9001)])], []))],
