@@ -48,6 +48,10 @@ export class AgentRun {
     this.exited = new Promise((done) => child.once('exit', (code) => done(code)));
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
   /** Sends the signal and waits for the end; gives the exit code, null when a signal ended it. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     this.child.kill(signal);
