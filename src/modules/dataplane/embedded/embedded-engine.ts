@@ -30,7 +30,6 @@ export class EmbeddedEngine implements DataPlaneEngine {
   private readonly telemetry: Telemetry;
   private readonly checker: HealthChecker;
   private readonly configuration: Configuration;
-  private readonly proxy: ReverseProxy;
   private readonly front: HttpFront;
   private version = 0;
   private lastError: string | null = null;
@@ -56,7 +55,7 @@ export class EmbeddedEngine implements DataPlaneEngine {
         for (const listener of this.listeners) listener(change);
       },
     });
-    this.proxy = new ReverseProxy(this.router, {
+    const proxy = new ReverseProxy(this.router, {
       limits: this.limits,
       now,
       random,
@@ -65,7 +64,7 @@ export class EmbeddedEngine implements DataPlaneEngine {
       stopping: () => this.stopping,
       tunnels: this.tunnels,
     });
-    this.front = new HttpFront(this.limits, this.proxy.handle);
+    this.front = new HttpFront(this.limits, proxy.handle);
   }
 
   async start(): Promise<void> {
@@ -99,7 +98,7 @@ export class EmbeddedEngine implements DataPlaneEngine {
     return {
       backends: new Map([...this.backends].map(([id, backend]) => [id, backend.stats()])),
       openConnections: this.front.openConnections,
-      requestsInFlight: this.proxy.requestsInFlight,
+      requestsInFlight: this.front.requestsInFlight,
     };
   }
 

@@ -16,6 +16,8 @@ export interface Incoming {
   readonly expectsContinue: boolean;
   /** Protocol of the Upgrade field, lower case, when the client wants to switch. */
   readonly upgrade: string | null;
+  /** Whoever answers; told once when the answer is out or the client is gone. */
+  owner: { closed(): void } | null;
 }
 
 /** One client connection: how much went over it and whether it is busy. */
@@ -47,6 +49,7 @@ export class HttpFront {
   private readonly server: Server;
   private readonly connections = new Map<Socket, ClientConnection>();
   private stopping = false;
+  private inFlight = 0;
 
   constructor(
     limits: EngineLimits,
@@ -79,6 +82,11 @@ export class HttpFront {
 
   get openConnections(): number {
     return this.connections.size;
+  }
+
+  /** Requests without a complete answer, WebSocket connections included. */
+  get requestsInFlight(): number {
+    return this.inFlight;
   }
 
   get port(): number | null {
@@ -122,6 +130,7 @@ export class HttpFront {
       connection: this.connectionOf(request.socket),
       expectsContinue,
       upgrade: null,
+      owner: null,
     });
   }
 
@@ -144,6 +153,7 @@ export class HttpFront {
       connection: this.connectionOf(socket),
       expectsContinue: false,
       upgrade,
+      owner: null,
     });
   }
 
@@ -188,11 +198,14 @@ export class HttpFront {
       return;
     }
     requests.push(incoming);
-    incoming.response.on('close', () => this.answered(incoming.connection));
+    this.inFlight++;
+    incoming.response.on('close', () => this.closed(incoming));
     if (requests.length === 1) this.handle(incoming);
   }
 
-  private answered(connection: ClientConnection): void {
+  private closed({ connection, owner }: Incoming): void {
+    this.inFlight--;
+    owner?.closed();
     const done = connection.requests.shift();
     // Nothing that came behind a request whose answer ends the connection is looked at: it may be smuggled.
     if (done && !done.response.shouldKeepAlive) {

@@ -33,7 +33,6 @@ export class Exchange implements AttemptOwner {
   ) {
     this.startedAt = context.now();
     this.reply = new Reply(input.request, input.response, input.head, context.limits.clientStallTimeoutMs);
-    input.response.on('close', () => this.onClosed());
   }
 
   get paused(): boolean {
@@ -203,7 +202,7 @@ export class Exchange implements AttemptOwner {
   }
 
   /** The answer is out, or the client is gone. */
-  private onClosed(): void {
+  closed(): void {
     if (this.tunnel) return;
     this.reply.close();
     this.attempt?.cancel();

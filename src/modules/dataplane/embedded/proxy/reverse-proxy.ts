@@ -11,21 +11,13 @@ const UNKNOWN_HOST = new Refusal(404, 'UNKNOWN_HOST', 'No route serves this host
 
 /** From a client's request to its exchange: checks the head, finds the route. */
 export class ReverseProxy {
-  private inFlight = 0;
-
   constructor(
     private readonly router: Router,
     private readonly context: ExchangeContext,
   ) {}
 
-  get requestsInFlight(): number {
-    return this.inFlight;
-  }
-
   readonly handle = (incoming: Incoming): void => {
     const { request, response } = incoming;
-    this.inFlight++;
-    response.on('close', () => this.inFlight--);
     const head = readRequestHead(request, this.context.limits.maxHeaderCount);
     if (head instanceof Refusal) {
       this.refuse(incoming, UNKNOWN_BODY, head, true);
@@ -40,7 +32,7 @@ export class ReverseProxy {
       this.refuse(incoming, head, UNKNOWN_HOST, this.context.stopping());
       return;
     }
-    new Exchange(this.context, {
+    const exchange = new Exchange(this.context, {
       request,
       response,
       head,
@@ -50,14 +42,16 @@ export class ReverseProxy {
       meter: incoming.connection,
       expectsContinue: incoming.expectsContinue,
       upgrade: incoming.upgrade,
-    }).start();
+    });
+    incoming.owner = exchange;
+    exchange.start();
   };
 
   /** An answer without a route. `close`: the connection cannot be trusted to go on. */
   private refuse(incoming: Incoming, body: BodyLength, refusal: Refusal, close: boolean): void {
     const { request, response, connection } = incoming;
     // These bytes are nobody's.
-    response.on('close', () => connection.take());
+    incoming.owner = { closed: () => void connection.take() };
     const reply = new Reply(request, response, body, this.context.limits.clientStallTimeoutMs);
     if (close) reply.closeAfter();
     reply.local(refusal.toAnswer(), []);
