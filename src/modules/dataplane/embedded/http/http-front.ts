@@ -13,6 +13,7 @@ export interface Incoming {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly connection: ClientConnection;
+  readonly scheme: 'http' | 'https';
   readonly expectsContinue: boolean;
   /** Protocol of the Upgrade field, lower case, when the client wants to switch. */
   readonly upgrade: string | null;
@@ -53,7 +54,10 @@ export class HttpFront {
 
   constructor(
     limits: EngineLimits,
+    private readonly scheme: 'http' | 'https',
     private readonly handle: (incoming: Incoming) => void,
+    /** Told of errors that should not happen; the request is given up, the engine goes on. */
+    private readonly onError: (error: unknown) => void,
   ) {
     this.server = createServer({
       insecureHTTPParser: false,
@@ -75,6 +79,7 @@ export class HttpFront {
     this.server.on('checkContinue', (request, response) => this.onRequest(request, response, true));
     this.server.on('upgrade', (request, socket, head) => this.onUpgrade(request, socket as Socket, head));
     this.server.on('connect', (_request, socket) => {
+      socket.on('error', () => socket.destroy());
       socket.end(rawAnswer(new Refusal(405, 'METHOD_NOT_ALLOWED', 'CONNECT is not supported')));
     });
     this.server.on('clientError', (error, socket) => this.onClientError(error, socket as Socket));
@@ -119,8 +124,12 @@ export class HttpFront {
 
   private onConnection(socket: Socket): void {
     if (this.connections.has(socket)) return;
-    this.connections.set(socket, new ClientConnection(socket));
-    socket.on('close', () => this.connections.delete(socket));
+    const connection = new ClientConnection(socket);
+    this.connections.set(socket, connection);
+    socket.on('close', () => {
+      connection.closing = true;
+      this.connections.delete(socket);
+    });
   }
 
   private onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -128,6 +137,7 @@ export class HttpFront {
       request,
       response,
       connection: this.connectionOf(request.socket),
+      scheme: this.scheme,
       expectsContinue,
       upgrade: null,
       owner: null,
@@ -137,8 +147,14 @@ export class HttpFront {
   private onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const upgrade = (request.headers.upgrade ?? '').toLowerCase();
     if (head.length > 0) socket.unshift(head);
-    if (upgrade !== 'websocket') {
+    if (upgrade !== 'websocket' || request.method !== 'GET') {
       this.ignoreUpgrade(request, socket);
+      return;
+    }
+    const connection = this.connectionOf(socket);
+    // Answers to earlier requests on this connection are still under way; no client does that.
+    if (connection.requests.length > 0) {
+      socket.destroy();
       return;
     }
     const response = new ServerResponse(request);
@@ -150,7 +166,8 @@ export class HttpFront {
     this.enqueue({
       request,
       response,
-      connection: this.connectionOf(socket),
+      connection,
+      scheme: this.scheme,
       expectsContinue: false,
       upgrade,
       owner: null,
@@ -166,7 +183,8 @@ export class HttpFront {
     let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const name = rawHeaders[i].toLowerCase();
-      if (name !== 'upgrade' && name !== 'connection') head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
+      const value = name === 'connection' ? withoutToken(rawHeaders[i + 1], 'upgrade') : rawHeaders[i + 1];
+      if (name !== 'upgrade') head += `${rawHeaders[i]}: ${value}\r\n`;
     }
     socket.unshift(Buffer.from(`${head}\r\n`, 'latin1'));
     this.server.emit('connection', socket);
@@ -198,28 +216,48 @@ export class HttpFront {
       return;
     }
     requests.push(incoming);
-    this.inFlight++;
-    incoming.response.on('close', () => this.closed(incoming));
-    if (requests.length === 1) this.handle(incoming);
+    if (requests.length === 1) this.begin(incoming);
   }
 
-  private closed({ connection, owner }: Incoming): void {
+  private begin(incoming: Incoming): void {
+    const { response } = incoming;
+    this.inFlight++;
+    response.on('close', () => this.closed(incoming));
+    // Writing to a client that is just gone is no fault; its `close` follows.
+    response.on('error', () => undefined);
+    try {
+      this.handle(incoming);
+    } catch (error) {
+      this.onError(error);
+      response.destroy();
+      incoming.connection.socket.destroy();
+    }
+  }
+
+  private closed({ connection, owner, response }: Incoming): void {
     this.inFlight--;
     owner?.closed();
-    const done = connection.requests.shift();
+    const { requests } = connection;
+    requests.shift();
     // Nothing that came behind a request whose answer ends the connection is looked at: it may be smuggled.
-    if (done && !done.response.shouldKeepAlive) {
-      connection.closing = true;
-      connection.requests.length = 0;
-    }
-    const next = connection.requests[0];
-    if (next && !connection.socket.destroyed) this.handle(next);
+    if (!response.shouldKeepAlive) connection.closing = true;
+    if (connection.closing) requests.length = 0;
+    if (requests.length > 0) this.begin(requests[0]);
     else if (this.stopping) this.closeIfIdle(connection);
   }
 
   private closeIfIdle(connection: ClientConnection): void {
     if (connection.requests.length === 0) connection.socket.destroySoon();
   }
+}
+
+/** A comma-separated list without one of its tokens (lower case). */
+function withoutToken(list: string, token: string): string {
+  return list
+    .split(',')
+    .filter((part) => part.trim().toLowerCase() !== token)
+    .join(',')
+    .trim();
 }
 
 const CLIENT_ERRORS: Record<string, Refusal> = {

@@ -8,6 +8,7 @@ import type { ExchangeContext } from './exchange-context.js';
 import { type BodyLength, Reply } from './reply.js';
 
 const UNKNOWN_HOST = new Refusal(404, 'UNKNOWN_HOST', 'No route serves this host and path');
+const UPGRADE_WITH_BODY = new Refusal(400, 'UPGRADE_WITH_BODY', 'A request to switch protocols has no body');
 
 /** From a client's request to its exchange: checks the head, finds the route. */
 export class ReverseProxy {
@@ -21,6 +22,10 @@ export class ReverseProxy {
     const head = readRequestHead(request, this.context.limits.maxHeaderCount);
     if (head instanceof Refusal) {
       this.refuse(incoming, UNKNOWN_BODY, head, true);
+      return;
+    }
+    if (incoming.upgrade && head.hasBody) {
+      this.refuse(incoming, UNKNOWN_BODY, UPGRADE_WITH_BODY, true);
       return;
     }
     const route = this.router.find(head.host, head.path, {
@@ -40,6 +45,7 @@ export class ReverseProxy {
       clientAddress: plainAddress(request.socket.remoteAddress),
       requestId: requestIdOf(headerValue(request.rawHeaders, 'x-request-id')),
       meter: incoming.connection,
+      scheme: incoming.scheme,
       expectsContinue: incoming.expectsContinue,
       upgrade: incoming.upgrade,
     });
