@@ -18,7 +18,6 @@ import { Router } from './routing/router.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 const now = (): number => performance.now();
-const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : String(error));
 
 /** The data plane inside this process: an HTTP/1.1 reverse proxy on node:http and undici. */
 export class EmbeddedEngine implements DataPlaneEngine {
@@ -31,12 +30,12 @@ export class EmbeddedEngine implements DataPlaneEngine {
   private readonly telemetry: Telemetry;
   private readonly checker: HealthChecker;
   private readonly configuration: Configuration;
+  private readonly proxy: ReverseProxy;
   private readonly front: HttpFront;
   private version = 0;
   private lastError: string | null = null;
   private running = false;
   private stopping = false;
-  private stopped: Promise<void> | null = null;
 
   constructor(private readonly options: EmbeddedEngineOptions) {
     const random = options.random ?? Math.random;
@@ -57,15 +56,16 @@ export class EmbeddedEngine implements DataPlaneEngine {
         for (const listener of this.listeners) listener(change);
       },
     });
-    const proxy = new ReverseProxy(this.router, {
+    this.proxy = new ReverseProxy(this.router, {
       limits: this.limits,
       now,
       random,
       telemetry: this.telemetry,
+      scheme: 'http',
       stopping: () => this.stopping,
       tunnels: this.tunnels,
     });
-    this.front = new HttpFront(this.limits, 'http', proxy.handle, options.onError ?? warn);
+    this.front = new HttpFront(this.limits, this.proxy.handle);
   }
 
   async start(): Promise<void> {
@@ -99,7 +99,7 @@ export class EmbeddedEngine implements DataPlaneEngine {
     return {
       backends: new Map([...this.backends].map(([id, backend]) => [id, backend.stats()])),
       openConnections: this.front.openConnections,
-      requestsInFlight: this.front.requestsInFlight,
+      requestsInFlight: this.proxy.requestsInFlight,
     };
   }
 
@@ -111,12 +111,8 @@ export class EmbeddedEngine implements DataPlaneEngine {
     this.listeners.push(listener);
   }
 
-  stop(deadlineMs: number): Promise<void> {
-    this.stopped ??= this.shutDown(deadlineMs);
-    return this.stopped;
-  }
-
-  private async shutDown(deadlineMs: number): Promise<void> {
+  async stop(deadlineMs: number): Promise<void> {
+    if (this.stopping) return;
     this.stopping = true;
     this.checker.stop();
     const deadline = setTimeout(() => {

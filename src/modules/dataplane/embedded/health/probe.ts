@@ -1,7 +1,4 @@
-import { Agent, request } from 'node:http';
-
-/** Each check opens a connection of its own: that is part of what it checks. */
-const AGENT = new Agent({ keepAlive: false });
+import { request } from 'node:http';
 
 export interface ProbeTarget {
   readonly host: string;
@@ -28,7 +25,7 @@ export function probe(target: ProbeTarget, done: (result: ProbeResult) => void):
     host: target.host,
     port: target.port,
     path: target.path,
-    agent: AGENT,
+    agent: false,
     headers: { host: hostField(target), connection: 'close', 'user-agent': 'VeloFlux-health-check' },
   });
   const timer = setTimeout(

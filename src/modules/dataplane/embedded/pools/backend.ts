@@ -17,6 +17,8 @@ export class Backend implements Candidate {
   readonly load: BackendLoad;
   readonly health = new HealthTracker();
   readonly ejection = new PassiveEjection();
+  /** Value of the sticky cookie that leads here. */
+  readonly stickyToken: string;
   weight: number;
   lastError: string | null = null;
   /** Whether the pool's usable list holds it, kept by the pool. */
@@ -24,7 +26,6 @@ export class Backend implements Candidate {
   readmission: NodeJS.Timeout | null = null;
   private connections: Upstream | null = null;
   private retired = false;
-  private token: string | null = null;
 
   constructor(
     readonly pool: Pool,
@@ -35,12 +36,7 @@ export class Backend implements Candidate {
     this.idHash = hashString(config.id);
     this.weight = config.weight;
     this.load = new BackendLoad(now);
-  }
-
-  /** Value of the sticky cookie that leads here; made when it is first needed. */
-  get stickyToken(): string {
-    this.token ??= stickyToken(this.id);
-    return this.token;
+    this.stickyToken = stickyToken(config.id);
   }
 
   /** Connections are made when the first request needs them. */

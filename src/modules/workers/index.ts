@@ -1,2 +1,0 @@
-export { type ClusterStatus, ClusterStatusService } from './cluster-status.service.js';
-export { WorkersModule } from './workers.module.js';
