@@ -13,6 +13,7 @@ import { SettingsModule } from './modules/settings/index.js';
 import { StatusModule } from './modules/status/index.js';
 import { TelemetryModule } from './modules/telemetry/index.js';
 import { TenantsModule } from './modules/tenants/index.js';
+import { WorkersModule } from './modules/workers/index.js';
 import { ConfigModule } from './platform/config/config.module.js';
 import { DatabaseModule } from './platform/database/index.js';
 import { HttpModule } from './platform/http/index.js';
@@ -46,6 +47,7 @@ import { SecurityModule } from './platform/security/index.js';
     ConfigurationModule,
     StatusModule,
     MonitoringModule,
+    WorkersModule,
   ],
   // outside of the idempotency interceptor: a change that is saved but not applied yet keeps its key
   providers: [{ provide: APP_INTERCEPTOR, useExisting: AppliedInterceptor }],

@@ -172,7 +172,12 @@ const isObject = (value: unknown): value is Members =>
 const isText =
   (max: number): Check =>
   (value) =>
-    typeof value === 'string' && value.length > 0 && value.length <= max;
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= max &&
+    // what a database cannot store as it came
+    value.isWellFormed() &&
+    !value.includes('\u0000');
 const isNumber =
   (min: number, max: number): Check =>
   (value) =>

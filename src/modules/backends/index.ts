@@ -1,8 +1,4 @@
-export {
-  BackendResponse,
-  CreateBackendRequest,
-  UpdateBackendRequest,
-} from './backends.dto.js';
+export { BackendResponse, CreateBackendRequest, UpdateBackendRequest } from './backends.dto.js';
 export { unknownPool } from './backends.errors.js';
 export { BackendsModule } from './backends.module.js';
 export { type BackendRow, BackendsReadModel } from './backends.read-model.js';

@@ -18,6 +18,7 @@ import { Router } from './routing/router.js';
 import { Telemetry } from './telemetry/telemetry.js';
 
 const now = (): number => performance.now();
+const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : String(error));
 
 /** The data plane inside this process: an HTTP/1.1 reverse proxy on node:http and undici. */
 export class EmbeddedEngine implements DataPlaneEngine {
@@ -30,12 +31,12 @@ export class EmbeddedEngine implements DataPlaneEngine {
   private readonly telemetry: Telemetry;
   private readonly checker: HealthChecker;
   private readonly configuration: Configuration;
-  private readonly proxy: ReverseProxy;
   private readonly front: HttpFront;
   private version = 0;
   private lastError: string | null = null;
   private running = false;
   private stopping = false;
+  private stopped: Promise<void> | null = null;
 
   constructor(private readonly options: EmbeddedEngineOptions) {
     const random = options.random ?? Math.random;
@@ -56,16 +57,15 @@ export class EmbeddedEngine implements DataPlaneEngine {
         for (const listener of this.listeners) listener(change);
       },
     });
-    this.proxy = new ReverseProxy(this.router, {
+    const proxy = new ReverseProxy(this.router, {
       limits: this.limits,
       now,
       random,
       telemetry: this.telemetry,
-      scheme: 'http',
       stopping: () => this.stopping,
       tunnels: this.tunnels,
     });
-    this.front = new HttpFront(this.limits, this.proxy.handle);
+    this.front = new HttpFront(this.limits, 'http', proxy.handle, options.onError ?? warn);
   }
 
   async start(): Promise<void> {
@@ -99,7 +99,7 @@ export class EmbeddedEngine implements DataPlaneEngine {
     return {
       backends: new Map([...this.backends].map(([id, backend]) => [id, backend.stats()])),
       openConnections: this.front.openConnections,
-      requestsInFlight: this.proxy.requestsInFlight,
+      requestsInFlight: this.front.requestsInFlight,
     };
   }
 
@@ -111,8 +111,12 @@ export class EmbeddedEngine implements DataPlaneEngine {
     this.listeners.push(listener);
   }
 
-  async stop(deadlineMs: number): Promise<void> {
-    if (this.stopping) return;
+  stop(deadlineMs: number): Promise<void> {
+    this.stopped ??= this.shutDown(deadlineMs);
+    return this.stopped;
+  }
+
+  private async shutDown(deadlineMs: number): Promise<void> {
     this.stopping = true;
     this.checker.stop();
     const deadline = setTimeout(() => {

@@ -32,6 +32,8 @@ export interface EmbeddedEngineOptions extends Partial<EngineLimits> {
   readonly httpPort: number;
   /** Uniform on [0, 1); a seeded one makes balancing repeatable. */
   readonly random?: () => number;
+  /** Told of errors that should not happen; default: a process warning. */
+  readonly onError?: (error: unknown) => void;
 }
 
 export const DEFAULT_LIMITS: EngineLimits = {

@@ -50,11 +50,11 @@ function drawColumns(width: number, share: number, random: Random): Int32Array {
 export function fitBoosting(data: Dataset, options: BoostingOptions, progress: Progress): BoostingModel {
   const {
     rounds,
-    learningRate = 0.06,
+    learningRate = 0.09,
     maxLeaves = 16,
-    minLeafRows = 20,
-    columnShare = 0.5,
-    rowShare = 0.7,
+    minLeafRows = 8,
+    columnShare = 0.3,
+    rowShare = 0.5,
   } = options;
   const halfLife = options.halfLife ?? Number.POSITIVE_INFINITY;
   const random = new Random(options.seed);
@@ -65,7 +65,7 @@ export function fitBoosting(data: Dataset, options: BoostingOptions, progress: P
   });
   const base = median(data.y);
   const residual = data.y.map((value) => value - base);
-  const gradient = new Float64Array(data.rows);
+  const gradient = new Int8Array(data.rows);
   const leafResiduals = new Float64Array(data.rows);
   const trees: Tree[] = [];
   const leafValue = (rows: Int32Array) => {

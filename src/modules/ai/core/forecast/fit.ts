@@ -2,8 +2,8 @@ import { Random } from '../numeric/random.js';
 import type { Progress } from '../progress.js';
 import { fitBoosting } from './boosting.js';
 import type { Dataset } from './dataset.js';
-import { type Expert, RULES } from './experts.js';
-import { FEATURES, type FeatureBuilder } from './features.js';
+import { type Expert, RULES, relativeTo } from './experts.js';
+import { FEATURES, type FeatureBuilder, featureIndex } from './features.js';
 import type { History } from './history.js';
 import { fitMlp } from './mlp.js';
 import type { ModelType } from './model.js';
@@ -22,13 +22,15 @@ export interface FitPlan {
   epochs: number;
   learningRate?: number;
   seed: number;
+  /** Whether `auto` has the neural network among its experts, by far the slowest to fit; default true. */
+  network?: boolean;
 }
 
 /** Rows beyond this many are left out, oldest first. */
 const MAX_ROWS = 20_000;
 /** An epoch of boosting is so many rounds. */
 const ROUNDS_PER_EPOCH = 10;
-const MAX_ROUNDS = 150;
+const MAX_ROUNDS = 100;
 
 /** Bands that widen with the horizon, up to `longest`: 1, 2–3, 4–12, 13–48, 49–144, 145–288. */
 export function bandsUpTo(longest: number): Band[] {
@@ -91,13 +93,24 @@ function merge(parts: Dataset[], stride: number): Dataset {
   return merged;
 }
 
+/** Bases of the tree ensembles; a single model type uses the first. */
+const TREE_BASES: readonly { name: string; base: number | null }[] = [
+  { name: 'gradient_boosting', base: null },
+  { name: 'gradient_boosting_on_ewma', base: featureIndex('EWMA 0.3') },
+  { name: 'gradient_boosting_on_median', base: featureIndex('median of 15') },
+];
+
 function fitLinear(data: Dataset, progress: Progress): Expert {
-  return { name: 'linear_regression', model: fitRidge(data, {}, progress) };
+  return { name: 'linear_regression', base: null, model: fitRidge(data, {}, progress) };
 }
 
-function fitTrees(data: Dataset, plan: FitPlan, seed: number, progress: Progress): Expert {
+function fitTrees(data: Dataset, plan: FitPlan, seed: number, progress: Progress): Expert[] {
   const rounds = Math.min(MAX_ROUNDS, plan.epochs * ROUNDS_PER_EPOCH);
-  return { name: 'gradient_boosting', model: fitBoosting(data, { rounds, seed }, progress) };
+  const bases = plan.modelType === 'auto' ? TREE_BASES : TREE_BASES.slice(0, 1);
+  return bases.map(({ name, base }, i) => {
+    const part = progress.part(i / bases.length, (i + 1) / bases.length);
+    return { name, base, model: fitBoosting(relativeTo(data, base), { rounds, seed: seed + i }, part) };
+  });
 }
 
 /** One network for all bands, since the horizon is among its inputs. */
@@ -106,6 +119,7 @@ function fitNetwork(sets: Dataset[], plan: FitPlan, progress: Progress): Expert 
   const { epochs, learningRate, seed } = plan;
   return {
     name: 'neural_network',
+    base: null,
     model: fitMlp(merge(sets, stride), { epochs, learningRate, seed }, progress),
   };
 }
@@ -124,18 +138,19 @@ export function fitBands(
   plan: FitPlan,
   progress: Progress,
 ): Expert[][] {
-  const { modelType, seed } = plan;
+  const { modelType, seed, network = true } = plan;
   const wants = (type: ModelType) => modelType === type || modelType === 'auto';
   const sets = bands.map((band, i) => makeDataset(history, features, band, end, seed + i, progress));
   const fitted: Expert[][] = bands.map(() => (modelType === 'auto' ? [...RULES] : [RULES[0]]));
-  const networkShare = wants('neural_network') ? (modelType === 'auto' ? 0.4 : 1) : 0;
+  const networkShare = wants('neural_network') && network ? (modelType === 'auto' ? 0.4 : 1) : 0;
   sets.forEach((data, i) => {
     const part = progress.part(
       ((1 - networkShare) * i) / sets.length,
       ((1 - networkShare) * (i + 1)) / sets.length,
     );
     if (wants('linear_regression')) fitted[i].push(fitLinear(data, part.part(0, 0.2)));
-    if (wants('gradient_boosting')) fitted[i].push(fitTrees(data, plan, seed + 101 * i, part.part(0.2, 1)));
+    if (wants('gradient_boosting'))
+      fitted[i].push(...fitTrees(data, plan, seed + 101 * i, part.part(0.2, 1)));
   });
   if (networkShare > 0) {
     const network = fitNetwork(sets, plan, progress.part(1 - networkShare, 1));

@@ -12,9 +12,12 @@ export interface IntervalState {
 
 /** Confidence levels that are tracked; others are interpolated between them. */
 export const LEVELS = [0.5, 0.8, 0.9, 0.95, 0.99] as const;
-const WINDOW = 400;
-const GAIN = 0.02;
-const SCALE_RATE = 0.04;
+const WINDOW = 500;
+const GAIN = 0.004;
+const SCALE_RATE = 0.03;
+/** After misses in a row the miscoverage aimed at falls below 0: the widest known interval is then stretched. */
+const LOWEST_MISS = -0.3;
+const BEYOND = 2;
 
 /**
  * Adaptive conformal prediction interval (Gibbs and Candès 2021): the width is a quantile of the recent errors, each
@@ -41,7 +44,9 @@ export class AdaptiveInterval {
   halfWidth(level: number): number {
     if (this.scores.length === 0) return 0;
     this.sorted ??= Float64Array.from(this.scores).sort();
-    return quantileOfSorted(this.sorted, 1 - this.missAt(level)) * this.scale;
+    const miss = this.missAt(level);
+    const beyond = miss < 0 ? 1 - BEYOND * miss : 1;
+    return quantileOfSorted(this.sorted, 1 - miss) * beyond * this.scale;
   }
 
   /**
@@ -55,7 +60,7 @@ export class AdaptiveInterval {
     const size = Math.abs(error);
     widths.forEach((width, i) => {
       const moved = this.miss[i] + GAIN * (1 - LEVELS[i] - (size > width ? 1 : 0));
-      this.miss[i] = clamp(moved, -0.02, 1);
+      this.miss[i] = clamp(moved, LOWEST_MISS, 1);
     });
     const floor = scale > 0 ? scale : size;
     this.scores.push(floor > 0 ? size / floor : 0);

@@ -111,7 +111,7 @@ function weightedFit(
  * instead of squarely, so that bursts do not bend the model (Huber 1964).
  */
 export function fitRidge(data: Dataset, options: RidgeOptions, progress: Progress): RidgeModel {
-  const { penalty = 0.003, huber = 0.5, iterations = 6, halfLife = Number.POSITIVE_INFINITY } = options;
+  const { penalty = 0.01, huber = 0.5, iterations = 6, halfLife = Number.POSITIVE_INFINITY } = options;
   const { z, centre, scale } = standardise(data);
   const { rows, width, y } = data;
   const recency = Float64Array.from({ length: rows }, (_, row) => 0.5 ** ((rows - 1 - row) / halfLife));

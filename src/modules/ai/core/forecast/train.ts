@@ -24,7 +24,7 @@ const MAX_TAIL = 12_000;
 export interface TrainOptions extends TrainingHooks {
   /** Default `auto`. */
   modelType?: ModelType;
-  /** Passes of the neural network over the rows; trees grow ten rounds an epoch, at most 150. Default 20. */
+  /** Passes of the neural network over the rows; trees grow ten rounds an epoch, at most 100. Default 20. */
   epochs?: number;
   /** Of the neural network; default 0.003. */
   learningRate?: number;

@@ -24,18 +24,27 @@ interface Node {
   id: number;
   from: number;
   to: number;
-  sums: Float64Array;
-  counts: Float64Array;
+  histogram: Int32Array;
   split: Split;
 }
 
 /**
- * Grows one tree best leaf first on gradients by histograms (Ke et al. 2017, LightGBM): a split's gain is the fall of
+ * A histogram cell holds the number of rows in its upper bits and the sum of (gradient + 1) in its lower 16, so that one
+ * addition a row counts both. With gradients of −1, 0 and 1 the lower part holds up to 32,767 rows.
+ */
+const ONE_ROW = 1 << 16;
+const LOWER = ONE_ROW - 1;
+/** More rows than this cannot be grown on. */
+export const MAX_TREE_ROWS = 32_767;
+
+/**
+ * Grows one tree best leaf first on the signs of the residuals by histograms (Ke et al. 2017, LightGBM): a split's gain is the fall of
  * the squared error of the gradients. The larger child's histogram is its parent's less its sibling's.
  */
 export class TreeGrower {
   private readonly order: Int32Array;
   private readonly scratch: Int32Array;
+  private readonly packed: Int32Array;
 
   constructor(
     private readonly data: Binned,
@@ -43,17 +52,19 @@ export class TreeGrower {
   ) {
     this.order = new Int32Array(data.rows);
     this.scratch = new Int32Array(data.rows);
+    this.packed = new Int32Array(data.rows);
+    if (data.rows > MAX_TREE_ROWS) throw new RangeError(`at most ${MAX_TREE_ROWS} rows, not ${data.rows}`);
   }
 
   /**
    * @param rows rows to learn from (they may repeat)
-   * @param gradient gradient of every row of the data
+   * @param gradient −1, 0 or 1 for every row of the data
    * @param features columns that may be split on
    * @param leafValue value of a leaf from its rows
    */
   grow(
     rows: Int32Array,
-    gradient: Float64Array,
+    gradient: Int8Array,
     features: Int32Array,
     leafValue: (rows: Int32Array) => number,
   ): Tree {
@@ -71,23 +82,17 @@ export class TreeGrower {
     return tree;
   }
 
-  private newNode(
-    tree: Tree,
-    from: number,
-    to: number,
-    [sums, counts]: [Float64Array, Float64Array],
-    features: Int32Array,
-  ): Node {
+  private newNode(tree: Tree, from: number, to: number, histogram: Int32Array, features: Int32Array): Node {
     const id = tree.feature.length;
     tree.feature.push(-1);
     tree.threshold.push(0);
     tree.left.push(0);
     tree.right.push(0);
     tree.value.push(0);
-    return { id, from, to, sums, counts, split: this.bestSplit(sums, counts, to - from, features) };
+    return { id, from, to, histogram, split: this.bestSplit(histogram, to - from, features) };
   }
 
-  private splitNode(tree: Tree, node: Node, gradient: Float64Array, features: Int32Array): [Node, Node] {
+  private splitNode(tree: Tree, node: Node, gradient: Int8Array, features: Int32Array): [Node, Node] {
     const { feature, bin } = node.split;
     const middle = this.partition(node.from, node.to, feature, bin);
     const leftIsSmaller = middle - node.from <= node.to - middle;
@@ -104,43 +109,29 @@ export class TreeGrower {
     return [left, right];
   }
 
-  private histogram(
-    from: number,
-    to: number,
-    gradient: Float64Array,
-    features: Int32Array,
-  ): [Float64Array, Float64Array] {
+  private histogram(from: number, to: number, gradient: Int8Array, features: Int32Array): Int32Array {
     const { bins, rows } = this.data;
-    const { order } = this;
-    const sums = new Float64Array(features.length * BINS);
-    const counts = new Float64Array(features.length * BINS);
+    const { order, packed } = this;
+    for (let k = from; k < to; k++) packed[k] = ONE_ROW + gradient[order[k]] + 1;
+    const histogram = new Int32Array(features.length * BINS);
     for (let i = 0; i < features.length; i++) {
       const column = features[i] * rows;
       const base = i * BINS;
-      for (let k = from; k < to; k++) {
-        const row = order[k];
-        const at = base + bins[column + row];
-        sums[at] += gradient[row];
-        counts[at]++;
-      }
+      for (let k = from; k < to; k++) histogram[base + bins[column + order[k]]] += packed[k];
     }
-    return [sums, counts];
+    return histogram;
   }
 
-  private subtract(parent: Node, [sums, counts]: [Float64Array, Float64Array]): [Float64Array, Float64Array] {
-    const restSums = parent.sums;
-    const restCounts = parent.counts;
-    for (let i = 0; i < restSums.length; i++) {
-      restSums[i] -= sums[i];
-      restCounts[i] -= counts[i];
-    }
-    return [restSums, restCounts];
+  private subtract(parent: Node, child: Int32Array): Int32Array {
+    const rest = parent.histogram;
+    for (let i = 0; i < rest.length; i++) rest[i] -= child[i];
+    return rest;
   }
 
-  private bestSplit(sums: Float64Array, counts: Float64Array, rows: number, features: Int32Array): Split {
+  private bestSplit(histogram: Int32Array, rows: number, features: Int32Array): Split {
     const { minLeafRows } = this.options;
     let total = 0;
-    for (let b = 0; b < BINS; b++) total += sums[b];
+    for (let b = 0; b < BINS; b++) total += gradientSum(histogram[b]);
     const best: Split = { gain: 0, feature: -1, bin: -1 };
     if (rows < 2 * minLeafRows) return best;
     const whole = (total * total) / rows;
@@ -149,8 +140,9 @@ export class TreeGrower {
       let sum = 0;
       let count = 0;
       for (let b = 0; b < last; b++) {
-        sum += sums[i * BINS + b];
-        count += counts[i * BINS + b];
+        const cell = histogram[i * BINS + b];
+        sum += gradientSum(cell);
+        count += cell >>> 16;
         if (count < minLeafRows) continue;
         if (rows - count < minLeafRows) break;
         const rest = total - sum;
@@ -180,6 +172,10 @@ export class TreeGrower {
     order.set(scratch.subarray(0, right), left);
     return left;
   }
+}
+
+function gradientSum(cell: number): number {
+  return (cell & LOWER) - (cell >>> 16);
 }
 
 /** Value of the leaf that a row falls into. */

@@ -20,7 +20,9 @@ export function ipFilter(allow: readonly string[], deny: readonly string[]): Gua
   const allowed = blockList(allow);
   const denied = blockList(deny);
   return ({ clientAddress }) => {
-    const family = clientAddress.includes(':') ? 'ipv6' : 'ipv4';
+    const version = isIP(clientAddress);
+    if (version === 0) return FORBIDDEN;
+    const family = version === 6 ? 'ipv6' : 'ipv4';
     if (denied.check(clientAddress, family)) return FORBIDDEN;
     return allow.length === 0 || allowed.check(clientAddress, family) ? null : FORBIDDEN;
   };

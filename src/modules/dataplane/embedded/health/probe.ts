@@ -1,4 +1,7 @@
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
+
+/** Each check opens a connection of its own: that is part of what it checks. */
+const AGENT = new Agent({ keepAlive: false });
 
 export interface ProbeTarget {
   readonly host: string;
@@ -25,7 +28,7 @@ export function probe(target: ProbeTarget, done: (result: ProbeResult) => void):
     host: target.host,
     port: target.port,
     path: target.path,
-    agent: false,
+    agent: AGENT,
     headers: { host: hostField(target), connection: 'close', 'user-agent': 'VeloFlux-health-check' },
   });
   const timer = setTimeout(

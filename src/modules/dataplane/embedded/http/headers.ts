@@ -98,8 +98,10 @@ export function headerValue(raw: readonly string[], lowerCaseName: string): stri
   return undefined;
 }
 
-/** IPv4 addresses that a dual-stack socket shows as `::ffff:a.b.c.d` in their usual form. */
+/** A socket's address as people write it: IPv4 not as `::ffff:a.b.c.d`, IPv6 without zone; 'unknown' when it is gone. */
 export function plainAddress(address: string | undefined): string {
   if (address === undefined) return 'unknown';
-  return address.startsWith('::ffff:') ? address.slice(7) : address;
+  if (address.startsWith('::ffff:')) return address.slice(7);
+  const zone = address.indexOf('%');
+  return zone < 0 ? address : address.slice(0, zone);
 }

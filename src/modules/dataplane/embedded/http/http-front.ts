@@ -13,9 +13,12 @@ export interface Incoming {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly connection: ClientConnection;
+  readonly scheme: 'http' | 'https';
   readonly expectsContinue: boolean;
   /** Protocol of the Upgrade field, lower case, when the client wants to switch. */
   readonly upgrade: string | null;
+  /** Whoever answers; told once when the answer is out or the client is gone. */
+  owner: { closed(): void } | null;
 }
 
 /** One client connection: how much went over it and whether it is busy. */
@@ -47,10 +50,14 @@ export class HttpFront {
   private readonly server: Server;
   private readonly connections = new Map<Socket, ClientConnection>();
   private stopping = false;
+  private inFlight = 0;
 
   constructor(
     limits: EngineLimits,
+    private readonly scheme: 'http' | 'https',
     private readonly handle: (incoming: Incoming) => void,
+    /** Told of errors that should not happen; the request is given up, the engine goes on. */
+    private readonly onError: (error: unknown) => void,
   ) {
     this.server = createServer({
       insecureHTTPParser: false,
@@ -72,6 +79,7 @@ export class HttpFront {
     this.server.on('checkContinue', (request, response) => this.onRequest(request, response, true));
     this.server.on('upgrade', (request, socket, head) => this.onUpgrade(request, socket as Socket, head));
     this.server.on('connect', (_request, socket) => {
+      socket.on('error', () => socket.destroy());
       socket.end(rawAnswer(new Refusal(405, 'METHOD_NOT_ALLOWED', 'CONNECT is not supported')));
     });
     this.server.on('clientError', (error, socket) => this.onClientError(error, socket as Socket));
@@ -79,6 +87,11 @@ export class HttpFront {
 
   get openConnections(): number {
     return this.connections.size;
+  }
+
+  /** Requests without a complete answer, WebSocket connections included. */
+  get requestsInFlight(): number {
+    return this.inFlight;
   }
 
   get port(): number | null {
@@ -111,8 +124,12 @@ export class HttpFront {
 
   private onConnection(socket: Socket): void {
     if (this.connections.has(socket)) return;
-    this.connections.set(socket, new ClientConnection(socket));
-    socket.on('close', () => this.connections.delete(socket));
+    const connection = new ClientConnection(socket);
+    this.connections.set(socket, connection);
+    socket.on('close', () => {
+      connection.closing = true;
+      this.connections.delete(socket);
+    });
   }
 
   private onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -120,16 +137,24 @@ export class HttpFront {
       request,
       response,
       connection: this.connectionOf(request.socket),
+      scheme: this.scheme,
       expectsContinue,
       upgrade: null,
+      owner: null,
     });
   }
 
   private onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const upgrade = (request.headers.upgrade ?? '').toLowerCase();
     if (head.length > 0) socket.unshift(head);
-    if (upgrade !== 'websocket') {
+    if (upgrade !== 'websocket' || request.method !== 'GET') {
       this.ignoreUpgrade(request, socket);
+      return;
+    }
+    const connection = this.connectionOf(socket);
+    // Answers to earlier requests on this connection are still under way; no client does that.
+    if (connection.requests.length > 0) {
+      socket.destroy();
       return;
     }
     const response = new ServerResponse(request);
@@ -141,9 +166,11 @@ export class HttpFront {
     this.enqueue({
       request,
       response,
-      connection: this.connectionOf(socket),
+      connection,
+      scheme: this.scheme,
       expectsContinue: false,
       upgrade,
+      owner: null,
     });
   }
 
@@ -156,7 +183,8 @@ export class HttpFront {
     let head = `${method} ${url} HTTP/${httpVersion}\r\n`;
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const name = rawHeaders[i].toLowerCase();
-      if (name !== 'upgrade' && name !== 'connection') head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`;
+      const value = name === 'connection' ? withoutToken(rawHeaders[i + 1], 'upgrade') : rawHeaders[i + 1];
+      if (name !== 'upgrade') head += `${rawHeaders[i]}: ${value}\r\n`;
     }
     socket.unshift(Buffer.from(`${head}\r\n`, 'latin1'));
     this.server.emit('connection', socket);
@@ -188,25 +216,48 @@ export class HttpFront {
       return;
     }
     requests.push(incoming);
-    incoming.response.on('close', () => this.answered(incoming.connection));
-    if (requests.length === 1) this.handle(incoming);
+    if (requests.length === 1) this.begin(incoming);
   }
 
-  private answered(connection: ClientConnection): void {
-    const done = connection.requests.shift();
-    // Nothing that came behind a request whose answer ends the connection is looked at: it may be smuggled.
-    if (done && !done.response.shouldKeepAlive) {
-      connection.closing = true;
-      connection.requests.length = 0;
+  private begin(incoming: Incoming): void {
+    const { response } = incoming;
+    this.inFlight++;
+    response.on('close', () => this.closed(incoming));
+    // Writing to a client that is just gone is no fault; its `close` follows.
+    response.on('error', () => undefined);
+    try {
+      this.handle(incoming);
+    } catch (error) {
+      this.onError(error);
+      response.destroy();
+      incoming.connection.socket.destroy();
     }
-    const next = connection.requests[0];
-    if (next && !connection.socket.destroyed) this.handle(next);
+  }
+
+  private closed({ connection, owner, response }: Incoming): void {
+    this.inFlight--;
+    owner?.closed();
+    const { requests } = connection;
+    requests.shift();
+    // Nothing that came behind a request whose answer ends the connection is looked at: it may be smuggled.
+    if (!response.shouldKeepAlive) connection.closing = true;
+    if (connection.closing) requests.length = 0;
+    if (requests.length > 0) this.begin(requests[0]);
     else if (this.stopping) this.closeIfIdle(connection);
   }
 
   private closeIfIdle(connection: ClientConnection): void {
     if (connection.requests.length === 0) connection.socket.destroySoon();
   }
+}
+
+/** A comma-separated list without one of its tokens (lower case). */
+function withoutToken(list: string, token: string): string {
+  return list
+    .split(',')
+    .filter((part) => part.trim().toLowerCase() !== token)
+    .join(',')
+    .trim();
 }
 
 const CLIENT_ERRORS: Record<string, Refusal> = {

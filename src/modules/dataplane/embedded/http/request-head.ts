@@ -67,7 +67,7 @@ function readTarget(
   if (host === null) return bad('BAD_HOST', 'The Host field is not a host');
   let target = url;
   if (target.charCodeAt(0) !== 47) {
-    const absolute = /^http:\/\/([^/?#]*)(.*)$/i.exec(target);
+    const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target);
     if (!absolute) return bad('BAD_TARGET', 'The request target is not a path');
     if (absolute[1].toLowerCase() !== hostField.toLowerCase()) {
       return bad('HOST_MISMATCH', 'The request target names another host than the Host field');

@@ -17,8 +17,6 @@ export class Backend implements Candidate {
   readonly load: BackendLoad;
   readonly health = new HealthTracker();
   readonly ejection = new PassiveEjection();
-  /** Value of the sticky cookie that leads here. */
-  readonly stickyToken: string;
   weight: number;
   lastError: string | null = null;
   /** Whether the pool's usable list holds it, kept by the pool. */
@@ -26,6 +24,7 @@ export class Backend implements Candidate {
   readmission: NodeJS.Timeout | null = null;
   private connections: Upstream | null = null;
   private retired = false;
+  private token: string | null = null;
 
   constructor(
     readonly pool: Pool,
@@ -36,7 +35,12 @@ export class Backend implements Candidate {
     this.idHash = hashString(config.id);
     this.weight = config.weight;
     this.load = new BackendLoad(now);
-    this.stickyToken = stickyToken(config.id);
+  }
+
+  /** Value of the sticky cookie that leads here; made when it is first needed. */
+  get stickyToken(): string {
+    this.token ??= stickyToken(this.id);
+    return this.token;
   }
 
   /** Connections are made when the first request needs them. */

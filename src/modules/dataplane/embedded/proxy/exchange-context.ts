@@ -12,7 +12,6 @@ export interface ExchangeContext {
   readonly now: () => number;
   readonly random: () => number;
   readonly telemetry: Telemetry;
-  readonly scheme: 'http' | 'https';
   readonly stopping: () => boolean;
   /** WebSocket connections, for the shutdown. */
   readonly tunnels: Set<Tunnel>;
@@ -32,6 +31,7 @@ export interface ExchangeInput {
   readonly clientAddress: string;
   readonly requestId: string;
   readonly meter: ByteMeter;
+  readonly scheme: 'http' | 'https';
   /** The client waits for 100 Continue before it sends the body. */
   readonly expectsContinue: boolean;
   /** Protocol to switch to, else null. */

@@ -33,7 +33,6 @@ export class Exchange implements AttemptOwner {
   ) {
     this.startedAt = context.now();
     this.reply = new Reply(input.request, input.response, input.head, context.limits.clientStallTimeoutMs);
-    input.response.on('close', () => this.onClosed());
   }
 
   get paused(): boolean {
@@ -41,7 +40,7 @@ export class Exchange implements AttemptOwner {
   }
 
   start(): void {
-    const { request, head, route, clientAddress, requestId } = this.input;
+    const { request, head, route, clientAddress, requestId, scheme } = this.input;
     const answer = this.askRules();
     if (answer) {
       this.answer(answer);
@@ -50,7 +49,7 @@ export class Exchange implements AttemptOwner {
     const pool = this.choosePool();
     this.pool = pool;
     this.retriesLeft = route.rules.retries ?? pool.config.retries;
-    const from = { clientAddress, requestId, scheme: this.context.scheme, hostField: head.hostField };
+    const from = { clientAddress, requestId, scheme, hostField: head.hostField };
     this.headers = forwardedRequestHeaders(request.rawHeaders, from);
     if (route.rules.requestHeaders) this.headers = route.rules.requestHeaders.apply(this.headers);
     if (head.hasBody) this.body = this.makeBody();
@@ -183,7 +182,7 @@ export class Exchange implements AttemptOwner {
     const { cors, responseHeaders } = route.rules;
     let headers = forwardedResponseHeaders(raw, cors ? isCorsHeader : null);
     if (this.pool?.config.stickySessions && backend !== this.stickyBackend) {
-      const secure = this.context.scheme === 'https';
+      const secure = this.input.scheme === 'https';
       headers.push('Set-Cookie', stickyCookie(this.pool.stickyCookieName, backend.stickyToken, secure));
     }
     if (headerValue(headers, 'x-request-id') === undefined) headers.push('X-Request-Id', requestId);
@@ -203,7 +202,7 @@ export class Exchange implements AttemptOwner {
   }
 
   /** The answer is out, or the client is gone. */
-  private onClosed(): void {
+  closed(): void {
     if (this.tunnel) return;
     this.reply.close();
     this.attempt?.cancel();

@@ -5,6 +5,9 @@ import type { LocalAnswer } from '../http/answers.js';
 const LINGER_MS = 1_000;
 const LINGER_BYTES = 262_144;
 
+/** A first piece up to this size waits for the end of the answer, within the same turn of the event loop. */
+const HOLD_BYTES = 8_192;
+
 /** What matters of the request's body when an answer comes before its end. */
 export interface BodyLength {
   readonly hasBody: boolean;
@@ -23,6 +26,9 @@ export class Reply {
   private resume: (() => void) | null = null;
   private stall: NodeJS.Timeout | null = null;
   private bodyBegun = false;
+  /** The head is out, but the rest of what came with it may still follow in this turn. */
+  private flushing = false;
+  private held: Buffer | null = null;
 
   constructor(
     private readonly request: IncomingMessage,
@@ -70,22 +76,33 @@ export class Reply {
     this.status = status;
     this.resume = resume;
     // A body that came with the head goes out with it; otherwise the head must not wait for the body.
+    this.flushing = true;
     process.nextTick(flushHead, this);
   }
 
   write(chunk: Buffer): boolean {
+    // A short answer that is already complete goes out with its head as one string: one system call, no gathering.
+    if (!this.bodyBegun && this.flushing && chunk.length <= HOLD_BYTES) {
+      this.bodyBegun = true;
+      this.held = chunk;
+      return true;
+    }
     this.bodyBegun = true;
-    if (this.response.write(chunk)) return true;
-    this.paused = true;
-    this.stall = setTimeout(() => this.cut(), this.stallTimeoutMs);
-    this.response.once('drain', this.onDrain);
-    return false;
+    this.releaseHeld();
+    return this.pass(chunk);
   }
 
   end(): void {
     this.bodyBegun = true;
-    if (this.bodyPending()) this.linger();
-    else this.response.end();
+    if (this.bodyPending()) {
+      this.releaseHeld();
+      this.linger();
+    } else if (this.held) {
+      this.response.end(this.held.toString('latin1'), 'latin1');
+      this.held = null;
+    } else {
+      this.response.end();
+    }
   }
 
   /** The answer cannot be completed: the client must notice. */
@@ -101,7 +118,25 @@ export class Reply {
   }
 
   flush(): void {
-    if (!this.bodyBegun && !this.response.destroyed) this.response.flushHeaders();
+    this.flushing = false;
+    if (this.response.destroyed) return;
+    if (this.held) this.releaseHeld();
+    else if (!this.bodyBegun) this.response.flushHeaders();
+  }
+
+  private releaseHeld(): void {
+    const { held } = this;
+    this.held = null;
+    if (held) this.pass(held);
+  }
+
+  private pass(chunk: Buffer): boolean {
+    if (this.response.write(chunk)) return true;
+    if (this.paused) return false;
+    this.paused = true;
+    this.stall = setTimeout(() => this.cut(), this.stallTimeoutMs);
+    this.response.once('drain', this.onDrain);
+    return false;
   }
 
   private bodyPending(): boolean {

@@ -8,27 +8,24 @@ import type { ExchangeContext } from './exchange-context.js';
 import { type BodyLength, Reply } from './reply.js';
 
 const UNKNOWN_HOST = new Refusal(404, 'UNKNOWN_HOST', 'No route serves this host and path');
+const UPGRADE_WITH_BODY = new Refusal(400, 'UPGRADE_WITH_BODY', 'A request to switch protocols has no body');
 
 /** From a client's request to its exchange: checks the head, finds the route. */
 export class ReverseProxy {
-  private inFlight = 0;
-
   constructor(
     private readonly router: Router,
     private readonly context: ExchangeContext,
   ) {}
 
-  get requestsInFlight(): number {
-    return this.inFlight;
-  }
-
   readonly handle = (incoming: Incoming): void => {
     const { request, response } = incoming;
-    this.inFlight++;
-    response.on('close', () => this.inFlight--);
     const head = readRequestHead(request, this.context.limits.maxHeaderCount);
     if (head instanceof Refusal) {
       this.refuse(incoming, UNKNOWN_BODY, head, true);
+      return;
+    }
+    if (incoming.upgrade && head.hasBody) {
+      this.refuse(incoming, UNKNOWN_BODY, UPGRADE_WITH_BODY, true);
       return;
     }
     const route = this.router.find(head.host, head.path, {
@@ -40,7 +37,7 @@ export class ReverseProxy {
       this.refuse(incoming, head, UNKNOWN_HOST, this.context.stopping());
       return;
     }
-    new Exchange(this.context, {
+    const exchange = new Exchange(this.context, {
       request,
       response,
       head,
@@ -48,16 +45,19 @@ export class ReverseProxy {
       clientAddress: plainAddress(request.socket.remoteAddress),
       requestId: requestIdOf(headerValue(request.rawHeaders, 'x-request-id')),
       meter: incoming.connection,
+      scheme: incoming.scheme,
       expectsContinue: incoming.expectsContinue,
       upgrade: incoming.upgrade,
-    }).start();
+    });
+    incoming.owner = exchange;
+    exchange.start();
   };
 
   /** An answer without a route. `close`: the connection cannot be trusted to go on. */
   private refuse(incoming: Incoming, body: BodyLength, refusal: Refusal, close: boolean): void {
     const { request, response, connection } = incoming;
     // These bytes are nobody's.
-    response.on('close', () => connection.take());
+    incoming.owner = { closed: () => void connection.take() };
     const reply = new Reply(request, response, body, this.context.limits.clientStallTimeoutMs);
     if (close) reply.closeAfter();
     reply.local(refusal.toAnswer(), []);

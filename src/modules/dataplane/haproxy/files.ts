@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+/** A Unix socket's path has at most 107 bytes (unix(7)); HAProxy adds a suffix of its own while it binds. */
+const LONGEST_DIRECTORY = 80;
+
+/**
+ * Where HAProxy's files are: `current` is a link to the generation in use, so that a new configuration takes the
+ * place of the old one at once, and never before it was found valid.
+ */
+export class ConfigurationFiles {
+  /** For sockets; elsewhere when the directory's name is too long for one. */
+  readonly sockets: string;
+  private readonly directory: string;
+  private generation = 0;
+  /** What `current` leads to, and what is written there. */
+  private inUse: { name: string; files: Map<string, string> } | null = null;
+
+  constructor(directory: string) {
+    this.directory = resolve(directory);
+    this.sockets = socketDirectory(this.directory);
+  }
+
+  /** The file to start HAProxy with. */
+  get configFile(): string {
+    return join(this.directory, 'current', 'haproxy.cfg');
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  socket(name: string): string {
+    return join(this.sockets, name);
+  }
+
+  async prepare(): Promise<void> {
+    for (const path of [this.directory, this.sockets]) {
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      refuseForeign(path);
+    }
+    const generations = (await readdir(this.directory)).map((name) => /^generation-(\d+)$/.exec(name)?.[1]);
+    this.generation = Math.max(0, ...generations.map((number) => Number(number ?? 0)));
+  }
+
+  /** Writes a whole configuration beside the one in use; it is not in use before `activate`. */
+  async stage(files: ReadonlyMap<string, string>): Promise<StagedConfiguration> {
+    const name = `generation-${++this.generation}`;
+    const root = this.path(name);
+    const folders = new Set([...files.keys()].map((file) => dirname(join(root, file))));
+    for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o700 });
+    await Promise.all([...files].map(([file, text]) => writeFile(join(root, file), text, { mode: 0o600 })));
+    return {
+      configFile: join(root, 'haproxy.cfg'),
+      activate: () => this.activate(name, files),
+      discard: () => rm(root, { recursive: true, force: true }),
+    };
+  }
+
+  /** Brings the configuration in use up to date, file by file, each one at once. */
+  async update(files: ReadonlyMap<string, string>): Promise<void> {
+    const written = this.inUse?.files ?? new Map<string, string>();
+    for (const [name, text] of files) {
+      if (written.get(name) === text) continue;
+      await replace(join(this.directory, 'current', name), text);
+      written.set(name, text);
+    }
+  }
+
+  /** A file beside the configuration. */
+  async write(name: string, text: string): Promise<void> {
+    await replace(this.path(name), text);
+  }
+
+  private async activate(name: string, files: ReadonlyMap<string, string>): Promise<() => Promise<void>> {
+    const before = this.inUse;
+    await this.link(name);
+    this.inUse = { name, files: new Map(files) };
+    return async () => {
+      if (!before) return;
+      await this.link(before.name);
+      this.inUse = before;
+    };
+  }
+
+  private async link(name: string): Promise<void> {
+    const link = this.path('current.new');
+    await rm(link, { force: true });
+    await symlink(name, link);
+    await rename(link, this.path('current'));
+  }
+
+  /** Removes every configuration but the one in use. */
+  async prune(): Promise<void> {
+    const entries = await readdir(this.directory);
+    const old = entries.filter((entry) => entry.startsWith('generation-') && entry !== this.inUse?.name);
+    await Promise.all(old.map((entry) => rm(this.path(entry), { recursive: true, force: true })));
+  }
+}
+
+export interface StagedConfiguration {
+  readonly configFile: string;
+  /** Puts it in the place of the one in use; the function that it returns undoes that. */
+  activate(): Promise<() => Promise<void>>;
+  discard(): Promise<void>;
+}
+
+async function replace(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.new`, text, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+/** In a shared temporary directory somebody else may have been there first. */
+function refuseForeign(path: string): void {
+  const { uid, mode } = statSync(path);
+  if (process.getuid && uid !== process.getuid())
+    throw new Error('the directory for HAProxy belongs to another user');
+  if ((mode & 0o022) !== 0) chmodSync(path, 0o700);
+}
+
+/** The same for the same directory, so that the next start finds the sockets. */
+function socketDirectory(directory: string): string {
+  if (Buffer.byteLength(directory) <= LONGEST_DIRECTORY) return directory;
+  const digest = createHash('sha256').update(directory).digest('hex').slice(0, 16);
+  return join(tmpdir(), `veloflux-${process.getuid?.() ?? 0}-${digest}`);
+}

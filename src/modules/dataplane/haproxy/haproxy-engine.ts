@@ -1,0 +1,301 @@
+import { readdir } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
+import {
+  type DataPlaneEngine,
+  type EngineHealth,
+  type EngineStats,
+  type HealthChange,
+  SnapshotRefused,
+  type TelemetryBatch,
+} from '../engine.js';
+import type { Snapshot } from '../snapshot.js';
+import { LogReceiver } from './access-log.js';
+import { ApplyQueue, type ApplyTarget } from './apply-queue.js';
+import { Deployment } from './deployment.js';
+import { openFilesLimit } from './descriptors.js';
+import { ConfigurationFiles } from './files.js';
+import { HostAddresses } from './host-addresses.js';
+import type { CertificateFile } from './model.js';
+import { Observer, requestsInFlight } from './observer.js';
+import type { HaproxyEngineOptions } from './options.js';
+import { freePort, type Ports, readPorts, writePorts } from './ports.js';
+import { HaproxyError, HaproxyProcess, probeVersion } from './process.js';
+import { parseStat } from './stats.js';
+
+const EMPTY: Snapshot = { version: 0, tenants: new Map() };
+const LOOPBACK = '127.0.0.1';
+const RESTART_MS = { first: 100, longest: 5_000 };
+
+/**
+ * The data plane by HAProxy. This class puts the parts together: what a snapshot becomes is in render.ts, how it gets
+ * there in plan.ts and deployment.ts, what HAProxy tells in observer.ts.
+ */
+export class HaproxyEngine implements DataPlaneEngine {
+  readonly kind = 'haproxy';
+  private readonly files: ConfigurationFiles;
+  private readonly process: HaproxyProcess;
+  private readonly addresses = new HostAddresses((host) => this.addressChanged(host));
+  private readonly observer = new Observer((host) => this.addresses.address(host));
+  private readonly receiver = new LogReceiver((line) => this.observer.readLine(line));
+  private readonly queue = new ApplyQueue(EMPTY, (target) => this.run(target));
+  private deployment: Deployment | null = null;
+  private ports: Ports | null = null;
+  private snapshot = EMPTY;
+  private lastError: string | null = null;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private restart: NodeJS.Timeout | null = null;
+  private restartMs = RESTART_MS.first;
+
+  constructor(private readonly options: HaproxyEngineOptions) {
+    this.files = new ConfigurationFiles(options.directory);
+    this.process = new HaproxyProcess({
+      binary: this.binary,
+      configFile: this.files.configFile,
+      masterSocket: this.files.socket('master.sock'),
+      logFile: this.files.path('haproxy.log'),
+      directory: this.files.path('.'),
+      onExit: () => this.onExit(),
+    });
+  }
+
+  /** Pid of the worker that accepts connections; null when HAProxy does not run. */
+  get workerPid(): number | null {
+    return this.process.workerPid;
+  }
+
+  /** Reloads since the start; what the runtime API can do needs none. */
+  get reloads(): number {
+    return this.deployment?.reloads ?? 0;
+  }
+
+  /** Why the last reload was needed. */
+  get reloadReasons(): readonly string[] {
+    return this.deployment?.lastReasons ?? [];
+  }
+
+  /**
+   * Starts HAProxy with an empty configuration, or adopts one that runs in the directory already: that one carries the
+   * old traffic until the first snapshot, whose reload hands its listeners over.
+   */
+  async start(): Promise<void> {
+    if (!this.attached) await probeVersion(this.binary);
+    await this.files.prepare();
+    const adopted = await this.process.adopt();
+    this.ports = await this.choosePorts(adopted, await readPorts(this.files));
+    await writePorts(this.files, this.ports);
+    this.deployment = this.makeDeployment(this.ports);
+    this.deployment.certificates = this.options.certificates ?? [];
+    this.deployment.continueFrom(await this.lastSocketNumber());
+    if (!adopted) await this.begin(this.deployment);
+    this.every(this.options.pollMs ?? 2_000, () => this.poll());
+    this.every(this.options.weightStepMs ?? 5_000, (intervalMs) => this.stepWeights(intervalMs));
+  }
+
+  apply(snapshot: Snapshot): Promise<void> {
+    return this.queue.push(snapshot);
+  }
+
+  /** Certificates of the TLS door; resolves when they are in use. @throws SnapshotRefused when HAProxy refuses one. */
+  setCertificates(certificates: readonly CertificateFile[]): Promise<void> {
+    this.deployment!.certificates = certificates;
+    return this.queue.poke();
+  }
+
+  health(): EngineHealth {
+    return {
+      running: this.process.running,
+      version: this.queue.version,
+      lastError: this.lastError,
+      ports: { http: this.ports?.http ?? null, https: this.ports?.https ?? null },
+    };
+  }
+
+  /** As of the last poll. */
+  stats(): EngineStats {
+    return this.observer.stats();
+  }
+
+  drainTelemetry(): TelemetryBatch {
+    return this.observer.drainTelemetry();
+  }
+
+  onHealthChange(listener: (change: HealthChange) => void): void {
+    this.observer.onHealthChange(listener);
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    const { workerPid } = this;
+    this.close('the engine is stopped');
+    // Idle twice in a row: a request that was just accepted has no server yet.
+    let idle = 0;
+    const isDone = async (): Promise<boolean> => {
+      idle = (await this.isIdle(workerPid)) ? idle + 1 : 0;
+      return idle >= 2;
+    };
+    if (this.attached) this.process.forget();
+    else await this.process.stop(deadlineMs, isDone);
+    // The last lines of the log are still in the socket's buffer.
+    await turn();
+    await turn();
+    this.receiver.stop();
+  }
+
+  /** Goes and leaves HAProxy running; the next engine in the same directory adopts it. */
+  detach(): void {
+    this.close('the engine is detached');
+    this.process.forget();
+    this.receiver.stop();
+  }
+
+  private get binary(): string {
+    return this.options.binary ?? 'haproxy';
+  }
+
+  private get attached(): boolean {
+    return this.options.mode === 'attach';
+  }
+
+  private close(reason: string): void {
+    for (const timer of this.timers) clearInterval(timer);
+    if (this.restart) clearTimeout(this.restart);
+    this.addresses.stop();
+    this.deployment?.stop();
+    this.queue.close(new SnapshotRefused(reason));
+  }
+
+  private makeDeployment(ports: Ports): Deployment {
+    const { host, logAddress = LOOPBACK } = this.options;
+    const fixed = {
+      host,
+      httpPort: ports.http,
+      httpsPort: ports.https,
+      publicHttpsPort: this.options.publicHttpsPort ?? ports.https ?? 443,
+      logAddress: `${logAddress}:${ports.log}`,
+      maxConnections: this.options.maxConnections ?? 20_000,
+      openFilesLimit: openFilesLimit(),
+      threads: this.options.threads ?? null,
+      cookieKey: this.options.cookieKey ?? 'veloflux',
+      hardStopAfterSeconds: this.options.hardStopAfterSeconds ?? 900,
+    };
+    return new Deployment(fixed, {
+      files: this.files,
+      process: this.process,
+      start: () => this.startProcess(),
+      binary: this.attached ? null : this.binary,
+      overrides: {
+        address: (name) => this.addresses.address(name),
+        weight: (backendId) => this.observer.weight(backendId),
+      },
+      isDown: (backendId) => this.observer.isDown(backendId),
+      prepare: (snapshot) => this.addresses.use(hostsOf(snapshot)),
+    });
+  }
+
+  /** One that we do not start ourselves may have read older files when it came up. */
+  private async startProcess(): Promise<void> {
+    if (!this.attached) return this.process.start();
+    if (!(await this.process.adopt())) throw new HaproxyError('HAProxy does not run');
+    await this.process.reload();
+  }
+
+  private async begin(deployment: Deployment): Promise<void> {
+    try {
+      await deployment.replace(EMPTY);
+    } catch (error) {
+      // Somebody else will start it, with the files that are there now.
+      if (!this.attached) throw error;
+      this.restartLater();
+    }
+  }
+
+  /** An adopted HAProxy listens where it always did and sends its log where we were. */
+  private async choosePorts(adopted: boolean, before: Ports | null): Promise<Ports> {
+    const { host, httpPort, httpsPort = null, logAddress, logPort = 0 } = this.options;
+    const choose = async (wanted: number, known: number | null | undefined): Promise<number> =>
+      wanted !== 0 ? wanted : ((adopted ? known : null) ?? (await freePort(host)));
+    const listen = logAddress === undefined ? LOOPBACK : '0.0.0.0';
+    return {
+      http: await choose(httpPort, before?.http),
+      https: httpsPort === null ? null : await choose(httpsPort, before?.https),
+      log: await this.receiver.start(listen, logPort || before?.log || 0),
+    };
+  }
+
+  private async lastSocketNumber(): Promise<number> {
+    const names = await readdir(this.files.sockets);
+    return Math.max(0, ...names.map((name) => Number(/^stats\.(\d+)\.sock$/.exec(name)?.[1] ?? 0)));
+  }
+
+  private async run(target: ApplyTarget): Promise<void> {
+    try {
+      await this.deployment!.apply(target);
+      this.snapshot = target.snapshot;
+      this.observer.use(target.snapshot);
+      this.lastError = null;
+      this.restartMs = RESTART_MS.first;
+    } catch (error) {
+      this.lastError = (error as Error).message;
+      if (!this.process.running) this.restartLater();
+      throw error;
+    }
+  }
+
+  private onExit(): void {
+    this.lastError = 'HAProxy ended';
+    this.deployment?.forgetWorker();
+    this.restartLater();
+  }
+
+  /** Sooner after a first failure than after many. */
+  private restartLater(): void {
+    if (this.restart) return;
+    this.restart = setTimeout(() => {
+      this.restart = null;
+      this.queue.poke().catch(() => {});
+    }, this.restartMs).unref();
+    this.restartMs = Math.min(RESTART_MS.longest, this.restartMs * 2);
+  }
+
+  private every(intervalMs: number, work: (intervalMs: number) => unknown): void {
+    this.timers.push(setInterval(() => void work(intervalMs), intervalMs).unref());
+  }
+
+  /** A poll that fails says nothing: HAProxy is being replaced, or its end is noticed elsewhere. */
+  private async poll(): Promise<void> {
+    const csv = await this.deployment!.readStatistics().catch(() => null);
+    if (csv !== null) this.observer.readStatistics(csv);
+  }
+
+  private stepWeights(intervalMs: number): void {
+    this.renderAgain(this.observer.stepWeights(intervalMs));
+  }
+
+  private addressChanged(host: string): void {
+    const tenants = [...this.snapshot.tenants.values()].filter(({ pools }) =>
+      pools.some(({ backends }) => backends.some((backend) => backend.host === host)),
+    );
+    this.renderAgain(new Set(tenants.map(({ tenantId }) => tenantId)));
+  }
+
+  private renderAgain(tenantIds: ReadonlySet<string>): void {
+    if (tenantIds.size === 0) return;
+    for (const tenantId of tenantIds) this.deployment!.invalidate(tenantId);
+    this.queue.poke().catch(() => {});
+  }
+
+  private async isIdle(workerPid: number | null): Promise<boolean> {
+    if (workerPid === null) return true;
+    const csv = await this.process.askWorker(workerPid, 'show stat -1 4 -1').catch(() => null);
+    return csv === null || requestsInFlight(parseStat(csv)) === 0;
+  }
+}
+
+function hostsOf({ tenants }: Snapshot): Set<string> {
+  const hosts = new Set<string>();
+  for (const { pools } of tenants.values()) {
+    for (const { backends } of pools) {
+      for (const { host } of backends) hosts.add(host);
+    }
+  }
+  return hosts;
+}

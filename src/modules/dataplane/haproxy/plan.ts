@@ -1,0 +1,294 @@
+import { commandWord } from './escape.js';
+import {
+  type CertificateFile,
+  mapFile,
+  type Rendered,
+  type RouteRules,
+  type Section,
+  type Server,
+  sameServer,
+  type TableName,
+  type TenantFragment,
+} from './model.js';
+import { CERTIFICATE_LIST, certificateLine, serverAddress } from './render.js';
+
+/** One command of the runtime API. */
+export interface RuntimeCommand {
+  readonly line: string;
+  /** Lines that follow the command. */
+  readonly payload?: readonly string[];
+  /** File whose content follows the command. */
+  readonly payloadFile?: string;
+  /** What a successful answer looks like; most commands answer nothing. */
+  readonly answer: RegExp;
+}
+
+export interface ServerRef {
+  readonly section: string;
+  readonly server: string;
+}
+
+export type Plan =
+  | {
+      readonly kind: 'runtime';
+      readonly commands: readonly RuntimeCommand[];
+      /** In maintenance after the commands; to be deleted once their connections are gone. */
+      readonly removed: readonly ServerRef[];
+    }
+  | { readonly kind: 'reload'; readonly reasons: readonly string[] };
+
+/** What the running worker has. */
+export interface Running {
+  /** What it read from its files when it started. */
+  readonly loaded: Rendered;
+  /** What the runtime API made of that. */
+  readonly current: Rendered;
+  /** `section/server` of servers whose deletion is not finished: their names are not free yet. */
+  readonly deleting: ReadonlySet<string>;
+}
+
+/** Beyond this, reading the files again is quicker. */
+const MOST_COMMANDS = 5_000;
+/** A command has to fit HAProxy's buffer (`tune.bufsize`, 16 kB). */
+const LONGEST_COMMAND = 12_000;
+
+/**
+ * How to get from what runs to what is wanted: runtime commands if they can do it, else a reload. Pure.
+ *
+ * What is left over in the worker (sections of deleted pools, rules of deleted routes) is harmless and goes with the
+ * next reload, so deleting never needs one.
+ */
+export function plan(running: Running, next: Rendered): Plan {
+  const planner = new Planner(running, next);
+  return planner.plan();
+}
+
+const SILENT = /^$/;
+const command = (line: string, answer = SILENT): RuntimeCommand => ({ line, answer });
+
+class Planner {
+  private readonly reasons: string[] = [];
+  /** Run in this order, so that what is referred to is there before and after what refers to it. */
+  private readonly steps: Record<'data' | 'servers' | 'routing' | 'retirement', RuntimeCommand[]> = {
+    data: [],
+    servers: [],
+    routing: [],
+    retirement: [],
+  };
+  private readonly removed: ServerRef[] = [];
+
+  constructor(
+    private readonly running: Running,
+    private readonly next: Rendered,
+  ) {}
+
+  plan(): Plan {
+    const { loaded, current } = this.running;
+    if (this.next.preamble !== loaded.preamble || this.next.postamble !== loaded.postamble) {
+      this.reasons.push('the frontend changes');
+    }
+    this.conditionals(loaded.conditionals, this.next.conditionals);
+    const before: TenantFragment[] = [];
+    const after: TenantFragment[] = [];
+    for (const [tenantId, fragment] of current.tenants) {
+      if (this.next.tenants.get(tenantId) !== fragment) before.push(fragment);
+    }
+    for (const [tenantId, fragment] of this.next.tenants) {
+      if (current.tenants.get(tenantId) !== fragment) after.push(fragment);
+    }
+    this.sections(before, after);
+    if (this.reasons.length === 0) {
+      for (const name of ['values', 'checks', 'records', 'routes', 'wildcards', 'hosts'] as const) {
+        this.map(name, before, after);
+      }
+      this.lists(before, after);
+      this.certificates(current.certificates, this.next.certificates);
+    }
+    return this.result();
+  }
+
+  private result(): Plan {
+    const { data, servers, routing, retirement } = this.steps;
+    const commands = [...data, ...servers, ...routing, ...retirement];
+    if (commands.length > MOST_COMMANDS) this.reasons.push(`${commands.length} changes at once`);
+    if (commands.some(({ line }) => Buffer.byteLength(line) > LONGEST_COMMAND))
+      this.reasons.push('a value is too long');
+    if (this.reasons.length > 0) return { kind: 'reload', reasons: this.reasons };
+    return { kind: 'runtime', commands, removed: this.removed };
+  }
+
+  /** Rules of deleted routes may be left (they find no record and do nothing); otherwise all must be the same. */
+  private conditionals(loaded: readonly RouteRules[], wanted: readonly RouteRules[]): void {
+    const alive = loaded.filter(({ routeId }) => this.exists(routeId));
+    const same =
+      alive.length === wanted.length && alive.every(({ text }, index) => text === wanted[index].text);
+    if (!same) this.reasons.push('the conditions of a route change');
+  }
+
+  private exists(routeId: string): boolean {
+    for (const { tables } of this.next.tenants.values()) {
+      if (tables.maps.records.has(routeId)) return true;
+    }
+    return false;
+  }
+
+  private sections(before: readonly TenantFragment[], after: readonly TenantFragment[]): void {
+    const old = new Map(before.flatMap(({ sections }) => [...sections]));
+    for (const { sections } of after) {
+      for (const [name, section] of sections) {
+        this.section(section, old.get(name));
+        old.delete(name);
+      }
+    }
+    for (const section of old.values()) {
+      for (const server of section.servers.values()) this.removeServer(section, server);
+    }
+  }
+
+  private section(section: Section, before: Section | undefined): void {
+    if (section === before) return;
+    const loaded = this.loadedSection(section.name);
+    if (!loaded) {
+      this.reasons.push(`${section.name} is new`);
+      return;
+    }
+    if (loaded.text !== section.text) this.reasons.push(`${section.name} changes`);
+    this.rules(loaded.rules, section.rules);
+    for (const server of section.servers.values())
+      this.server(section, server, before?.servers.get(server.name));
+    for (const server of before?.servers.values() ?? []) {
+      if (!section.servers.has(server.name)) this.removeServer(section, server);
+    }
+  }
+
+  private rules(loaded: readonly RouteRules[], wanted: readonly RouteRules[]): void {
+    const texts = new Map(loaded.map(({ routeId, text }) => [routeId, text]));
+    for (const { routeId, text } of wanted) {
+      if (texts.get(routeId) !== text) this.reasons.push(`${routeId}: its rules change`);
+      texts.delete(routeId);
+    }
+    for (const routeId of texts.keys()) {
+      if (this.exists(routeId)) this.reasons.push(`${routeId}: its rules go`);
+    }
+  }
+
+  private loadedSection(name: string): Section | undefined {
+    this.loadedSections ??= new Map(
+      [...this.running.loaded.tenants.values()].flatMap(({ sections }) => [...sections]),
+    );
+    return this.loadedSections.get(name);
+  }
+  private loadedSections: Map<string, Section> | undefined;
+
+  private server(section: Section, server: Server, before: Server | undefined): void {
+    const name = `${section.name}/${server.name}`;
+    if (!before) {
+      this.addServer(section, server);
+      return;
+    }
+    if (sameServer(before, server)) return;
+    if (before.settings !== server.settings) {
+      this.reasons.push(`${name}: its health check changes`);
+      return;
+    }
+    if (before.address !== server.address || before.port !== server.port) {
+      this.steps.servers.push(
+        command(`set server ${name} addr ${server.address} port ${server.port}`, /chang/),
+      );
+    }
+    if (before.weight !== server.weight)
+      this.steps.servers.push(command(`set server ${name} weight ${server.weight}`));
+    if (before.maintenance !== server.maintenance) {
+      this.steps.servers.push(command(`set server ${name} state ${server.maintenance ? 'maint' : 'ready'}`));
+    }
+  }
+
+  private addServer(section: Section, server: Server): void {
+    const name = `${section.name}/${server.name}`;
+    if (server.tracking) this.reasons.push(`${name} follows another server's checks`);
+    if (this.running.deleting.has(name)) this.reasons.push(`${name} is still being deleted`);
+    const line = `add server ${name} ${serverAddress(server)} weight ${server.weight} ${server.settings}`;
+    this.steps.servers.push(command(line, /^New server registered\.$/));
+    if (server.checked) this.steps.servers.push(command(`enable health ${name}`));
+    // HAProxy makes the cookie of a new server only when it is told the key again.
+    if (section.cookieKey) {
+      this.steps.servers.push(command(`set dynamic-cookie-key backend ${section.name} ${section.cookieKey}`));
+    }
+    if (!server.maintenance) this.steps.servers.push(command(`enable server ${name}`));
+  }
+
+  private removeServer({ name }: Section, server: Server): void {
+    this.steps.retirement.push(command(`set server ${name}/${server.name} state maint`));
+    this.removed.push({ section: name, server: server.name });
+  }
+
+  private map(name: TableName, before: readonly TenantFragment[], after: readonly TenantFragment[]): void {
+    const file = mapFile(name);
+    const isData = name === 'values' || name === 'checks';
+    const old = new Map(before.flatMap(({ tables }) => [...tables.maps[name]]));
+    for (const { tables } of after) {
+      for (const [key, value] of tables.maps[name]) {
+        const known = old.get(key);
+        old.delete(key);
+        if (known === value) continue;
+        const verb = known === undefined ? 'add' : 'set';
+        const line = `${verb} map ${file} ${commandWord(key)} ${commandWord(value)}`;
+        this.steps[isData ? 'data' : 'routing'].push(command(line));
+      }
+    }
+    for (const key of old.keys()) {
+      this.steps[isData ? 'retirement' : 'routing'].push(command(`del map ${file} ${commandWord(key)}`));
+    }
+  }
+
+  private lists(before: readonly TenantFragment[], after: readonly TenantFragment[]): void {
+    const old = new Map(before.flatMap(({ tables }) => [...tables.lists]));
+    for (const { tables } of after) {
+      for (const [file, entries] of tables.lists) {
+        const known = old.get(file) ?? new Set<string>();
+        old.delete(file);
+        for (const entry of entries) {
+          if (!known.has(entry)) this.steps.data.push(command(`add acl ${file} ${commandWord(entry)}`));
+        }
+        for (const entry of known) {
+          if (!entries.has(entry)) this.steps.data.push(command(`del acl ${file} ${commandWord(entry)}`));
+        }
+      }
+    }
+    // The rules of the deleted route stay until the next reload, and the list with them.
+    for (const file of old.keys()) this.steps.retirement.push(command(`clear acl ${file}`));
+  }
+
+  private certificates(before: readonly CertificateFile[], after: readonly CertificateFile[]): void {
+    const old = new Map(before.map((certificate) => [certificate.pemPath, certificate]));
+    for (const certificate of after) {
+      const known = old.get(certificate.pemPath);
+      old.delete(certificate.pemPath);
+      const { pemPath } = certificate;
+      if (known && certificateLine(known) !== certificateLine(certificate)) {
+        this.reasons.push(`the names of ${pemPath} change`);
+      }
+      if (known?.revision === certificate.revision) continue;
+      if (!known) this.steps.data.push(command(`new ssl cert ${pemPath}`, /^New empty certificate store/));
+      this.steps.data.push(
+        { line: `set ssl cert ${pemPath}`, payloadFile: pemPath, answer: /^Transaction (?:created|updated)/ },
+        command(`commit ssl cert ${pemPath}`, /Success!/),
+      );
+      if (!known) this.steps.data.push(this.listCertificate(certificate));
+    }
+    for (const { pemPath } of old.values()) {
+      this.steps.retirement.push(
+        command(`del ssl crt-list ${CERTIFICATE_LIST} ${pemPath}`, /^Entry .* deleted/),
+        command(`del ssl cert ${pemPath}`, /^Certificate .* deleted!/),
+      );
+    }
+  }
+
+  private listCertificate(certificate: CertificateFile): RuntimeCommand {
+    return {
+      line: `add ssl crt-list ${CERTIFICATE_LIST}`,
+      payload: [certificateLine(certificate)],
+      answer: /Success!/,
+    };
+  }
+}

@@ -1,0 +1,284 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { open, readFile, rm, stat, truncate } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { ask } from './runtime-api.js';
+
+/** HAProxy could not be started, reloaded or asked. The message has its own words, without paths and addresses. */
+export class HaproxyError extends Error {
+  override readonly name = 'HaproxyError';
+}
+
+export interface HaproxyVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
+/** `add server` with health checks needs 2.6. */
+const OLDEST: HaproxyVersion = { major: 2, minor: 6 };
+const START_TIMEOUT_MS = 15_000;
+const RELOAD_TIMEOUT_MS = 30_000;
+const POLL_MS = 10;
+const WATCH_MS = 500;
+const KILL_AFTER_MS = 2_000;
+const LARGEST_LOG = 1_000_000;
+
+/** Version of a binary, from `haproxy -v`. @throws HaproxyError when there is none or it is too old. */
+export async function probeVersion(binary: string): Promise<HaproxyVersion> {
+  const { stdout } = await promisify(execFile)(binary, ['-v']).catch((error: NodeJS.ErrnoException) => {
+    throw new HaproxyError(error.code === 'ENOENT' ? 'HAProxy is not installed' : 'HAProxy does not run');
+  });
+  const match = /version (\d+)\.(\d+)/.exec(stdout);
+  if (!match) throw new HaproxyError('HAProxy does not tell its version');
+  const version = { major: Number(match[1]), minor: Number(match[2]) };
+  if (version.major * 100 + version.minor < OLDEST.major * 100 + OLDEST.minor) {
+    throw new HaproxyError(
+      `HAProxy ${OLDEST.major}.${OLDEST.minor} or newer is needed, this is ${match[1]}.${match[2]}`,
+    );
+  }
+  return version;
+}
+
+/** What is wrong with a configuration file by `haproxy -c`, or null when it is valid. */
+export async function findFault(binary: string, file: string): Promise<string | null> {
+  try {
+    await promisify(execFile)(binary, ['-c', '-f', file], {
+      maxBuffer: 16_000_000,
+      timeout: RELOAD_TIMEOUT_MS,
+    });
+    return null;
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    return alerts(stdout + stderr) || 'the configuration is not valid';
+  }
+}
+
+/** The alerts in HAProxy's messages; file names, line numbers and addresses are left out. */
+export function alerts(messages: string): string {
+  const lines = messages.split('\n').filter((line) => line.startsWith('[ALERT]'));
+  const texts = lines.map((line) =>
+    line
+      .replace(/^\[ALERT\]\s+\(\d+\) : (?:config : )?/, '')
+      .replace(/(?:parsing )?\[[^\]]*:\d+\](?: ?: )?/g, '')
+      .replace(/\/[\w./-]+/g, '…')
+      .replace(/\[?\d+\.\d+\.\d+\.\d+\]?(?::\d+)?/g, '…'),
+  );
+  return texts.slice(0, 3).join('; ').slice(0, 500);
+}
+
+/** What `show proc` of the master tells. */
+export interface ProcessTable {
+  readonly master: number;
+  readonly reloads: number;
+  /** Reloads since the last one that worked. */
+  readonly failed: number;
+  /** The worker that accepts connections, null in between. */
+  readonly worker: number | null;
+}
+
+export function parseProcesses(text: string): ProcessTable {
+  const [current] = text.split('# old workers');
+  const master = /^(\d+)\s+master\s+(\d+)(?:\s+\[failed: (\d+)\])?/m.exec(current);
+  if (!master) throw new HaproxyError('the master process gives no answer');
+  const worker = /^(\d+)\s+worker\s/m.exec(current);
+  return {
+    master: Number(master[1]),
+    reloads: Number(master[2]),
+    failed: Number(master[3] ?? 0),
+    worker: worker ? Number(worker[1]) : null,
+  };
+}
+
+export interface ProcessOptions {
+  readonly binary: string;
+  /** Absolute; the path is the same over reloads. */
+  readonly configFile: string;
+  readonly masterSocket: string;
+  readonly logFile: string;
+  readonly directory: string;
+  /** Called when it is gone without having been told to. */
+  readonly onExit: () => void;
+}
+
+/**
+ * The master process (`haproxy -W`) and its worker. It runs in a process group of its own and survives us; the next
+ * start of the control plane finds it by the master socket and adopts it.
+ */
+export class HaproxyProcess {
+  private child: ChildProcess | null = null;
+  private master: number | null = null;
+  private worker: number | null = null;
+  private watcher: NodeJS.Timeout | null = null;
+
+  constructor(private readonly options: ProcessOptions) {}
+
+  get running(): boolean {
+    return this.master !== null;
+  }
+
+  /** Pid of the worker that accepts connections. */
+  get workerPid(): number | null {
+    return this.worker;
+  }
+
+  /** Takes over a master that is running already. False when there is none. */
+  async adopt(): Promise<boolean> {
+    const table = await this.processes().catch(() => null);
+    if (!table?.worker) return false;
+    this.began(table);
+    return true;
+  }
+
+  /** @throws HaproxyError with HAProxy's own words when it does not come up. */
+  async start(): Promise<void> {
+    const { binary, configFile, masterSocket, logFile, directory } = this.options;
+    await rm(logFile, { force: true });
+    // Appending, so that the file can be cut while HAProxy writes.
+    const log = openSync(logFile, 'a', 0o600);
+    const child = spawn(binary, ['-W', '-S', `${masterSocket},mode,600`, '-f', configFile], {
+      cwd: directory,
+      detached: true,
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    let exited = false;
+    child.on('error', () => {
+      exited = true;
+    });
+    child.on('exit', () => {
+      exited = true;
+      if (this.child === child) this.ended();
+    });
+    child.unref();
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while (!exited && Date.now() < deadline) {
+      const table = await this.processes().catch(() => null);
+      if (table?.master === child.pid && table?.worker) {
+        this.child = child;
+        return this.began(table);
+      }
+      await sleep(POLL_MS);
+    }
+    child.kill('SIGKILL');
+    throw new HaproxyError(
+      alerts(await readFile(logFile, 'utf8').catch(() => '')) || 'HAProxy does not start',
+    );
+  }
+
+  /**
+   * Lets a new worker read the files; the old one hands its listeners over and finishes what it has. On failure the
+   * old one carries on.
+   * @throws HaproxyError
+   */
+  async reload(): Promise<void> {
+    const { logFile, masterSocket } = this.options;
+    await this.limitLog();
+    const before = await this.processes();
+    const read = await sizeOf(logFile);
+    const answer = await ask(masterSocket, 'reload').catch(() => '');
+    const deadline = Date.now() + RELOAD_TIMEOUT_MS;
+    // 2.7 and newer answer when they are done; 2.6 answers nothing.
+    let failed = answer.includes('Success=0');
+    while (!failed && this.running && Date.now() < deadline) {
+      const now = await this.processes().catch(() => null);
+      if (now?.worker && now.worker !== before.worker) {
+        this.worker = now.worker;
+        return;
+      }
+      failed = now !== null && now.reloads > before.reloads && now.failed > 0;
+      if (!failed) await sleep(POLL_MS);
+    }
+    throw new HaproxyError(alerts(await tailOf(logFile, read)) || 'the reload failed');
+  }
+
+  /**
+   * Soft stop: no new connections, those in flight finish. It ends when `idle` says so or after the deadline
+   * (milliseconds), at the latest two seconds later by force.
+   */
+  async stop(deadlineMs: number, idle: () => Promise<boolean>): Promise<void> {
+    const { master, child } = this;
+    this.forget();
+    if (master === null) return;
+    // Not by the pid: one that was adopted may stay a zombie of somebody who does not care.
+    const alive = async (): Promise<boolean> =>
+      child
+        ? child.exitCode === null && child.signalCode === null
+        : (await this.processes().catch(() => null)) !== null;
+    signal(master, 'SIGUSR1');
+    const deadline = Date.now() + deadlineMs;
+    while ((await alive()) && Date.now() < deadline && !(await idle())) await sleep(50);
+    signal(master, 'SIGTERM');
+    const force = Date.now() + KILL_AFTER_MS;
+    while ((await alive()) && Date.now() < force) await sleep(POLL_MS);
+    // Its process group: the workers, too.
+    if (await alive()) signal(-master, 'SIGKILL');
+  }
+
+  /** Leaves HAProxy running and no longer watches it. */
+  forget(): void {
+    if (this.watcher) clearInterval(this.watcher);
+    this.watcher = null;
+    this.child = null;
+    this.master = null;
+    this.worker = null;
+  }
+
+  /** Asks a worker even when it does not listen any more. */
+  askWorker(pid: number, question: string): Promise<string> {
+    return ask(this.options.masterSocket, `@!${pid} ${question}`, 2_000);
+  }
+
+  private async processes(): Promise<ProcessTable> {
+    return parseProcesses(await ask(this.options.masterSocket, 'show proc', 2_000));
+  }
+
+  private began(table: ProcessTable): void {
+    this.master = table.master;
+    this.worker = table.worker;
+    // An adopted master is nobody's child here: its end shows only when it is asked.
+    if (!this.child) this.watcher = setInterval(() => void this.watch(), WATCH_MS).unref();
+  }
+
+  private async watch(): Promise<void> {
+    const table = await this.processes().catch(() => null);
+    if (!this.watcher || table) return;
+    const again = await this.processes().catch(() => null);
+    if (this.watcher && !again) this.ended();
+  }
+
+  private ended(): void {
+    this.forget();
+    this.options.onExit();
+  }
+
+  /** HAProxy repeats state changes on stderr for as long as it runs. */
+  private async limitLog(): Promise<void> {
+    const { logFile } = this.options;
+    if ((await sizeOf(logFile)) > LARGEST_LOG) await truncate(logFile).catch(() => {});
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // Gone already.
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return (await stat(path).catch(() => null))?.size ?? 0;
+}
+
+async function tailOf(path: string, from: number): Promise<string> {
+  const file = await open(path).catch(() => null);
+  if (!file) return '';
+  try {
+    const buffer = Buffer.alloc(64_000);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, from);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,236 @@
+import { quoted } from './escape.js';
+import type { CertificateFile } from './model.js';
+import { jsonReply } from './render-features.js';
+import { NO_POOL, SPLIT_SCALE } from './render-routes.js';
+
+/** What a configuration depends on besides the snapshot. */
+export interface RenderOptions {
+  /** Address to listen on. */
+  readonly host: string;
+  readonly httpPort: number;
+  /** Null: no TLS door. */
+  readonly httpsPort: number | null;
+  /** Port of https URLs in redirects; the one that clients use from outside. */
+  readonly publicHttpsPort: number;
+  readonly certificates: readonly CertificateFile[];
+  /** Path of the runtime API's socket; a new one for every reload, so that it always leads to the newest worker. */
+  readonly statsSocket: string;
+  /** Where access log lines go, `address:port` (UDP). */
+  readonly logAddress: string;
+  /** File from which a new worker learns which servers are down. */
+  readonly stateFile: string;
+  readonly maxConnections: number;
+  /** Most file descriptors a process may have here. */
+  readonly openFilesLimit: number;
+  /** Null: one a core. */
+  readonly threads: number | null;
+  /** Sticky cookies hold a keyed hash of the backend's address. The same on every node. */
+  readonly cookieKey: string;
+  /** Longest life of a worker after its successor took over, seconds. */
+  readonly hardStopAfterSeconds: number;
+}
+
+/** What the frontend needs so that it can find the routes of this snapshot. */
+export interface FrontendNeeds {
+  /** Label counts of wildcard hosts, most first. */
+  readonly depths: readonly number[];
+  readonly targets: number;
+  readonly maxConnections: number;
+  readonly openFiles: number;
+}
+
+const ERRORS: readonly (readonly [status: number, code: string, message: string])[] = [
+  [400, 'BAD_REQUEST', 'The request is malformed'],
+  [403, 'FORBIDDEN', 'The request was refused'],
+  [408, 'REQUEST_TIMEOUT', 'The request came too slowly'],
+  [500, 'PROXY_ERROR', 'The request could not be handled'],
+  [502, 'BAD_GATEWAY', 'The backend sent no valid answer'],
+  [503, 'NO_BACKEND', 'No backend is available'],
+  [504, 'GATEWAY_TIMEOUT', 'The backend did not answer in time'],
+];
+
+/** One line of the access log. Text from clients is cut, then escaped, so a line always fits `len`. */
+const LOG_FORMAT = [
+  '{"t":"%[var(txn.tenant)]","r":"%[var(txn.route)]","o":"%[var(txn.pool)]","f":"%[var(txn.forwarded)]"',
+  '"u":"%[var(txn.unknown)]","s":"%s","st":%ST,"bi":%U,"bo":%B,"ta":%Ta,"tr":%Tr,"tc":%Tc,"tw":%Tw',
+  '"e":"%tsc","ci":"%ci","id":"%[var(txn.id)]"',
+  '"m":"%[var(txn.method),bytes(0,20),json(utf8s)]","p":"%[var(txn.path),bytes(0,1024),json(utf8s)]"}',
+].join(',');
+
+/** `global`, `defaults` and the frontend up to where conditional routes are chosen. */
+export function preamble(options: RenderOptions, needs: FrontendNeeds): string {
+  return `${globalSection(options, needs)}\n${DEFAULTS}\n${frontendStart(options, needs)}`;
+}
+
+/** The rest of the frontend, and the section for requests without a pool. */
+export function postamble(options: RenderOptions, needs: FrontendNeeds): string {
+  return `${frontendEnd(options, needs)}\n${noPool()}`;
+}
+
+function lines(...parts: readonly (string | false)[]): string {
+  return parts.map((part) => (part === false ? '' : `  ${part}\n`)).join('');
+}
+
+function globalSection(options: RenderOptions, needs: FrontendNeeds): string {
+  return `global\n${lines(
+    'default-path config',
+    // For normalize-uri, which is marked experimental up to 2.8.
+    'expose-experimental-directives',
+    `stats socket ${options.statsSocket} mode 600 level admin`,
+    'stats timeout 60s',
+    `log ${options.logAddress} len 16384 format raw local0`,
+    `maxconn ${needs.maxConnections}`,
+    `ulimit-n ${needs.openFiles}`,
+    options.threads !== null && `nbthread ${options.threads}`,
+    `hard-stop-after ${options.hardStopAfterSeconds}s`,
+    'mworker-max-reloads 20',
+    `server-state-file ${options.stateFile}`,
+    // Checks of many servers must not come in waves.
+    'spread-checks 5',
+    'ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets',
+    'tune.ssl.default-dh-param 2048',
+  )}`;
+}
+
+const DEFAULTS = `defaults\n${lines(
+  'mode http',
+  'log global',
+  'load-server-state-from-file global',
+  'option dontlognull',
+  'option log-health-checks',
+  // Without it a reload closes idle connections under clients that are about to use them.
+  'option idle-close-on-response',
+  'timeout http-request 10s',
+  'timeout http-keep-alive 60s',
+  'timeout client 60s',
+  'timeout client-fin 10s',
+  'timeout connect 5s',
+  'timeout server 60s',
+  'timeout server-fin 10s',
+  'timeout queue 5s',
+  'timeout tunnel 1h',
+  ...ERRORS.map(([status, code, message]) => {
+    const body = JSON.stringify({ error: true, code, message });
+    return `http-error status ${status} content-type application/json string ${quoted(body)}`;
+  }),
+)}`;
+
+const HOST_KNOWN = '{ var(txn.site) -m found }';
+/** RFC 9110 §9.2.2. */
+const IDEMPOTENT = '{ method GET HEAD OPTIONS TRACE PUT DELETE }';
+/** Fields that belong to one connection (RFC 9110 §7.6.1) and that HAProxy itself would forward. */
+const REQUEST_HOP_BY_HOP = [
+  'Keep-Alive',
+  'Proxy-Connection',
+  'Proxy-Authorization',
+  'TE',
+  'Trailer',
+  'HTTP2-Settings',
+];
+const RESPONSE_HOP_BY_HOP = ['Keep-Alive', 'Proxy-Connection', 'Proxy-Authenticate', 'Trailer'];
+
+function frontendStart(options: RenderOptions, needs: FrontendNeeds): string {
+  const { host, httpPort, httpsPort } = options;
+  const address = host.includes(':') ? `[${host}]` : host;
+  return `frontend fe.http\n${lines(
+    `bind ${address}:${httpPort}`,
+    httpsPort !== null &&
+      `bind ${address}:${httpsPort} ssl crt-list certificates.list strict-sni alpn h2,http/1.1`,
+    `log-format ${quoted(LOG_FORMAT)}`,
+    'http-request set-var(txn.method) method',
+    'http-request set-var(txn.path) path',
+    'http-request set-var(txn.id) req.fhdr(x-request-id) if { req.fhdr(x-request-id) -m reg ^[\\w.:;,=@+/-]{1,128}$ }',
+    'http-request set-var(txn.id) uuid() unless { var(txn.id) -m found }',
+    // The frontend adds it to answers of its own, too.
+    "http-after-response set-header X-Request-Id '%[var(txn.id)]' unless { res.hdr(x-request-id) -m found }",
+    `http-request ${jsonReply(405, 'METHOD_NOT_ALLOWED', 'This method is not forwarded')} if { method CONNECT TRACE }`,
+    `http-request ${jsonReply(400, 'MISSING_HOST', 'The Host field is missing')} unless { req.hdr(host) -m found }`,
+    ...dotSegments(),
+    'http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)',
+    'http-request set-var(txn.site) var(txn.host) if { var(txn.host),map_str(hosts.map) -m found }',
+    ...needs.depths.flatMap(wildcardLookup),
+    // The key has a slash at its end: /v1/ is then the beginning of /v1 and /v1/x, but not of /v10.
+    'http-request set-var(txn.key) var(txn.site),concat(,txn.path,/)',
+    'http-request set-var(txn.route) var(txn.key),map_beg(routes.map)',
+    'http-request set-var(txn.record) var(txn.route),map_str(records.map)',
+    'http-request set-var(txn.depth) int(0)',
+    'http-request set-var(txn.depth) var(txn.record),field(2,|) if { var(txn.record) -m found }',
+  )}`;
+}
+
+/**
+ * A route must not be chosen by a path that the backend would read as another one: `.` and `..` segments are resolved
+ * (RFC 3986 §5.2.4), percent-encoded ones too (§6.2.2.3).
+ */
+function dotSegments(): string[] {
+  const dots = '{ path -m sub /. /%2 } { path -m reg -i (?:^|/)(?:\\.|%2e){1,2}(?:/|$) }';
+  return [
+    // normalize-uri percent-decode-unreserved does nothing behind a condition (2.6).
+    `http-request set-path '%[path,regsub(%2e,.,gi)]' if ${dots}`,
+    `http-request normalize-uri path-strip-dot if ${dots}`,
+    `http-request normalize-uri path-strip-dotdot full if ${dots}`,
+    'http-request set-var(txn.path) path',
+  ];
+}
+
+/** `*.example.com` stands for hosts with more than its two labels that end in them. An exact host comes first. */
+function wildcardLookup(depth: number): string[] {
+  const unknown = `!${HOST_KNOWN}`;
+  const longer = `{ var(txn.host),field(-${depth + 1},.) -m len ge 1 }`;
+  return [
+    `http-request set-var(txn.parent) var(txn.host),field(-1,.,${depth}) if ${unknown} ${longer}`,
+    `http-request set-var(txn.site) str(*.),concat(,txn.parent) if ${unknown} ${longer} { var(txn.parent),map_str(wildcards.map) -m found }`,
+  ];
+}
+
+function frontendEnd(options: RenderOptions, needs: FrontendNeeds): string {
+  const notFound = jsonReply(404, 'UNKNOWN_HOST', 'No route serves this host and path');
+  const colon = options.publicHttpsPort === 443 ? '' : `:${options.publicHttpsPort}`;
+  return lines(
+    'http-request set-var(txn.route) var(txn.conditional) if { var(txn.conditional) -m found }',
+    'http-request set-var(txn.record) var(txn.route),map_str(records.map) if { var(txn.conditional) -m found }',
+    'http-request set-var(txn.unknown) str(1) unless { var(txn.record) -m found }',
+    `http-request ${notFound} unless { var(txn.record) -m found }`,
+    'http-request set-var(txn.tenant) var(txn.record),field(1,|)',
+    options.httpsPort !== null &&
+      `http-request redirect prefix 'https://%[var(txn.host)]${colon}' code 308 if { var(txn.record),field(3,|) -m str 1 } !{ ssl_fc }`,
+    'http-request set-var(txn.section) var(txn.record),field(5,|)',
+    'http-request set-var(txn.pool) var(txn.record),field(6,|)',
+    ...splitRules(needs.targets),
+    'http-request del-header X-Forwarded-Proto',
+    'http-request del-header X-Forwarded-Host',
+    "http-request add-header X-Forwarded-For '%[src]'",
+    'http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
+    'http-request set-header X-Forwarded-Proto https if { ssl_fc }',
+    "http-request set-header X-Forwarded-Host '%[req.hdr(host)]'",
+    "http-request set-header X-Request-Id '%[var(txn.id)]'",
+    ...REQUEST_HOP_BY_HOP.map((name) => `http-request del-header ${name}`),
+    ...RESPONSE_HOP_BY_HOP.map((name) => `http-response del-header ${name}`),
+    // Once it was sent, a request is only repeated when doing it twice is the same as doing it once.
+    `http-request disable-l7-retry unless ${IDEMPOTENT}`,
+    "use_backend '%[var(txn.section)]'",
+    `default_backend ${NO_POOL}`,
+  );
+}
+
+/** Weighted splits: the last target whose threshold the random number reaches. Fields as in records.map. */
+function splitRules(targets: number): string[] {
+  const rules = [
+    `http-request set-var(txn.chance) rand(${SPLIT_SCALE}) if { var(txn.record),field(4,|) -m int ge 2 }`,
+  ];
+  for (let target = 2; target <= targets; target++) {
+    const section = 7 + 3 * (target - 2);
+    const there = `{ var(txn.chance) -m found } { var(txn.record),field(4,|) -m int ge ${target} }`;
+    const reached = '{ var(txn.chance),sub(txn.threshold) -m int ge 0 }';
+    rules.push(
+      `http-request set-var(txn.threshold) var(txn.record),field(${section + 2},|) if ${there}`,
+      `http-request set-var(txn.section) var(txn.record),field(${section},|) if ${there} ${reached}`,
+      `http-request set-var(txn.pool) var(txn.record),field(${section + 1},|) if ${there} ${reached}`,
+    );
+  }
+  return rules;
+}
+
+function noPool(): string {
+  return `backend ${NO_POOL}\n${lines(`http-request ${jsonReply(503, 'NO_BACKEND', 'No backend is available', ['Retry-After 5'])}`)}`;
+}

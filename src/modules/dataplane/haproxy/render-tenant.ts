@@ -1,0 +1,149 @@
+import { validateSlice } from '../embedded/config/validate-slice.js';
+import type { RouteConfig, TenantSlice } from '../snapshot.js';
+import { checkedId } from './escape.js';
+import type { ConditionalRoute, RouteRules, Section, Server, TableName, TenantFragment } from './model.js';
+import { TABLE_NAMES } from './model.js';
+import { featureRules, hasRules, type RuleData } from './render-features.js';
+import {
+  type BackendOverrides,
+  checkSections,
+  checkTarget,
+  type PoolPlan,
+  planPool,
+  poolSection,
+} from './render-pools.js';
+import {
+  byPrecedence,
+  conditionalRoute,
+  needsSection,
+  type PoolUse,
+  poolsById,
+  record,
+  routeKey,
+  usesOf,
+} from './render-routes.js';
+
+/** A section to write, with the rules that go into it. */
+interface Wanted {
+  readonly use: PoolUse;
+  readonly rules: RouteRules[];
+}
+
+/**
+ * Renders one tenant. Pure; throws SnapshotRefused for what HAProxy cannot run.
+ *
+ * A pool without backends gets no section unless rules need a place, so that making a pool costs no reload: its first
+ * backend does, with the right health check.
+ */
+export function renderTenant(
+  slice: TenantSlice,
+  cookieKey: string,
+  overrides: BackendOverrides,
+): TenantFragment {
+  return new TenantRenderer(slice, cookieKey, overrides).render();
+}
+
+class TenantRenderer {
+  private readonly maps = Object.fromEntries(TABLE_NAMES.map((name) => [name, new Map()])) as Record<
+    TableName,
+    Map<string, string>
+  >;
+  private readonly data: RuleData = {
+    values: this.maps.values,
+    lists: new Map(),
+    bodies: new Map(),
+    tables: new Map(),
+  };
+  private readonly pools = poolsById(this.slice);
+  private readonly wanted = new Map<string, Wanted>();
+  private readonly conditionals: ConditionalRoute[] = [];
+  private readonly wildcardDepths = new Set<number>();
+  private mostTargets = 1;
+
+  constructor(
+    private readonly slice: TenantSlice,
+    private readonly cookieKey: string,
+    private readonly overrides: BackendOverrides,
+  ) {}
+
+  render(): TenantFragment {
+    validateSlice(this.slice);
+    checkedId(this.slice.tenantId, 'tenant');
+    for (const pool of this.slice.pools) {
+      if (pool.backends.length > 0) this.want({ pool, retries: pool.retries, section: pool.id });
+      for (const backend of pool.backends) {
+        if (backend.healthCheck.enabled) this.maps.checks.set(backend.id, checkTarget(backend));
+      }
+    }
+    for (const route of this.slice.routes) this.route(route);
+    const sections = this.sections();
+    return {
+      tenantId: this.slice.tenantId,
+      sections: new Map(sections.map((section) => [section.name, section])),
+      conditionals: this.conditionals.sort(byPrecedence),
+      tables: { maps: this.maps, lists: this.data.lists },
+      bodies: this.data.bodies,
+      wildcardDepths: this.wildcardDepths,
+      mostTargets: this.mostTargets,
+    };
+  }
+
+  private route(route: RouteConfig): void {
+    const { maps } = this;
+    checkedId(route.id, 'route');
+    this.host(route);
+    maps.records.set(route.id, record(this.slice.tenantId, route, this.pools));
+    const conditions = route.features.match ?? [];
+    const key = routeKey(route);
+    if (conditions.length > 0) this.conditionals.push(conditionalRoute(route, conditions));
+    else maps.routes.set(key, route.id);
+    this.rules(route);
+  }
+
+  private host(route: RouteConfig): void {
+    const { host } = route;
+    if (!host.startsWith('*.')) {
+      this.maps.hosts.set(host, this.slice.tenantId);
+      return;
+    }
+    const parent = host.slice(2);
+    this.maps.wildcards.set(parent, this.slice.tenantId);
+    this.wildcardDepths.add(parent.split('.').length);
+  }
+
+  private rules(route: RouteConfig): void {
+    const uses = usesOf(route, this.pools);
+    this.mostTargets = Math.max(this.mostTargets, uses.length);
+    const rules = hasRules(route.features)
+      ? [{ routeId: route.id, text: featureRules(route, this.data) }]
+      : [];
+    for (const { use } of uses) {
+      if (needsSection(route, use)) this.want(use).rules.push(...rules);
+    }
+  }
+
+  private want(use: PoolUse): Wanted {
+    const wanted = this.wanted.get(use.section) ?? { use, rules: [] };
+    this.wanted.set(use.section, wanted);
+    return wanted;
+  }
+
+  private sections(): Section[] {
+    const plans = new Map<string, PoolPlan>();
+    for (const { use } of this.wanted.values()) {
+      if (!plans.has(use.pool.id)) plans.set(use.pool.id, planPool(use.pool, this.overrides));
+    }
+    const tables = [...this.data.tables].map(([name, text]) => ({
+      name,
+      text,
+      rules: [],
+      servers: new Map<string, Server>(),
+      cookieKey: null,
+    }));
+    const checks = [...plans.values()].flatMap((plan) => checkSections(plan, this.overrides));
+    const pools = [...this.wanted.values()].map(({ use, rules }) =>
+      poolSection(plans.get(use.pool.id)!, use, rules, this.cookieKey, this.overrides),
+    );
+    return [...tables, ...checks, ...pools];
+  }
+}

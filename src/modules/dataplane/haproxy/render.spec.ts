@@ -1,0 +1,258 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { backendOf, poolOf, QUICK_CHECK, routeOf, sliceOf, snapshotOf } from '../contract/support.js';
+import { SnapshotRefused } from '../engine.js';
+import { type RouteFeatures, type Snapshot } from '../snapshot.js';
+import { filesOf, render } from './render.js';
+import type { RenderOptions } from './render-base.js';
+
+const OPTIONS: RenderOptions = {
+  host: '127.0.0.1',
+  httpPort: 8088,
+  httpsPort: 8443,
+  publicHttpsPort: 443,
+  certificates: [],
+  statsSocket: '/run/veloflux/stats.1.sock',
+  logAddress: '127.0.0.1:5514',
+  stateFile: '/run/veloflux/server-state',
+  maxConnections: 4000,
+  openFilesLimit: 20_000,
+  threads: null,
+  cookieKey: 'golden',
+  hardStopAfterSeconds: 900,
+};
+
+const golden = join(__dirname, '__golden__');
+
+function filesFor(snapshot: Snapshot, options: Partial<RenderOptions> = {}): Map<string, string> {
+  return filesOf(render(snapshot, { ...OPTIONS, ...options }));
+}
+
+/** The files as one text. `UPDATE_GOLDEN=1` writes it; otherwise it must equal what is stored. */
+function expectGolden(name: string, files: ReadonlyMap<string, string>): void {
+  const text = [...files].map(([file, content]) => `==> ${file}\n${content}`).join('\n');
+  const path = join(golden, `${name}.txt`);
+  if (process.env.UPDATE_GOLDEN) {
+    mkdirSync(golden, { recursive: true });
+    writeFileSync(path, text);
+  }
+  expect(text).toBe(readFileSync(path, 'utf8'));
+}
+
+const basic = snapshotOf(
+  7,
+  sliceOf(
+    [
+      poolOf([backendOf(9001, { weight: 3 }), backendOf(9002, { weight: 1 })], {
+        algorithm: 'weighted_round_robin',
+      }),
+      poolOf([], { id: 'pool_empty' }),
+    ],
+    [
+      routeOf(),
+      routeOf({ id: 'route_v1', pathPrefix: '/v1/' }),
+      routeOf({ id: 'route_wild', host: '*.a.test' }),
+      routeOf({ id: 'route_empty', host: 'empty.test', targets: [{ poolId: 'pool_empty', weight: 100 }] }),
+    ],
+  ),
+);
+
+const pools = snapshotOf(
+  8,
+  sliceOf(
+    [
+      poolOf([backendOf(9001), backendOf(9002, { weight: 900 })]),
+      poolOf(
+        [
+          backendOf(9003, { healthCheck: QUICK_CHECK, adminState: 'draining' }),
+          backendOf(9004, { healthCheck: { ...QUICK_CHECK, path: '/up?1', rise: 3 } }),
+          backendOf(9005, { healthCheck: { ...QUICK_CHECK, expectedStatus: 204 }, adminState: 'disabled' }),
+        ],
+        { id: 'pool_b', algorithm: 'least_connections', stickySessions: true, retries: 0 },
+      ),
+      poolOf([backendOf(9006, { host: '::1', weight: 1000 }), backendOf(9007, { adminState: 'draining' })], {
+        id: 'pool_c',
+        algorithm: 'ip_hash',
+      }),
+      poolOf([backendOf(9008, { weight: 1000 }), backendOf(9009, { weight: 1 })], {
+        id: 'pool_d',
+        algorithm: 'random',
+      }),
+      poolOf([backendOf(9010)], { id: 'pool_e', algorithm: 'adaptive_ai' }),
+      poolOf([backendOf(9011)], { id: 'pool_f', algorithm: 'least_response_time' }),
+    ],
+    [
+      routeOf({
+        targets: [
+          { poolId: 'pool_a', weight: 90 },
+          { poolId: 'pool_b', weight: 0 },
+          { poolId: 'pool_c', weight: 10 },
+          { poolId: 'pool_d', weight: 20 },
+        ],
+      }),
+    ],
+  ),
+);
+
+const everyFeature: RouteFeatures = {
+  match: [
+    { in: 'header', name: 'X-Beta' },
+    { in: 'query', name: 'v', equals: '2' },
+  ],
+  rewritePrefix: '/internal/',
+  requestHeaders: { set: { 'X-Env': 'beta' }, remove: ['X-Debug'] },
+  responseHeaders: { set: { 'Cache-Control': 'no-store' }, remove: ['Server'] },
+  rateLimit: { requestsPerSecond: 10, burst: 20 },
+  ipAllow: ['10.0.0.0/8', '::1'],
+  ipDeny: ['10.9.0.0/16'],
+  cors: {
+    allowOrigins: ['https://app.test'],
+    allowMethods: ['GET', 'PUT'],
+    allowHeaders: ['authorization'],
+    exposeHeaders: ['x-total-count'],
+    allowCredentials: true,
+    maxAgeSeconds: 600,
+  },
+  responseTimeoutMs: 750,
+  retries: 1,
+  maxBodyBytes: 1000,
+};
+
+const features = snapshotOf(
+  9,
+  sliceOf(
+    [poolOf([backendOf(9001, { healthCheck: QUICK_CHECK })]), poolOf([], { id: 'pool_empty' })],
+    [
+      routeOf(),
+      routeOf({ id: 'route_full', pathPrefix: '/api', sslEnabled: true }, everyFeature),
+      routeOf(
+        { id: 'route_gone', pathPrefix: '/old' },
+        { redirect: { status: 308, location: 'https://new.test/?a=b' } },
+      ),
+      routeOf(
+        { id: 'route_down', pathPrefix: '/down', targets: [{ poolId: 'pool_empty', weight: 100 }] },
+        {
+          maintenance: { status: 503, body: '<h1>Back soon</h1>\n', contentType: 'text/html; charset=utf-8' },
+        },
+      ),
+      routeOf({ id: 'route_strip', pathPrefix: '/strip' }, { stripPrefix: true }),
+    ],
+  ),
+);
+
+describe('rendering', () => {
+  it.each([
+    ['basic', basic],
+    ['pools', pools],
+    ['features', features],
+  ])('%s is rendered as stored', (name, snapshot) => {
+    expectGolden(name, filesFor(snapshot));
+  });
+
+  it('certificates become a list that the TLS door reads', () => {
+    const certificate = {
+      hosts: ['a.test', '*.a.test'],
+      pemPath: '/var/lib/veloflux/certs/a.pem',
+      revision: '1',
+    };
+    const files = filesFor(basic, { certificates: [certificate] });
+    expect(files.get('certificates.list')).toBe('/var/lib/veloflux/certs/a.pem a.test *.a.test\n');
+    expect(files.get('haproxy.cfg')).toContain('ssl crt-list certificates.list strict-sni');
+  });
+
+  it('without a TLS door there is neither its socket nor a redirect to it', () => {
+    const config = filesFor(features, { httpsPort: null }).get('haproxy.cfg')!;
+    expect(config).not.toMatch(/ ssl crt-list|redirect prefix/);
+  });
+
+  it.each<[string, Snapshot]>([
+    ['a host with a newline', snapshotOf(1, sliceOf([poolOf([])], [routeOf({ host: 'a.test\n  bind :1' })]))],
+    ['a host with a space', snapshotOf(1, sliceOf([poolOf([])], [routeOf({ host: 'a.test b' })]))],
+    ['a path with a newline', snapshotOf(1, sliceOf([poolOf([])], [routeOf({ pathPrefix: '/a\n/b x' })]))],
+    ['an id with a dot', snapshotOf(1, sliceOf([poolOf([])], [routeOf({ id: 'be.none' })]))],
+    ['a pool that is not there', snapshotOf(1, sliceOf([], [routeOf()]))],
+    [
+      'a header value with a line break',
+      snapshotOf(1, withFeature({ requestHeaders: { set: { a: 'x\r\nb: y' } } })),
+    ],
+    ['a header name with a space', snapshotOf(1, withFeature({ requestHeaders: { set: { 'a b': 'x' } } }))],
+    [
+      'a rule for Content-Length',
+      snapshotOf(1, withFeature({ requestHeaders: { set: { 'content-length': '1' } } })),
+    ],
+    [
+      'a rule against Transfer-Encoding',
+      snapshotOf(1, withFeature({ responseHeaders: { remove: ['Transfer-Encoding'] } })),
+    ],
+    ['a block that is none', snapshotOf(1, withFeature({ ipAllow: ['10.0.0.0/8\n0.0.0.0/0'] }))],
+    ['a block that is too long', snapshotOf(1, withFeature({ ipDeny: ['10.0.0.0/33'] }))],
+    ['a query name with a quote', snapshotOf(1, withFeature({ match: [{ in: 'query', name: "a'b" }] }))],
+    ['a port that is none', snapshotOf(1, sliceOf([poolOf([backendOf(70_000)])], []))],
+    [
+      'two tenants with one host',
+      snapshotOf(
+        1,
+        sliceOf([poolOf([])], [routeOf()], 'tenant_a'),
+        sliceOf(
+          [poolOf([], { id: 'pool_b' })],
+          [routeOf({ id: 'route_b', targets: [{ poolId: 'pool_b', weight: 100 }] })],
+          'tenant_b',
+        ),
+      ),
+    ],
+    ['one backend twice in a pool', snapshotOf(1, sliceOf([poolOf([backendOf(9001), backendOf(9001)])], []))],
+  ])('%s is refused', (_what, snapshot) => {
+    expect(() => filesFor(snapshot)).toThrow(SnapshotRefused);
+  });
+
+  it('weights beyond 256 keep their proportion', () => {
+    const config = filesFor(pools).get('haproxy.cfg')!;
+    const [, heavy] = /server backend_9008 \S+ weight (\d+)/.exec(config)!;
+    const [, light] = /server backend_9009 \S+ weight (\d+)/.exec(config)!;
+    expect([heavy, light]).toEqual(['256', '1']);
+  });
+});
+
+function withFeature(feature: RouteFeatures) {
+  return sliceOf([poolOf([backendOf(9001)])], [routeOf({}, feature)]);
+}
+
+const binary = '/usr/sbin/haproxy';
+const withHaproxy = existsSync(binary) ? describe : describe.skip;
+
+withHaproxy('haproxy -c accepts what is rendered (skipped where HAProxy is not installed)', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'vf-render-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  async function check(snapshot: Snapshot): Promise<string> {
+    for (const [name, content] of filesFor(snapshot)) {
+      mkdirSync(dirname(join(directory, name)), { recursive: true });
+      writeFileSync(join(directory, name), content);
+    }
+    const { stdout, stderr } = await promisify(execFile)(binary, [
+      '-c',
+      '-f',
+      join(directory, 'haproxy.cfg'),
+    ]);
+    return stdout + stderr;
+  }
+
+  it.each([
+    ['nothing', snapshotOf(0)],
+    ['basic', basic],
+    ['pools', pools],
+    ['features', features],
+  ])('%s', async (_name, snapshot) => {
+    const output = await check(snapshot);
+    expect(output).toContain('Configuration file is valid');
+    expect(output.replace(/.*(?:no SSL certificate specified|server state file).*\n/g, '')).not.toMatch(
+      /\[WARNING/,
+    );
+  });
+});

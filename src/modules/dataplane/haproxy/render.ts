@@ -1,0 +1,164 @@
+import { createHash } from 'node:crypto';
+import { SnapshotRefused } from '../engine.js';
+import type { Snapshot, TenantSlice } from '../snapshot.js';
+import {
+  type CertificateFile,
+  mapFile,
+  type Rendered,
+  type Section,
+  type Server,
+  TABLE_NAMES,
+  type TenantFragment,
+} from './model.js';
+import { type FrontendNeeds, postamble, preamble, type RenderOptions } from './render-base.js';
+import type { BackendOverrides } from './render-pools.js';
+import { byPrecedence } from './render-routes.js';
+import { renderTenant } from './render-tenant.js';
+
+/** Renders a tenant or takes what it rendered before. */
+export type TenantRendering = (slice: TenantSlice) => TenantFragment;
+
+/** Every host name stands for itself, weights are the configured ones. */
+export const NO_OVERRIDES: BackendOverrides = { address: (host) => host, weight: () => undefined };
+
+/**
+ * A snapshot as HAProxy runs it. Pure.
+ * @throws SnapshotRefused naming the part that cannot be run.
+ */
+export function render(
+  snapshot: Snapshot,
+  options: RenderOptions,
+  tenant: TenantRendering = (slice) => renderTenant(slice, options.cookieKey, NO_OVERRIDES),
+): Rendered {
+  const tenants = new Map<string, TenantFragment>();
+  for (const [tenantId, slice] of snapshot.tenants) tenants.set(tenantId, tenant(slice));
+  refuseSharedNames(tenants);
+  const needs = needsOf(tenants, options);
+  return {
+    version: snapshot.version,
+    preamble: preamble(options, needs),
+    conditionals: [...tenants.values()].flatMap(({ conditionals }) => conditionals).sort(byPrecedence),
+    postamble: postamble(options, needs),
+    tenants,
+    certificates: options.certificates,
+  };
+}
+
+/** Hosts belong to one tenant, and ids are unique over all tenants: tables and sections are keyed by them. */
+function refuseSharedNames(tenants: ReadonlyMap<string, TenantFragment>): void {
+  const owners = new Map<string, string>();
+  for (const { tenantId, tables, sections } of tenants.values()) {
+    const { hosts, wildcards, records, checks } = tables.maps;
+    const names = [
+      hosts.keys(),
+      prefixed('*.', wildcards.keys()),
+      records.keys(),
+      checks.keys(),
+      sections.keys(),
+    ];
+    for (const name of names.flatMap((keys) => [...keys])) {
+      const owner = owners.get(name);
+      if (owner !== undefined && owner !== tenantId)
+        throw new SnapshotRefused(`${name} belongs to two tenants`);
+      owners.set(name, tenantId);
+    }
+  }
+}
+
+function prefixed(prefix: string, names: Iterable<string>): string[] {
+  return [...names].map((name) => prefix + name);
+}
+
+/** Deepest wildcard that the frontend looks up, and targets it can choose from, without a reload for one more. */
+const USUAL_DEPTHS = [1, 2, 3, 4, 5];
+const USUAL_TARGETS = 4;
+
+function needsOf(tenants: ReadonlyMap<string, TenantFragment>, options: RenderOptions): FrontendNeeds {
+  const depths = new Set(USUAL_DEPTHS);
+  let targets = USUAL_TARGETS;
+  let servers = 0;
+  for (const fragment of tenants.values()) {
+    for (const depth of fragment.wildcardDepths) depths.add(depth);
+    targets = Math.max(targets, fragment.mostTargets);
+    for (const section of fragment.sections.values()) servers += section.servers.size;
+  }
+  return { depths: [...depths].sort((a, b) => b - a), targets, ...connectionLimits(options, servers) };
+}
+
+/**
+ * Two descriptors a connection, one a health check. Room for servers is made in powers of two, so that one more
+ * hardly ever changes the figures (which takes a reload).
+ */
+function connectionLimits(
+  options: RenderOptions,
+  servers: number,
+): { maxConnections: number; openFiles: number } {
+  const reserve = Math.max(1024, 2 ** Math.ceil(Math.log2(Math.max(1, servers * 1.25))));
+  const affordable = Math.floor((options.openFilesLimit - reserve - 256) / 2);
+  const maxConnections = Math.max(100, Math.min(options.maxConnections, affordable));
+  return { maxConnections, openFiles: Math.min(options.openFilesLimit, 2 * maxConnections + reserve + 256) };
+}
+
+/** The files of a configuration by name: `haproxy.cfg`, the maps, lists, pages and the list of certificates. */
+export function filesOf(rendered: Rendered): Map<string, string> {
+  const files = new Map<string, string>();
+  const fragments = [...rendered.tenants.values()];
+  files.set('haproxy.cfg', configuration(rendered, fragments));
+  for (const name of TABLE_NAMES) {
+    const lines = fragments.flatMap(({ tables }) =>
+      [...tables.maps[name]].map(([key, value]) => `${key} ${value}\n`),
+    );
+    files.set(mapFile(name), lines.join(''));
+  }
+  for (const { tables, bodies } of fragments) {
+    for (const [name, entries] of tables.lists)
+      files.set(name, [...entries].map((entry) => `${entry}\n`).join(''));
+    for (const [name, body] of bodies) files.set(name, body);
+  }
+  files.set(
+    CERTIFICATE_LIST,
+    rendered.certificates.map((certificate) => `${certificateLine(certificate)}\n`).join(''),
+  );
+  return files;
+}
+
+export const CERTIFICATE_LIST = 'certificates.list';
+
+/** A line of the certificate list: file, then the names it is used for. */
+export function certificateLine({ pemPath, hosts }: CertificateFile): string {
+  if (!/^\/[\w./+@=-]+$/.test(pemPath))
+    throw new SnapshotRefused('the path of a certificate has an unusual character');
+  for (const host of hosts) {
+    if (!/^(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(host))
+      throw new SnapshotRefused(`certificate: ${host.slice(0, 80)} is not a host`);
+  }
+  return [pemPath, ...hosts].join(' ');
+}
+
+function configuration(rendered: Rendered, fragments: readonly TenantFragment[]): string {
+  const conditionals = rendered.conditionals.map(({ text }) => text).join('');
+  const sections = fragments.flatMap((fragment) => [...fragment.sections.values()].map(sectionText));
+  return `${rendered.preamble}${conditionals}${rendered.postamble}${sections.join('')}`;
+}
+
+function sectionText(section: Section): string {
+  const rules = section.rules.map(({ text }) => text).join('');
+  const servers = [...section.servers.values()].map((server) => `  ${serverLine(server)}\n`).join('');
+  return `\nbackend ${section.name}\n${section.text}${rules}  http-request set-var(txn.forwarded) str(1)\n${servers}`;
+}
+
+export function serverLine(server: Server): string {
+  const disabled = server.maintenance ? ' disabled' : '';
+  return `server ${server.name} ${serverAddress(server)} weight ${server.weight}${disabled} ${server.settings}`;
+}
+
+export function serverAddress({ address, port }: Server): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** Short name for a configuration, for logs and tests. */
+export function fingerprint(files: ReadonlyMap<string, string>): string {
+  const hash = createHash('sha256');
+  for (const [name, content] of files) hash.update(`${name}\0${content}\0`);
+  return hash.digest('hex').slice(0, 12);
+}
