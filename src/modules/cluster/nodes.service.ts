@@ -80,14 +80,19 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
     return this.database.system((tx) => this.nodes.list(tx));
   }
 
-  /** Waits until every live node runs `version` or a later one; otherwise names the ones that do not. */
+  /**
+   * Waits until every live node runs `version` or a later one; otherwise names the ones that do not. A node that falls
+   * silent meanwhile may still carry traffic, so it counts until the end.
+   */
   async waitApplied(version: number, timeoutMs: number): Promise<AppliedResult> {
     const deadline = performance.now() + timeoutMs;
+    const seenLive = new Set<string>();
     for (;;) {
       const pause = new AbortController();
       const applied = once(this.events, 'applied', { signal: pause.signal }).catch(() => undefined);
-      const live = (await this.list()).filter((node) => node.status === 'active');
-      const behind = live.filter((node) => node.applied_version < version);
+      const nodes = (await this.list()).filter((node) => node.status !== 'left');
+      for (const node of nodes) if (node.status === 'active') seenLive.add(node.id);
+      const behind = nodes.filter((node) => seenLive.has(node.id) && node.applied_version < version);
       const left = deadline - performance.now();
       if (!behind.length || left <= 0) {
         pause.abort();

@@ -1,0 +1,152 @@
+import { poolConfig, sliceOf } from '../../../test/support/dataplane.js';
+import { until } from '../../../test/support/until.js';
+import { type DataPlaneEngine, SnapshotRefused } from './engine.js';
+import type { Snapshot, TenantSlice } from './snapshot.js';
+import { snapshotHash } from './snapshot-hash.js';
+import { SnapshotKeeper } from './snapshot-keeper.js';
+
+const slice = (tenantId: string, name: string) => sliceOf(tenantId, [poolConfig(name, [])], []);
+const empty = (tenantId: string) => sliceOf(tenantId, [], []);
+
+/** A database of slices with the version that last changed each, and an engine that remembers what it was given. */
+function setUp() {
+  const state = { version: 1, slices: new Map<string, { slice: TenantSlice; version: number }>() };
+  const applied: Snapshot[] = [];
+  const outcomes: [number, string | null][] = [];
+  const gone: string[] = [];
+  const control = { refuse: null as string | null, down: false, reads: 0, gate: Promise.resolve() };
+  const engine = {
+    apply: async (snapshot: Snapshot) => {
+      if (control.refuse) throw new SnapshotRefused(control.refuse);
+      applied.push(snapshot);
+    },
+  } as unknown as DataPlaneEngine;
+  const keeper = new SnapshotKeeper({
+    engine,
+    read: async (since) => {
+      control.reads++;
+      await control.gate;
+      if (control.down) throw new Error('ECONNREFUSED');
+      const changed = [...state.slices].filter(([, entry]) => entry.version > since);
+      return { version: state.version, tenants: new Map(changed.map(([id, entry]) => [id, entry.slice])) };
+    },
+    onOutcome: (version, error) => outcomes.push([version, error?.message ?? null]),
+    onSlice: (id, s) => s ?? gone.push(id),
+  });
+  const write = (next: TenantSlice) => {
+    state.version++;
+    state.slices.set(next.tenantId, { slice: structuredClone(next), version: state.version });
+  };
+  return { keeper, control, applied, outcomes, gone, write };
+}
+
+describe('SnapshotKeeper', () => {
+  it('reads everything first and then only what changed; the rest stays the same objects', async () => {
+    const { keeper, applied, write } = setUp();
+    write(slice('tenant_a', 'one'));
+    write(slice('tenant_b', 'one'));
+    await keeper.refresh();
+    write(slice('tenant_b', 'two'));
+    await keeper.refresh();
+    expect(applied.map((s) => s.version)).toEqual([3, 4]);
+    expect(applied[1]!.tenants.get('tenant_a')).toBe(applied[0]!.tenants.get('tenant_a'));
+    expect(applied[1]!.tenants.get('tenant_b')!.pools[0]!.name).toBe('two');
+    await keeper.stop();
+  });
+
+  it('takes changes that come during a pass together in one more', async () => {
+    const { keeper, control, applied, write } = setUp();
+    let open = () => {};
+    control.gate = new Promise<void>((ok) => {
+      open = ok;
+    });
+    const first = keeper.refresh();
+    await until('the first read', () => control.reads === 1);
+    const later = Array.from({ length: 20 }, (_, i) => {
+      write(slice('tenant_a', `n${i}`));
+      return keeper.refresh();
+    });
+    open();
+    await Promise.all([first, ...later]);
+    expect(control.reads).toBe(2);
+    expect(applied.at(-1)!.tenants.get('tenant_a')!.pools[0]!.name).toBe('n19');
+    await keeper.stop();
+  });
+
+  it('drops a tenant whose routing is gone', async () => {
+    const { keeper, applied, gone, write } = setUp();
+    write(slice('tenant_a', 'one'));
+    await keeper.refresh();
+    write(empty('tenant_a'));
+    await keeper.refresh();
+    expect(applied.at(-1)!.tenants.size).toBe(0);
+    expect(gone).toEqual(['tenant_a']);
+    await keeper.stop();
+  });
+
+  it('keeps the last good snapshot when the engine refuses the next, says why, and tries again by itself', async () => {
+    const { keeper, control, outcomes, write } = setUp();
+    write(slice('tenant_a', 'one'));
+    await keeper.refresh();
+    control.refuse = 'pool x is wrong';
+    write(slice('tenant_a', 'two'));
+    await keeper.refresh();
+    expect(keeper.current.version).toBe(2);
+    expect(keeper.desiredVersion).toBe(3);
+    expect(keeper.lastError).toBe('pool x is wrong');
+    control.refuse = null;
+    await until('the retry', () => keeper.current.version === 3);
+    expect(keeper.lastError).toBeNull();
+    expect(outcomes).toEqual([
+      [2, null],
+      [2, 'pool x is wrong'],
+      [3, null],
+    ]);
+    await keeper.stop();
+  });
+
+  it('goes on with what runs while the database is away, and catches up when it is back', async () => {
+    const { keeper, control, write } = setUp();
+    write(slice('tenant_a', 'one'));
+    await keeper.refresh();
+    control.down = true;
+    write(slice('tenant_b', 'one'));
+    await keeper.refresh();
+    expect(keeper.current.tenants.has('tenant_a')).toBe(true);
+    control.down = false;
+    await until('the retry', () => keeper.current.tenants.has('tenant_b'));
+    await keeper.stop();
+  });
+
+  it('never goes back to an older version', async () => {
+    const { keeper, applied, write } = setUp();
+    write(slice('tenant_a', 'one'));
+    await keeper.refresh();
+    await keeper.refresh();
+    expect(applied.map((s) => s.version)).toEqual([2]);
+    await keeper.stop();
+  });
+
+  it('begins no pass after it was stopped', async () => {
+    const { keeper, control, write } = setUp();
+    await keeper.stop();
+    write(slice('tenant_a', 'one'));
+    await keeper.refresh();
+    expect(control.reads).toBe(0);
+  });
+});
+
+describe('snapshotHash', () => {
+  const snapshot = (version: number, ...slices: TenantSlice[]): Snapshot => ({
+    version,
+    tenants: new Map(slices.map((s) => [s.tenantId, s])),
+  });
+
+  it('is equal for equal configurations, whatever the version, order of tenants and keys', () => {
+    const [a, b] = [slice('tenant_a', 'one'), slice('tenant_b', 'two')];
+    const turned = Object.fromEntries(Object.entries(a).reverse()) as unknown as TenantSlice;
+    expect(snapshotHash(snapshot(1, a, b))).toBe(snapshotHash(snapshot(2, b, turned)));
+    expect(snapshotHash(snapshot(1, a, b))).not.toBe(snapshotHash(snapshot(1, a)));
+    expect(snapshotHash(snapshot(1, a))).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
