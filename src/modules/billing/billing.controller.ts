@@ -52,7 +52,7 @@ export class BillingController {
   @Access('billing.write')
   @ApiOperation({ summary: 'Move to a higher plan at once, or subscribe to a first one' })
   async upgrade(@CurrentUser() user: Principal, @Body() body: UpgradeRequest): Promise<SubscriptionResponse> {
-    return SubscriptionResponse.from(await this.subscriptions.upgrade(user.tenantId, body));
+    return SubscriptionResponse.from(await this.subscriptions.upgrade(user, body));
   }
 
   @Post('portal')

@@ -14,10 +14,17 @@ import { InvoicesRepository } from './invoices.repository.js';
 import { InvoicesService } from './invoices.service.js';
 import { Invoicing } from './invoicing.service.js';
 import { PaymentProvider } from './payment-provider.js';
+import { ReconciliationController } from './reconciliation.controller.js';
+import { ReconciliationRepository } from './reconciliation.repository.js';
+import { ReconciliationService } from './reconciliation.service.js';
 import { Renewals } from './renewals.service.js';
+import { StripeProvider } from './stripe/stripe.provider.js';
+import { StripeCatalog } from './stripe/stripe-catalog.js';
 import { StripeEvents } from './stripe/stripe-events.service.js';
 import { StripeGateway } from './stripe/stripe-gateway.js';
 import { StripeSync } from './stripe/stripe-sync.service.js';
+import { UsageReportsRepository } from './stripe/usage-reports.repository.js';
+import { UsageReports } from './stripe/usage-reports.service.js';
 import { SubscriptionsController } from './subscriptions.controller.js';
 import { SubscriptionsRepository } from './subscriptions.repository.js';
 import { SubscriptionsService } from './subscriptions.service.js';
@@ -37,6 +44,7 @@ import { WebhooksService } from './webhooks/webhooks.service.js';
     TenantBillingController,
     SubscriptionsController,
     InvoicesController,
+    ReconciliationController,
     WebhooksController,
   ],
   providers: [
@@ -45,7 +53,9 @@ import { WebhooksService } from './webhooks/webhooks.service.js';
     InvoicesRepository,
     SubscriptionsRepository,
     UsageRepository,
+    ReconciliationRepository,
     StripeEventsRepository,
+    UsageReportsRepository,
     BillingRecord,
     BillingService,
     BuiltinProvider,
@@ -53,17 +63,29 @@ import { WebhooksService } from './webhooks/webhooks.service.js';
     Entitlements,
     Invoicing,
     InvoicesService,
+    ReconciliationService,
     Renewals,
+    StripeCatalog,
     StripeEvents,
     StripeGateway,
+    StripeProvider,
     StripeSync,
     SubscriptionsService,
     UsageClosings,
     UsageCollector,
     UsageMeter,
+    UsageReports,
     UsageService,
     WebhooksService,
-    { provide: PaymentProvider, useExisting: BuiltinProvider },
+    {
+      provide: PaymentProvider,
+      inject: [StripeGateway, BuiltinProvider, StripeProvider],
+      useFactory: (
+        gateway: StripeGateway,
+        builtin: BuiltinProvider,
+        stripe: StripeProvider,
+      ): PaymentProvider => (gateway.configured ? stripe : builtin),
+    },
   ],
   exports: [UsageMeter, UsageService],
 })

@@ -61,4 +61,6 @@ export interface SubscriptionOrder {
   cycle: BillingCycle;
   paymentMethod: string;
   trial: boolean;
+  /** Of whoever orders: where a payment service sends its invoices. */
+  email: string;
 }

@@ -9,7 +9,7 @@ import { type ChangeDecision, ChangeDecisions } from './change-decision.js';
 import { Entitlements } from './entitlements.service.js';
 import { Invoicing } from './invoicing.service.js';
 import { PaymentProvider } from './payment-provider.js';
-import { DAY_MS, monthsOf, periodAt, startOfMinute } from './periods.js';
+import { DAY_MS, monthsOf, periodsFrom, startOfMinute } from './periods.js';
 import { priceOf } from './plan-change.js';
 import { prorate, unusedTime, wholePeriod } from './proration.js';
 import type { Subscription } from './subscription.entity.js';
@@ -169,19 +169,6 @@ export class BuiltinProvider extends PaymentProvider {
     return [credit, ...usage, wholePeriod(newPrice, subscription.period)];
   }
 }
-
-/** First billing and usage periods of terms that begin at `start`. */
-export const periodsFrom = (start: Date, months: number) => {
-  const period = periodAt(start, months, start);
-  const usage = periodAt(start, 1, start);
-  return {
-    anchor: start,
-    current_period_start: period.start,
-    current_period_end: period.end,
-    usage_period_start: usage.start,
-    usage_period_end: usage.end,
-  };
-};
 
 /** A trial is one period of its own; the first that is paid for begins when it ends. */
 function newSubscription(order: SubscriptionOrder, plan: Plan, now: Date): NewSubscription {

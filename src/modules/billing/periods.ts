@@ -31,3 +31,16 @@ export function periodAt(anchor: Date, months: number, at: Date): Period {
 }
 
 export const shortDate = (at: Date): string => at.toISOString().slice(0, 10);
+
+/** First billing and usage periods of terms that begin at `start`. */
+export const periodsFrom = (start: Date, months: number) => {
+  const period = periodAt(start, months, start);
+  const usage = periodAt(start, 1, start);
+  return {
+    anchor: start,
+    current_period_start: period.start,
+    current_period_end: period.end,
+    usage_period_start: usage.start,
+    usage_period_end: usage.end,
+  };
+};

@@ -32,7 +32,7 @@ export class SubscriptionsController {
     @CurrentUser() user: Principal,
     @Body() body: CreateSubscriptionRequest,
   ): Promise<SubscriptionResponse> {
-    return SubscriptionResponse.from(await this.subscriptions.create(user.tenantId, body));
+    return SubscriptionResponse.from(await this.subscriptions.create(user, body));
   }
 
   @Get(':id')

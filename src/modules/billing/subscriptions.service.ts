@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { invalidField } from '../../common/errors.js';
 import type { Page, PageRequest } from '../../common/pagination.js';
 import { Database } from '../../platform/database/index.js';
+import type { Principal } from '../../platform/security/index.js';
 import type { PlanId } from '../tenants/index.js';
 import type { BillingCycle } from './billing.types.js';
 import { PaymentProvider } from './payment-provider.js';
@@ -40,9 +41,10 @@ export class SubscriptionsService {
   }
 
   /** @throws AppError 409 SUBSCRIPTION_EXISTS, TRIAL_USED; 422 */
-  create(tenantId: string, request: CreateSubscriptionRequest): Promise<Subscription> {
+  create(user: Principal, request: CreateSubscriptionRequest): Promise<Subscription> {
     return this.provider.start({
-      tenantId,
+      tenantId: user.tenantId,
+      email: user.email,
       plan: planOf(request)!,
       cycle: request.billing_cycle ?? DEFAULT_CYCLE,
       paymentMethod: request.payment_method ?? 'manual',
@@ -66,10 +68,11 @@ export class SubscriptionsService {
   }
 
   /** A higher plan at once; a first subscription for a tenant without one. @throws AppError 409 NOT_AN_UPGRADE */
-  async upgrade(tenantId: string, request: UpgradeRequest): Promise<Subscription> {
+  async upgrade(user: Principal, request: UpgradeRequest): Promise<Subscription> {
+    const { tenantId } = user;
     const plan = planOf(request)!;
     const current = await this.database.tenant(tenantId, (tx) => this.subscriptions.current(tx, tenantId));
-    if (!current) return this.create(tenantId, { plan, billing_cycle: request.billing_cycle });
+    if (!current) return this.create(user, { plan, billing_cycle: request.billing_cycle });
     return this.provider.change(tenantId, current.id, {
       plan,
       cycle: request.billing_cycle,
