@@ -20,6 +20,7 @@ export class Backups1764000030000 implements MigrationInterface {
       REVOKE ALL ON backups FROM veloflux_app;
       COMMENT ON TABLE backups IS '[not in backups]';
 
+      GRANT SELECT ON migrations TO veloflux_system;
       GRANT UPDATE ON ALL SEQUENCES IN SCHEMA public TO veloflux_system;
       ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT UPDATE ON SEQUENCES TO veloflux_system;
     `);

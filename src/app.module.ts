@@ -4,6 +4,7 @@ import { migrations } from '../migrations/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackendsModule } from './modules/backends/index.js';
 import { BillingModule } from './modules/billing/index.js';
+import { BackupModule } from './modules/backup/index.js';
 import { ConfigurationModule } from './modules/configuration/index.js';
 import { AppliedInterceptor, DataPlaneModule } from './modules/dataplane/index.js';
 import { MonitoringModule } from './modules/monitoring/index.js';
@@ -45,6 +46,7 @@ import { SecurityModule } from './platform/security/index.js';
     DataPlaneModule,
     BillingModule,
     ConfigurationModule,
+    BackupModule,
     StatusModule,
     MonitoringModule,
     WorkersModule,

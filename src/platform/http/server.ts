@@ -30,6 +30,8 @@ declare module 'fastify' {
     /** Limits on a body's shape and size, for routes that import documents. */
     maxKeys?: number;
     maxBytes?: number;
+    /** The body may be a file (application/gzip), which the handler reads as a stream. */
+    uploads?: boolean;
   }
 }
 
@@ -144,6 +146,14 @@ function addBodyParser(fastify: FastifyInstance): void {
       return done(new AppError(415, 'UNSUPPORTED_MEDIA_TYPE', 'Content-Encoding is not supported'));
     done(null, payload);
   });
+  fastify.addContentTypeParser(
+    'application/gzip',
+    { bodyLimit: Number.MAX_SAFE_INTEGER },
+    (request, body, done) => {
+      if (request.routeOptions.config.uploads) done(null, body);
+      else done(new AppError(415, 'UNSUPPORTED_MEDIA_TYPE', 'This address takes JSON'));
+    },
+  );
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
       const charset = /charset="?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1];

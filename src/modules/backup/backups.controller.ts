@@ -1,0 +1,142 @@
+import { createReadStream } from 'node:fs';
+import fs from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import {
+  Controller,
+  Delete,
+  Get,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+  StreamableFile,
+} from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiExtraModels,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProduces,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
+import { plainToInstance } from 'class-transformer';
+import { validate } from 'class-validator';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { invalid } from '../../common/errors.js';
+import type { Page } from '../../common/pagination.js';
+import { ApiPage, fieldErrors, PageQuery, pageRequest } from '../../platform/http/index.js';
+import { Access } from '../../platform/security/index.js';
+import { fileName } from './backup-stores.js';
+import {
+  BackupResponse,
+  CreateBackupResponse,
+  RestoreRequest,
+  RestoreResponse,
+  UploadQuery,
+} from './backups.dto.js';
+import { BackupsService, type Restored } from './backups.service.js';
+
+@ApiTags('Backups')
+@ApiExtraModels(RestoreRequest)
+@Controller('api/backup')
+export class BackupsController {
+  constructor(private readonly backups: BackupsService) {}
+
+  @Get()
+  @Access('backup.read')
+  @ApiPage(BackupResponse)
+  @ApiOperation({ summary: 'List backups, the newest first' })
+  async list(@Query() query: PageQuery): Promise<Page<BackupResponse>> {
+    return (await this.backups.list(pageRequest(query))).map(BackupResponse.from);
+  }
+
+  @Get('create')
+  @Access('backup.write')
+  @ApiOperation({ summary: 'Make a backup of the whole installation now' })
+  async create(): Promise<CreateBackupResponse> {
+    return { status: 'backup created', ...BackupResponse.from(await this.backups.create()) };
+  }
+
+  @Post('create')
+  @HttpCode(200)
+  @Access('backup.write')
+  @ApiOperation({ summary: 'Make a backup of the whole installation now (POST form)' })
+  createPost(): Promise<CreateBackupResponse> {
+    return this.create();
+  }
+
+  @Get(':id/download')
+  @Access('backup.read')
+  @ApiProduces('application/gzip')
+  @ApiOkResponse({
+    description: 'The file, gzip of JSON lines',
+    content: { 'application/gzip': { schema: { type: 'string', format: 'binary' }, example: '(gzip)' } },
+  })
+  @ApiOperation({ summary: 'Download a backup, checked' })
+  async download(
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<StreamableFile> {
+    return this.backups.withFile(id, async (file, backup) => {
+      // opened before the file's name goes; the bytes stay until the stream ends
+      const handle = await fs.open(file);
+      reply.header('content-digest', `sha-256=:${Buffer.from(backup.checksum, 'hex').toString('base64')}:`);
+      return new StreamableFile(createReadStream('', { fd: handle }), {
+        type: 'application/gzip',
+        length: backup.size,
+        disposition: `attachment; filename="${fileName(id)}"`,
+      });
+    });
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @Access('backup.write')
+  @ApiOperation({ summary: 'Delete a backup' })
+  async delete(@Param('id') id: string): Promise<void> {
+    await this.backups.delete(id);
+  }
+
+  @Post('restore')
+  @HttpCode(200)
+  @Access('backup.write')
+  @RouteConfig({ uploads: true })
+  @ApiConsumes('application/json', 'application/gzip')
+  @ApiBody({ schema: { $ref: getSchemaPath(RestoreRequest) } })
+  @ApiOperation({
+    summary: 'Restore the installation or one tenant, all or nothing',
+    description:
+      'By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log and the configuration history only grow.',
+  })
+  async restore(@Req() request: FastifyRequest, @Query() query: UploadQuery): Promise<RestoreResponse> {
+    const { body } = request;
+    if (body instanceof Readable)
+      return respond(await this.backups.restoreUpload(body, query.tenant_id ?? null));
+    const { backup_id, tenant_id } = await restoreRequest(body);
+    return respond(await this.backups.restore(backup_id, tenant_id ?? query.tenant_id ?? null));
+  }
+}
+
+/** Checked here as the body may be a file. */
+async function restoreRequest(body: unknown): Promise<RestoreRequest> {
+  const request = plainToInstance(RestoreRequest, body ?? {});
+  const errors = await validate(request, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    stopAtFirstError: true,
+  });
+  if (errors.length) throw invalid(fieldErrors(errors));
+  return request;
+}
+
+const respond = ({ backupId, tenantId, rows }: Restored): RestoreResponse => ({
+  status: 'backup restored',
+  backup_id: backupId,
+  tenant_id: tenantId,
+  rows,
+});
