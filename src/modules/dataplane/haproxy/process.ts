@@ -19,8 +19,11 @@ export interface HaproxyVersion {
 const OLDEST: HaproxyVersion = { major: 2, minor: 6 };
 const START_TIMEOUT_MS = 15_000;
 const RELOAD_TIMEOUT_MS = 30_000;
+/** A master reads its files in this time, however many they are. */
+const LONGEST_SILENCE_MS = 10_000;
 const POLL_MS = 10;
 const WATCH_MS = 500;
+const WATCH_ATTEMPTS = 5;
 const KILL_AFTER_MS = 2_000;
 const LARGEST_LOG = 1_000_000;
 
@@ -110,6 +113,7 @@ export class HaproxyProcess {
   private master: number | null = null;
   private worker: number | null = null;
   private watcher: NodeJS.Timeout | null = null;
+  private reloading = false;
 
   constructor(private readonly options: ProcessOptions) {}
 
@@ -172,16 +176,28 @@ export class HaproxyProcess {
    * @throws HaproxyError
    */
   async reload(): Promise<void> {
+    this.reloading = true;
+    try {
+      await this.replaceWorker();
+    } finally {
+      this.reloading = false;
+    }
+  }
+
+  private async replaceWorker(): Promise<void> {
     const { logFile, masterSocket } = this.options;
     await this.limitLog();
     const before = await this.processes();
     const read = await sizeOf(logFile);
     const answer = await ask(masterSocket, 'reload').catch(() => '');
     const deadline = Date.now() + RELOAD_TIMEOUT_MS;
+    let heard = Date.now();
     // 2.7 and newer answer when they are done; 2.6 answers nothing.
     let failed = answer.includes('Success=0');
     while (!failed && this.running && Date.now() < deadline) {
       const now = await this.processes().catch(() => null);
+      if (now) heard = Date.now();
+      else if (Date.now() - heard > LONGEST_SILENCE_MS) this.ended();
       if (now?.worker && now.worker !== before.worker) {
         this.worker = now.worker;
         return;
@@ -240,11 +256,14 @@ export class HaproxyProcess {
     if (!this.child) this.watcher = setInterval(() => void this.watch(), WATCH_MS).unref();
   }
 
+  /** While it reads its files again a master answers nobody, so silence counts only when it lasts. */
   private async watch(): Promise<void> {
-    const table = await this.processes().catch(() => null);
-    if (!this.watcher || table) return;
-    const again = await this.processes().catch(() => null);
-    if (this.watcher && !again) this.ended();
+    for (let attempt = 0; attempt < WATCH_ATTEMPTS; attempt++) {
+      const table = await this.processes().catch(() => null);
+      if (!this.watcher || this.reloading || table) return;
+      await sleep(WATCH_MS / WATCH_ATTEMPTS);
+    }
+    if (this.watcher && !this.reloading) this.ended();
   }
 
   private ended(): void {

@@ -1,0 +1,118 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describeWithHaproxy } from '../contract/haproxy.js';
+import { freePort } from './ports.js';
+import { alerts, findFault, HaproxyError, HaproxyProcess, parseProcesses, probeVersion } from './process.js';
+
+describe('what the master says', () => {
+  it('the table of processes is read', () => {
+    const text = `#<PID>          <type>          <reloads>       <uptime>        <version>
+1162            master          5 [failed: 2]   0d00h02m07s     2.6.12
+# workers
+1271            worker          1               0d00h00m00s     2.6.12
+# old workers
+1233            worker          3               0d00h00m43s     2.6.12
+# programs
+`;
+    expect(parseProcesses(text)).toEqual({ master: 1162, reloads: 5, failed: 2, worker: 1271 });
+  });
+
+  it('an old worker is not the one that accepts connections', () => {
+    const text = '1162 master 5 [failed: 0] 0d 2.6\n# workers\n# old workers\n1233 worker 3 0d 2.6\n';
+    expect(parseProcesses(text).worker).toBeNull();
+  });
+
+  it('something else is an error', () => {
+    expect(() => parseProcesses('')).toThrow(HaproxyError);
+  });
+
+  it('alerts are told without paths, line numbers and addresses', () => {
+    const text = `[NOTICE]   (9) : haproxy version is 2.6.12
+[ALERT]    (9) : config : parsing [/var/lib/vf/current/haproxy.cfg:25] : unknown keyword 'x' in 'frontend' section
+[ALERT]    (9) : Binding [/var/lib/vf/haproxy.cfg:7] for frontend fe.http: cannot bind socket (Address already in use) for [10.1.2.3:80]
+`;
+    const told = alerts(text);
+    expect(told).toContain("unknown keyword 'x'");
+    expect(told).toContain('Address already in use');
+    expect(told).not.toMatch(/\/var|:25|10\.1\.2\.3/);
+  });
+});
+
+describeWithHaproxy('the HAProxy process', () => {
+  let directory: string;
+  let haproxy: HaproxyProcess;
+  let ended: number;
+  let port: number;
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'vf-process-'));
+    ended = 0;
+    port = await freePort('127.0.0.1');
+    haproxy = new HaproxyProcess({
+      binary: 'haproxy',
+      configFile: join(directory, 'haproxy.cfg'),
+      masterSocket: join(directory, 'master.sock'),
+      logFile: join(directory, 'haproxy.log'),
+      directory,
+      onExit: () => ended++,
+    });
+  });
+  afterEach(async () => {
+    await haproxy.stop(0, async () => true);
+    rmSync(directory, { recursive: true });
+  });
+
+  const configure = (extra = '', listen = port): void =>
+    writeFileSync(
+      join(directory, 'haproxy.cfg'),
+      `defaults\n  mode http\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\nfrontend f\n  bind 127.0.0.1:${listen}\n${extra}`,
+    );
+
+  it('its version is known', async () => {
+    expect((await probeVersion('haproxy')).major).toBeGreaterThanOrEqual(2);
+  });
+
+  it('a fault is found before it does harm', async () => {
+    configure();
+    expect(await findFault('haproxy', join(directory, 'haproxy.cfg'))).toBeNull();
+    configure('  nonsense\n');
+    expect(await findFault('haproxy', join(directory, 'haproxy.cfg'))).toContain('nonsense');
+  });
+
+  it('one that cannot start says why', async () => {
+    configure('  nonsense\n');
+    await expect(haproxy.start()).rejects.toThrow('nonsense');
+    expect(haproxy.running).toBe(false);
+  });
+
+  it('a reload brings a new worker; one that fails leaves the old one', async () => {
+    configure();
+    await haproxy.start();
+    const first = haproxy.workerPid;
+    await haproxy.reload();
+    const second = haproxy.workerPid;
+    expect(second).not.toBe(first);
+    configure('  nonsense\n');
+    await expect(haproxy.reload()).rejects.toThrow('nonsense');
+    expect(haproxy.workerPid).toBe(second);
+    configure();
+    await haproxy.reload();
+    expect(haproxy.workerPid).not.toBe(second);
+    expect(ended).toBe(0);
+  });
+
+  it('a second one on the same socket is adopted, not started', async () => {
+    configure();
+    await haproxy.start();
+    const { workerPid } = haproxy;
+    haproxy.forget();
+    expect(haproxy.running).toBe(false);
+    expect(await haproxy.adopt()).toBe(true);
+    expect(haproxy.workerPid).toBe(workerPid);
+  });
+
+  it('where nothing runs there is nothing to adopt', async () => {
+    expect(await haproxy.adopt()).toBe(false);
+  });
+});
