@@ -90,9 +90,18 @@ describe('workers: the agent program and the server', () => {
     const name = unique('worker');
     const { token } = await at.issue();
     const agent = agentOf(name, at.server, '--token', token, ...flags);
-    const { id } = await until('the worker', () => at.workerNamed(name));
+    const { id } = await until('the worker', () => at.workerNamed(name)).catch((error: Error) => {
+      throw new Error(`${error.message}\n${agent.output}`);
+    });
     const worker = await at.untilWorker(id, 'a running command', (w) => w.status === 'active');
     return { id, name, agent, worker };
+  };
+
+  const alertOf = async (workerId: string, state: string) => {
+    const rows = await db.sql('SELECT state, severity, message FROM alerts WHERE fingerprint = $1', [
+      `worker_offline:${workerId}`,
+    ]);
+    return rows.length === 1 && rows[0]!.state === state ? rows[0] : null;
   };
 
   beforeAll(async () => {
@@ -194,10 +203,15 @@ describe('workers: the agent program and the server', () => {
       body: { code: 'WORKER_OFFLINE' },
     });
     expect(groupExists(worker.process.pid)).toBe(true);
+    expect(await until('an alert', () => alertOf(id, 'firing'))).toMatchObject({
+      severity: 'CRITICAL',
+      message: expect.stringContaining(`Worker ${name} is offline`),
+    });
     agentOf(name, one.server);
     const back = await one.untilWorker(id, 'its return', (w) => w.status === 'active');
     expect(groupExists(worker.process.pid)).toBe(false);
     expect(back.process.pid).not.toBe(worker.process.pid);
+    await until('the end of the alert', () => alertOf(id, 'resolved'));
   });
 
   it('that do not answer are 504 with what is known of them', async () => {
@@ -260,6 +274,7 @@ describe('workers: the agent program and the server', () => {
     const enroll = async (token: string) =>
       (await one.call('POST', '/workers/enroll', body(token), '')).status;
     const used = await one.issue();
+    expect(used.token).toMatch(/^enroll_/);
     expect(await enroll(used.token)).toBe(201);
     expect(await enroll(used.token)).toBe(401);
     const revoked = await one.issue();
@@ -327,8 +342,7 @@ describe('workers: the agent program and the server', () => {
     await two.server.kill();
     try {
       await one.untilWorker(id, 'offline', (w) => w.status === 'offline');
-      const { body } = await one.call('GET', '/api/alerts?component=WORKER');
-      expect(body).toContainEqual(expect.objectContaining({ fingerprint: `worker_offline:${id}` }));
+      await until('the alert', () => alertOf(id, 'firing'), PATIENCE_MS);
     } finally {
       await agent.end('SIGTERM');
       two = await operate(await start('two'));

@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { type Periodic, repeat } from '../../platform/jobs/index.js';
 import { type ServiceReadings, ServiceWatch } from '../cluster/index.js';
+import { ClusterOverview, type ClusterReading } from '../monitoring/index.js';
 import type { WorkerRow } from './worker.js';
 import { WorkersService } from './workers.service.js';
 
@@ -33,7 +34,10 @@ export class ClusterStatusService implements OnApplicationBootstrap, OnModuleDes
   constructor(
     private readonly workersService: WorkersService,
     private readonly services: ServiceWatch,
-  ) {}
+    overview: ClusterOverview,
+  ) {
+    overview.provide(() => readingOf(this.current));
+  }
 
   async onApplicationBootstrap(): Promise<void> {
     this.periodic = repeat('cluster status', EVERY_MS, async () => void (await this.refresh()));
@@ -81,3 +85,16 @@ function stateOf(workers: readonly WorkerRow[]): ClusterState {
 /** A worker whose command an operator stopped has not failed. */
 const hasFailed = ({ status, process }: WorkerRow): boolean =>
   status === 'offline' || process?.state === 'backoff' || process?.state === 'failed';
+
+/** As the dashboard's socket and `/monitoring/status` show it. */
+const readingOf = ({ status, workers, activeWorkers, services }: ClusterStatus): ClusterReading => ({
+  total_workers: workers.length,
+  active_workers: activeWorkers,
+  status,
+  services: {
+    ollama: services.ollama.running,
+    dask: services.dask.running,
+    webui: services.webui.running,
+  },
+  dask: { running: services.dask.running, workers: services.dask.figures.workers.length },
+});

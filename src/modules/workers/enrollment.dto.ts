@@ -65,7 +65,7 @@ export class EnrollmentTokenResponse {
 export class IssuedEnrollmentTokenResponse extends EnrollmentTokenResponse {
   /**
    * For `npm run agent -- --token …`. Shown this once: only its hash is kept.
-   * @example Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI
+   * @example enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI
    */
   token: string;
 
@@ -77,7 +77,7 @@ export class IssuedEnrollmentTokenResponse extends EnrollmentTokenResponse {
 export class EnrollWorkerRequest {
   /**
    * One-time enrolment token.
-   * @example Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI
+   * @example enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI
    */
   @IsString()
   @MinLength(1)

@@ -10,6 +10,9 @@ import { WORKER_CONNECTIONS_ENDED, type WorkerConnectionsEnded } from './worker.
 import { enrollmentRefused, tokenUsed, workerNameTaken } from './workers.errors.js';
 import { WorkersRepository } from './workers.repository.js';
 
+/** Without it one token in 64 would begin with a dash, which a command line takes for an option. */
+const TOKEN_PREFIX = 'enroll_';
+
 export interface NewEnrollmentToken {
   description: string;
   createdBy: string;
@@ -29,7 +32,7 @@ export class EnrollmentService {
 
   /** @returns the token itself, which is not kept and cannot be shown again, and its row */
   async issue(request: NewEnrollmentToken): Promise<{ token: string; row: EnrollmentTokenRow }> {
-    const token = randomToken();
+    const token = `${TOKEN_PREFIX}${randomToken()}`;
     const row = await this.database.system(async (tx) => {
       const created = await this.tokens.create(tx, { ...request, hash: hashToken(token) });
       await this.record(tx, 'issued', created.id, request.description);

@@ -37,7 +37,7 @@ export class WorkerWatch implements OnApplicationBootstrap, OnModuleDestroy {
       const watchedSeconds = (performance.now() - since) / 1000;
       for (const worker of await this.workers.markOffline(tx, watchedSeconds))
         await this.alerts.offline(tx, worker);
-      for (const worker of await this.workers.markBack(tx)) await this.alerts.back(tx, worker);
+      for (const worker of await this.workers.markBack(tx)) await this.alerts.resolve(tx, worker.id);
     });
     this.watchingSince = since;
   }

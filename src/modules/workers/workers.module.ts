@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ClusterModule } from '../cluster/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { SettingsModule } from '../settings/index.js';
 import { AgentGateway } from './agent.gateway.js';
 import { AgentConnections } from './agent-connections.js';
@@ -15,7 +16,7 @@ import { WorkersRepository } from './workers.repository.js';
 import { WorkersService } from './workers.service.js';
 
 @Module({
-  imports: [SettingsModule, ClusterModule],
+  imports: [SettingsModule, ClusterModule, MonitoringModule],
   // the paths of enrolment are tried before the ones that take any worker id
   controllers: [EnrollmentController, WorkersController, ClusterStatusController],
   providers: [

@@ -76,7 +76,7 @@ export class WorkersService implements OnApplicationBootstrap {
     await this.database.system(async (tx) => {
       const name = await this.workers.forget(tx, id);
       if (name === null) throw workerNotFound(id);
-      await this.alerts.back(tx, { id, name });
+      await this.alerts.resolve(tx, id);
       await this.journal.recordSecurity(tx, {
         tenantId: null,
         action: 'worker.forgotten',
