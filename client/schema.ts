@@ -570,6 +570,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cluster/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Workers, services and Dask tasks of the AI cluster */
+        get: operations["ClusterStatus_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config": {
         parameters: {
             query?: never;
@@ -1212,6 +1229,156 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the workers of the AI cluster */
+        get: operations["Workers_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/enroll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Trade a one-time token for a worker’s credential; for agents */
+        post: operations["Enrollment_enroll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/enrollment-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List enrolment tokens */
+        get: operations["Enrollment_list"];
+        put?: never;
+        /** Issue a token with which one machine can become a worker */
+        post: operations["Enrollment_issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/enrollment-tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an enrolment token */
+        delete: operations["Enrollment_revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/{worker_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a worker */
+        get: operations["Workers_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a worker
+         * @description Its credential is refused from now on. What it runs goes on: stop it first when it shall not.
+         */
+        delete: operations["Workers_forget"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/{worker_id}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop the worker’s command and start it again
+         * @description Answers when the worker’s agent has confirmed it, at the latest after 15 s. What to do is idempotent: repeat it after a 504.
+         */
+        post: operations["Workers_restart"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/{worker_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start the worker’s command
+         * @description Answers when the worker’s agent has confirmed it, at the latest after 15 s. What to do is idempotent: repeat it after a 504.
+         */
+        post: operations["Workers_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/workers/{worker_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop the worker’s command: its whole process group, and nothing else on the machine
+         * @description Answers when the worker’s agent has confirmed it, at the latest after 15 s. What to do is idempotent: repeat it after a 504.
+         */
+        post: operations["Workers_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ws/connections": {
         parameters: {
             query?: never;
@@ -1389,6 +1556,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cluster/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Workers, services and Dask tasks of the AI cluster (alias of /api/cluster/status) */
+        get: operations["ClusterStatus_read_alias"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -1469,6 +1653,156 @@ export interface paths {
         put?: never;
         /** Change some or all settings of the installation (alias of /api/settings) */
         post: operations["Settings_update_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the workers of the AI cluster (alias of /api/workers) */
+        get: operations["Workers_list_alias"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workers/enroll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Trade a one-time token for a worker’s credential; for agents (alias of /api/workers/enroll) */
+        post: operations["Enrollment_enroll_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workers/enrollment-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List enrolment tokens (alias of /api/workers/enrollment-tokens) */
+        get: operations["Enrollment_list_alias"];
+        put?: never;
+        /** Issue a token with which one machine can become a worker (alias of /api/workers/enrollment-tokens) */
+        post: operations["Enrollment_issue_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workers/enrollment-tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke an enrolment token (alias of /api/workers/enrollment-tokens/{id}) */
+        delete: operations["Enrollment_revoke_alias"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workers/{worker_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a worker (alias of /api/workers/{worker_id}) */
+        get: operations["Workers_get_alias"];
+        put?: never;
+        post?: never;
+        /**
+         * Forget a worker (alias of /api/workers/{worker_id})
+         * @description Its credential is refused from now on. What it runs goes on: stop it first when it shall not.
+         */
+        delete: operations["Workers_forget_alias"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workers/{worker_id}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop the worker’s command and start it again (alias of /api/workers/{worker_id}/restart)
+         * @description Answers when the worker’s agent has confirmed it, at the latest after 15 s. What to do is idempotent: repeat it after a 504.
+         */
+        post: operations["Workers_restart_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workers/{worker_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start the worker’s command (alias of /api/workers/{worker_id}/start)
+         * @description Answers when the worker’s agent has confirmed it, at the latest after 15 s. What to do is idempotent: repeat it after a 504.
+         */
+        post: operations["Workers_start_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workers/{worker_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop the worker’s command: its whole process group, and nothing else on the machine (alias of /api/workers/{worker_id}/stop)
+         * @description Answers when the worker’s agent has confirmed it, at the latest after 15 s. What to do is idempotent: repeat it after a 504.
+         */
+        post: operations["Workers_stop_alias"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1877,6 +2211,73 @@ export interface components {
              * @example 12
              */
             clients: number;
+        };
+        /**
+         * @description `degraded`: some workers are offline or their command died; `down`: all of them; `no_workers`: none has enrolled
+         * @enum {string}
+         */
+        ClusterState: "healthy" | "degraded" | "down" | "no_workers";
+        ClusterStatusResponse: {
+            /**
+             * @description `degraded`: some workers are offline or their command died; `down`: all of them; `no_workers`: none has enrolled
+             * @example healthy
+             */
+            status: components["schemas"]["ClusterState"];
+            /** @example 3 */
+            total_workers: number;
+            /**
+             * @description Workers whose agent reports and whose command runs.
+             * @example 2
+             */
+            active_workers: number;
+            /**
+             * @description Sum of the CPU use of the workers that are not offline, per cent of a machine each.
+             * @example 127.5
+             */
+            total_cpu: number;
+            /**
+             * @description Sum of the memory use of the workers that are not offline, per cent of a machine each.
+             * @example 134.8
+             */
+            total_memory: number;
+            /** @example true */
+            ollama_running: boolean;
+            /** @example true */
+            dask_running: boolean;
+            /** @example true */
+            webui_running: boolean;
+            /**
+             * @description Workers that are connected to the Dask scheduler, whoever started them.
+             * @example 2
+             */
+            dask_workers: number;
+            /**
+             * @description Since the scheduler's start.
+             * @example 150
+             */
+            dask_tasks_completed: number;
+            /**
+             * @description Since the scheduler's start.
+             * @example 2
+             */
+            dask_tasks_failed: number;
+            /**
+             * @description Tasks that wait for others, for a thread, or for a worker that may run them.
+             * @example 5
+             */
+            dask_tasks_pending: number;
+            /** @example 3 */
+            dask_tasks_processing: number;
+            /**
+             * @description Tasks completed a second, over the last minute.
+             * @example 2.5
+             */
+            dask_task_throughput: number;
+            /**
+             * @description Seconds that a task took, mean over the last five minutes or the last known; 0 before the first.
+             * @example 45.2
+             */
+            dask_avg_task_time: number;
         };
         ComponentsResponse: {
             /**
@@ -2352,6 +2753,57 @@ export interface components {
              */
             avg_response_time: number;
         };
+        EnrollWorkerRequest: {
+            /**
+             * @description One-time enrolment token.
+             * @example enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI
+             */
+            token: string;
+            /**
+             * @description Unique in the installation.
+             * @example worker-001
+             */
+            name: string;
+            /** @example gpu-rack-3 */
+            hostname: string;
+            /** @example linux */
+            platform: string;
+        };
+        EnrollWorkerResponse: {
+            /** @example worker_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            worker_id: string;
+            /**
+             * @description The agent's bearer token on `/api/workers/agent`. Shown this once: only its hash is kept.
+             * @example mN5k7pR9tW1zA4dG6jL8oQ0sU2xE4yIXq2vYc8hF0b3
+             */
+            credential: string;
+        };
+        EnrollmentTokenResponse: {
+            /** @example open */
+            state: components["schemas"]["EnrollmentTokenState"];
+            /** @example enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            description: string;
+            /** @example admin@cluster-ai.local */
+            created_by: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
+            /** @example 2026-06-20T15:30:00.000Z */
+            expires_at: string;
+            /** @example 2026-06-19T15:42:10.000Z */
+            used_at: string | null;
+            /** @example 2026-06-19T16:00:00.000Z */
+            revoked_at: string | null;
+            /**
+             * @description The worker that enrolled with it.
+             * @example worker_01jz3k5v8hf0vbn2x4q6t8w0ya
+             */
+            worker_id: string | null;
+            /** @example worker-001 */
+            worker_name: string | null;
+        };
+        /** @enum {string} */
+        EnrollmentTokenState: "open" | "used" | "revoked" | "expired";
         ErrorBody: {
             /** @example true */
             error: boolean;
@@ -2634,6 +3086,47 @@ export interface components {
             hosted_invoice_url: string | null;
             /** @example 2026-06-01T00:00:00.000Z */
             created_at: string;
+        };
+        IssueEnrollmentTokenRequest: {
+            /**
+             * @description What it is for. Empty when not given.
+             * @example GPU rack 3
+             */
+            description?: string;
+            /**
+             * @description How long it can be used; 24h when not given.
+             * @example 24h
+             */
+            expires_in?: string;
+        };
+        IssuedEnrollmentTokenResponse: {
+            /** @example open */
+            state: components["schemas"]["EnrollmentTokenState"];
+            /**
+             * @description For `npm run agent -- --token …`. Shown this once: only its hash is kept.
+             * @example enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI
+             */
+            token: string;
+            /** @example enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            description: string;
+            /** @example admin@cluster-ai.local */
+            created_by: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
+            /** @example 2026-06-20T15:30:00.000Z */
+            expires_at: string;
+            /** @example 2026-06-19T15:42:10.000Z */
+            used_at: string | null;
+            /** @example 2026-06-19T16:00:00.000Z */
+            revoked_at: string | null;
+            /**
+             * @description The worker that enrolled with it.
+             * @example worker_01jz3k5v8hf0vbn2x4q6t8w0ya
+             */
+            worker_id: string | null;
+            /** @example worker-001 */
+            worker_name: string | null;
         };
         /** @enum {string} */
         LogLevel: "DEBUG" | "INFO" | "WARNING" | "ERROR";
@@ -2957,6 +3450,39 @@ export interface components {
             /** @example https://billing.stripe.com/p/session/test_123 */
             url: string;
         };
+        ProcessResponse: {
+            /**
+             * @description `backoff`: died, will be started again; `failed`: died too often, stays down until it is started
+             * @example running
+             */
+            state: components["schemas"]["ProcessState"];
+            /**
+             * @description Null while there is no process.
+             * @example 4211
+             */
+            pid: number | null;
+            /**
+             * @description Restarts after a death since the agent started; those that were asked for do not count.
+             * @example 0
+             */
+            restarts: number;
+            /** @example 0 */
+            last_exit_code: number | null;
+            /** @example SIGKILL */
+            last_exit_signal: string | null;
+            /** @example 86400.5 */
+            uptime_seconds: number | null;
+            /**
+             * @description Why it is in `backoff` or `failed`.
+             * @example exited with code 1
+             */
+            error: string | null;
+        };
+        /**
+         * @description `backoff`: died, will be started again; `failed`: died too often, stays down until it is started
+         * @enum {string}
+         */
+        ProcessState: "starting" | "running" | "stopping" | "stopped" | "backoff" | "failed";
         ProfileResponse: {
             /** @example user_01jz3k5v8hf0vbn2x4q6t8w0ya */
             user_id: string;
@@ -4275,6 +4801,74 @@ export interface components {
             /** @example false */
             duplicate: boolean;
         };
+        WorkerCommandResponse: {
+            message: string;
+            /** @description After the agent has confirmed. */
+            worker: components["schemas"]["WorkerResponse"];
+        };
+        WorkerResponse: {
+            /**
+             * @description `active`: its agent reports and the command runs; `inactive`: it reports, the command does not run; `offline`: nothing came from it for three report intervals
+             * @example active
+             */
+            status: components["schemas"]["WorkerStatus"];
+            /** @example worker_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example worker-001 */
+            name: string;
+            /**
+             * @description The machine's end of its connection to us, as the machine sees it.
+             * @example 192.168.1.101
+             */
+            ip_address: string;
+            /**
+             * @description Per cent of all cores, as last reported; null before the first report.
+             * @example 45.2
+             */
+            cpu_usage: number | null;
+            /**
+             * @description Per cent of the machine's memory, as last reported; null before the first report.
+             * @example 67.8
+             */
+            memory_usage: number | null;
+            /**
+             * @description When something last came from its agent.
+             * @example 2026-06-19T15:30:00.000Z
+             */
+            last_seen: string;
+            /** @example gpu-rack-3 */
+            hostname: string;
+            /** @example linux */
+            platform: string;
+            /**
+             * @description Program name of the supervised command; null before the agent's first connection.
+             * @example dask
+             */
+            command: string | null;
+            /** @description Null before the agent's first connection. */
+            process: components["schemas"]["ProcessResponse"] | null;
+            /** @description Empty when the machine has none that reports. */
+            gpus: components["schemas"]["GpuResponse"][];
+            /**
+             * @description Of the machine; null before the first report.
+             * @example 1209600
+             */
+            uptime_seconds: number | null;
+            /**
+             * @description Whether its agent has a connection open.
+             * @example true
+             */
+            connected: boolean;
+            /** @example 2026-06-19T15:30:00.000Z */
+            connected_at: string | null;
+            /** @example 2026-06-01T08:00:00.000Z */
+            enrolled_at: string;
+        };
+        /**
+         * @description `active`: its agent reports and the command runs; `inactive`: it reports, the command does not run; `offline`: nothing came from it for three report intervals
+         * @enum {string}
+         */
+        WorkerStatus: "active" | "inactive" | "offline";
     };
     responses: never;
     parameters: never;
@@ -11319,6 +11913,151 @@ export interface operations {
             };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ClusterStatus_read: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Answers may be 30 s old; `no-cache` asks for a fresh one. X-Cache says HIT or MISS. */
+                "Cache-Control"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "healthy",
+                     *       "total_workers": 3,
+                     *       "active_workers": 2,
+                     *       "total_cpu": 127.5,
+                     *       "total_memory": 134.8,
+                     *       "ollama_running": true,
+                     *       "dask_running": true,
+                     *       "webui_running": true,
+                     *       "dask_workers": 2,
+                     *       "dask_tasks_completed": 150,
+                     *       "dask_tasks_failed": 2,
+                     *       "dask_tasks_pending": 5,
+                     *       "dask_tasks_processing": 3,
+                     *       "dask_task_throughput": 2.5,
+                     *       "dask_avg_task_time": 45.2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ClusterStatusResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21216,6 +21955,2110 @@ export interface operations {
             };
         };
     };
+    Workers_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"workers": […]}` */
+                "X-API-Version"?: string;
+                /** @description Answers may be 20 s old; `no-cache` asks for a fresh one. X-Cache says HIT or MISS. */
+                "Cache-Control"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "status": "active",
+                     *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "worker-001",
+                     *         "ip_address": "192.168.1.101",
+                     *         "cpu_usage": 45.2,
+                     *         "memory_usage": 67.8,
+                     *         "last_seen": "2026-06-19T15:30:00.000Z",
+                     *         "hostname": "gpu-rack-3",
+                     *         "platform": "linux",
+                     *         "command": "dask",
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
+                     *         "uptime_seconds": 1209600,
+                     *         "connected": true,
+                     *         "connected_at": "2026-06-19T15:30:00.000Z",
+                     *         "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["WorkerResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Enrollment_enroll: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                 *       "name": "worker-001",
+                 *       "hostname": "gpu-rack-3",
+                 *       "platform": "linux"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EnrollWorkerRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "credential": "mN5k7pR9tW1zA4dG6jL8oQ0sU2xE4yIXq2vYc8hF0b3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EnrollWorkerResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The token is unknown, used, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A worker of this name is at work; the token can still be used */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Enrollment_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"enrollment_tokens": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first, without the tokens themselves */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "state": "open",
+                     *         "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "created_by": "admin@cluster-ai.local",
+                     *         "created_at": "2026-06-19T15:30:00.000Z",
+                     *         "expires_at": "2026-06-20T15:30:00.000Z",
+                     *         "used_at": "2026-06-19T15:42:10.000Z",
+                     *         "revoked_at": "2026-06-19T16:00:00.000Z",
+                     *         "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "worker_name": "worker-001"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["EnrollmentTokenResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Enrollment_issue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "GPU rack 3",
+                 *       "expires_in": "24h"
+                 *     }
+                 */
+                "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "open",
+                     *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                     *       "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "created_by": "admin@cluster-ai.local",
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "expires_at": "2026-06-20T15:30:00.000Z",
+                     *       "used_at": "2026-06-19T15:42:10.000Z",
+                     *       "revoked_at": "2026-06-19T16:00:00.000Z",
+                     *       "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "worker_name": "worker-001"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuedEnrollmentTokenResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Enrollment_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A worker enrolled with it already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "active",
+                     *       "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "worker-001",
+                     *       "ip_address": "192.168.1.101",
+                     *       "cpu_usage": 45.2,
+                     *       "memory_usage": 67.8,
+                     *       "last_seen": "2026-06-19T15:30:00.000Z",
+                     *       "hostname": "gpu-rack-3",
+                     *       "platform": "linux",
+                     *       "command": "dask",
+                     *       "process": {
+                     *         "state": "running",
+                     *         "pid": 4211,
+                     *         "restarts": 0,
+                     *         "last_exit_code": 0,
+                     *         "last_exit_signal": "SIGKILL",
+                     *         "uptime_seconds": 86400.5,
+                     *         "error": "exited with code 1"
+                     *       },
+                     *       "gpus": [
+                     *         {
+                     *           "utilization_percent": 73,
+                     *           "memory_percent": 40.5
+                     *         }
+                     *       ],
+                     *       "uptime_seconds": 1209600,
+                     *       "connected": true,
+                     *       "connected_at": "2026-06-19T15:30:00.000Z",
+                     *       "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WorkerResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_forget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_restart: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "worker": {
+                     *         "status": "active",
+                     *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "worker-001",
+                     *         "ip_address": "192.168.1.101",
+                     *         "cpu_usage": 45.2,
+                     *         "memory_usage": 67.8,
+                     *         "last_seen": "2026-06-19T15:30:00.000Z",
+                     *         "hostname": "gpu-rack-3",
+                     *         "platform": "linux",
+                     *         "command": "dask",
+                     *         "gpus": [],
+                     *         "uptime_seconds": 1209600,
+                     *         "connected": true,
+                     *         "connected_at": "2026-06-19T15:30:00.000Z",
+                     *         "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WorkerCommandResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_TIMEOUT`: the agent has not confirmed in time and may still do it; the message has the last known state */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "worker": {
+                     *         "status": "active",
+                     *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "worker-001",
+                     *         "ip_address": "192.168.1.101",
+                     *         "cpu_usage": 45.2,
+                     *         "memory_usage": 67.8,
+                     *         "last_seen": "2026-06-19T15:30:00.000Z",
+                     *         "hostname": "gpu-rack-3",
+                     *         "platform": "linux",
+                     *         "command": "dask",
+                     *         "gpus": [],
+                     *         "uptime_seconds": 1209600,
+                     *         "connected": true,
+                     *         "connected_at": "2026-06-19T15:30:00.000Z",
+                     *         "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WorkerCommandResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_TIMEOUT`: the agent has not confirmed in time and may still do it; the message has the last known state */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "worker": {
+                     *         "status": "active",
+                     *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "worker-001",
+                     *         "ip_address": "192.168.1.101",
+                     *         "cpu_usage": 45.2,
+                     *         "memory_usage": 67.8,
+                     *         "last_seen": "2026-06-19T15:30:00.000Z",
+                     *         "hostname": "gpu-rack-3",
+                     *         "platform": "linux",
+                     *         "command": "dask",
+                     *         "gpus": [],
+                     *         "uptime_seconds": 1209600,
+                     *         "connected": true,
+                     *         "connected_at": "2026-06-19T15:30:00.000Z",
+                     *         "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WorkerCommandResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_TIMEOUT`: the agent has not confirmed in time and may still do it; the message has the last known state */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Realtime_connections: {
         parameters: {
             query?: never;
@@ -22919,6 +25762,151 @@ export interface operations {
             };
         };
     };
+    ClusterStatus_read_alias: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Answers may be 30 s old; `no-cache` asks for a fresh one. X-Cache says HIT or MISS. */
+                "Cache-Control"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "healthy",
+                     *       "total_workers": 3,
+                     *       "active_workers": 2,
+                     *       "total_cpu": 127.5,
+                     *       "total_memory": 134.8,
+                     *       "ollama_running": true,
+                     *       "dask_running": true,
+                     *       "webui_running": true,
+                     *       "dask_workers": 2,
+                     *       "dask_tasks_completed": 150,
+                     *       "dask_tasks_failed": 2,
+                     *       "dask_tasks_pending": 5,
+                     *       "dask_tasks_processing": 3,
+                     *       "dask_task_throughput": 2.5,
+                     *       "dask_avg_task_time": 45.2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ClusterStatusResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Status_health_alias: {
         parameters: {
             query?: never;
@@ -23829,6 +26817,2110 @@ export interface operations {
             };
             /** @description A dependency is down; `Retry-After` says when to come back */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_list_alias: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"workers": […]}` */
+                "X-API-Version"?: string;
+                /** @description Answers may be 20 s old; `no-cache` asks for a fresh one. X-Cache says HIT or MISS. */
+                "Cache-Control"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "status": "active",
+                     *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "worker-001",
+                     *         "ip_address": "192.168.1.101",
+                     *         "cpu_usage": 45.2,
+                     *         "memory_usage": 67.8,
+                     *         "last_seen": "2026-06-19T15:30:00.000Z",
+                     *         "hostname": "gpu-rack-3",
+                     *         "platform": "linux",
+                     *         "command": "dask",
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
+                     *         "uptime_seconds": 1209600,
+                     *         "connected": true,
+                     *         "connected_at": "2026-06-19T15:30:00.000Z",
+                     *         "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["WorkerResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Enrollment_enroll_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                 *       "name": "worker-001",
+                 *       "hostname": "gpu-rack-3",
+                 *       "platform": "linux"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EnrollWorkerRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "credential": "mN5k7pR9tW1zA4dG6jL8oQ0sU2xE4yIXq2vYc8hF0b3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EnrollWorkerResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The token is unknown, used, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A worker of this name is at work; the token can still be used */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Enrollment_list_alias: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"enrollment_tokens": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first, without the tokens themselves */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "state": "open",
+                     *         "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "created_by": "admin@cluster-ai.local",
+                     *         "created_at": "2026-06-19T15:30:00.000Z",
+                     *         "expires_at": "2026-06-20T15:30:00.000Z",
+                     *         "used_at": "2026-06-19T15:42:10.000Z",
+                     *         "revoked_at": "2026-06-19T16:00:00.000Z",
+                     *         "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "worker_name": "worker-001"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["EnrollmentTokenResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Enrollment_issue_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "GPU rack 3",
+                 *       "expires_in": "24h"
+                 *     }
+                 */
+                "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "open",
+                     *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                     *       "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "created_by": "admin@cluster-ai.local",
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "expires_at": "2026-06-20T15:30:00.000Z",
+                     *       "used_at": "2026-06-19T15:42:10.000Z",
+                     *       "revoked_at": "2026-06-19T16:00:00.000Z",
+                     *       "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "worker_name": "worker-001"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuedEnrollmentTokenResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Enrollment_revoke_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A worker enrolled with it already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_get_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "active",
+                     *       "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "worker-001",
+                     *       "ip_address": "192.168.1.101",
+                     *       "cpu_usage": 45.2,
+                     *       "memory_usage": 67.8,
+                     *       "last_seen": "2026-06-19T15:30:00.000Z",
+                     *       "hostname": "gpu-rack-3",
+                     *       "platform": "linux",
+                     *       "command": "dask",
+                     *       "process": {
+                     *         "state": "running",
+                     *         "pid": 4211,
+                     *         "restarts": 0,
+                     *         "last_exit_code": 0,
+                     *         "last_exit_signal": "SIGKILL",
+                     *         "uptime_seconds": 86400.5,
+                     *         "error": "exited with code 1"
+                     *       },
+                     *       "gpus": [
+                     *         {
+                     *           "utilization_percent": 73,
+                     *           "memory_percent": 40.5
+                     *         }
+                     *       ],
+                     *       "uptime_seconds": 1209600,
+                     *       "connected": true,
+                     *       "connected_at": "2026-06-19T15:30:00.000Z",
+                     *       "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WorkerResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_forget_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_restart_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "worker": {
+                     *         "status": "active",
+                     *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "worker-001",
+                     *         "ip_address": "192.168.1.101",
+                     *         "cpu_usage": 45.2,
+                     *         "memory_usage": 67.8,
+                     *         "last_seen": "2026-06-19T15:30:00.000Z",
+                     *         "hostname": "gpu-rack-3",
+                     *         "platform": "linux",
+                     *         "command": "dask",
+                     *         "gpus": [],
+                     *         "uptime_seconds": 1209600,
+                     *         "connected": true,
+                     *         "connected_at": "2026-06-19T15:30:00.000Z",
+                     *         "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WorkerCommandResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_TIMEOUT`: the agent has not confirmed in time and may still do it; the message has the last known state */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_start_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "worker": {
+                     *         "status": "active",
+                     *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "worker-001",
+                     *         "ip_address": "192.168.1.101",
+                     *         "cpu_usage": 45.2,
+                     *         "memory_usage": 67.8,
+                     *         "last_seen": "2026-06-19T15:30:00.000Z",
+                     *         "hostname": "gpu-rack-3",
+                     *         "platform": "linux",
+                     *         "command": "dask",
+                     *         "gpus": [],
+                     *         "uptime_seconds": 1209600,
+                     *         "connected": true,
+                     *         "connected_at": "2026-06-19T15:30:00.000Z",
+                     *         "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WorkerCommandResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_TIMEOUT`: the agent has not confirmed in time and may still do it; the message has the last known state */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Workers_stop_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "worker": {
+                     *         "status": "active",
+                     *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "worker-001",
+                     *         "ip_address": "192.168.1.101",
+                     *         "cpu_usage": 45.2,
+                     *         "memory_usage": 67.8,
+                     *         "last_seen": "2026-06-19T15:30:00.000Z",
+                     *         "hostname": "gpu-rack-3",
+                     *         "platform": "linux",
+                     *         "command": "dask",
+                     *         "gpus": [],
+                     *         "uptime_seconds": 1209600,
+                     *         "connected": true,
+                     *         "connected_at": "2026-06-19T15:30:00.000Z",
+                     *         "enrolled_at": "2026-06-01T08:00:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WorkerCommandResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `WORKER_TIMEOUT`: the agent has not confirmed in time and may still do it; the message has the last known state */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };
