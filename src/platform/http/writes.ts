@@ -25,6 +25,7 @@ export const ApiIfMatch = () =>
       required: false,
       description: 'ETag of the version that was read; 412 when it is another one by now',
     }),
+    ApiConflictResponse({ description: 'In conflict with what exists, or still in use' }),
     ApiPreconditionFailedResponse({ description: 'Changed by somebody else since `If-Match`’s version' }),
   );
 
