@@ -24,6 +24,8 @@ interface ChannelEvent extends Changed {
 
 /** Several changes at once become one state. */
 const COALESCE_MS = 50;
+/** A state that could not be read (the database is away) is tried again after this. */
+const RETRY_MS = 2000;
 
 interface Channel {
   definition: ChannelDefinition;
@@ -32,6 +34,9 @@ interface Channel {
   periodic?: Periodic;
   /** Views whose state shall be sent at the end of the coalescing time; null: no timer runs. */
   dirty: Set<View> | null;
+  /** States being read for clients that just came: many that come at once share one reading. */
+  readonly firstFrames: Map<View, Promise<Buffer>>;
+  failing: boolean;
 }
 
 /**
@@ -106,7 +111,7 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
       clients.delete(client);
       if (clients.size === 0 && channel.subscribers.get(view) === clients) channel.subscribers.delete(view);
     });
-    await this.sendState(channel, view, [client], true);
+    await this.sendShared(channel, view, client);
   }
 
   /** Whether a client of this node sees this tenant's frames of a tenant channel. */
@@ -141,13 +146,7 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
   refresh(name: string, tenantId: View = null): void {
     const channel = this.channels.get(name);
     if (!channel?.subscribers.size) return;
-    const views = tenantId === null ? channel.subscribers.keys() : [tenantId, null];
-    if (channel.dirty) {
-      for (const view of views) channel.dirty.add(view);
-      return;
-    }
-    channel.dirty = new Set(views);
-    setTimeout(() => void this.sendDirty(channel), COALESCE_MS).unref();
+    this.markDirty(channel, tenantId === null ? channel.subscribers.keys() : [tenantId, null], COALESCE_MS);
   }
 
   /** Sends the state of all channels, or of one, to this node's clients now. @returns how many clients */
@@ -161,7 +160,14 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
     const existing = this.channels.get(definition.name);
     if (existing && !existing.isDefault && isDefault) return;
     if (existing && !existing.isDefault) throw new Error(`channel ${definition.name} is defined twice`);
-    this.channels.set(definition.name, { definition, isDefault, subscribers: new Map(), dirty: null });
+    this.channels.set(definition.name, {
+      definition,
+      isDefault,
+      subscribers: new Map(),
+      dirty: null,
+      firstFrames: new Map(),
+      failing: false,
+    });
   }
 
   private reschedule(name: string): void {
@@ -171,8 +177,9 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
     channel.periodic = undefined;
     const { paused, intervalMs } = this.controls.of(name);
     const pause = intervalMs ?? channel.definition.intervalMs;
-    if (paused || pause === undefined) return;
+    if (paused) return;
     this.refresh(name);
+    if (pause === undefined) return;
     channel.periodic = repeat(`channel ${name}`, pause, () => this.sendAll(channel));
   }
 
@@ -190,24 +197,56 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private sendStateTo(client: SocketClient): void {
-    const channel = this.channels.get(client.channel);
-    if (channel) void this.sendState(channel, viewOf(channel.definition, client), [client]);
+  private markDirty(channel: Channel, views: Iterable<View>, delayMs: number): void {
+    if (channel.dirty) {
+      for (const view of views) channel.dirty.add(view);
+      return;
+    }
+    channel.dirty = new Set(views);
+    setTimeout(() => void this.sendDirty(channel), delayMs).unref();
   }
 
-  /** A state that cannot be read (the database is away) is left out; the next one makes it good. */
-  private async sendState(
-    channel: Channel,
-    view: View,
-    clients: Iterable<SocketClient>,
-    isFirst = false,
-  ): Promise<void> {
+  private sendStateTo(client: SocketClient): void {
+    const channel = this.channels.get(client.channel);
+    if (channel) void this.sendShared(channel, viewOf(channel.definition, client), client);
+  }
+
+  /**
+   * Sends one client the state, read together with others that want it now. What changes meanwhile marks the client
+   * stale, so it gets the newer state right after.
+   */
+  private async sendShared(channel: Channel, view: View, client: SocketClient): Promise<void> {
+    let frame = channel.firstFrames.get(view);
+    if (!frame) {
+      frame = this.readFrame(channel, view).finally(() => channel.firstFrames.delete(view));
+      channel.firstFrames.set(view, frame);
+    }
+    await frame.then((ready) => this.deliver(ready, [client])).catch(() => undefined);
+  }
+
+  private async sendState(channel: Channel, view: View, clients: Iterable<SocketClient>): Promise<void> {
+    await this.readFrame(channel, view)
+      .then((frame) => this.deliver(frame, clients))
+      .catch(() => undefined);
+  }
+
+  private deliver(frame: Buffer, clients: Iterable<SocketClient>): void {
+    for (const client of clients) client.awaitsState = false;
+    this.hub.send(frame, clients);
+  }
+
+  /** Said once while it fails; whoever follows the view gets the state as soon as it can be read again. */
+  private async readFrame(channel: Channel, view: View): Promise<Buffer> {
+    const { definition } = channel;
     try {
-      const data = await channel.definition.state(view);
-      if (isFirst) for (const client of clients) client.awaitsState = false;
-      this.hub.send(encodeFrame(typeOf(channel.definition), data), clients);
+      const frame = encodeFrame(typeOf(definition), await definition.state(view));
+      channel.failing = false;
+      return frame;
     } catch (e) {
-      this.logger.warn(`channel ${channel.definition.name}: ${(e as Error).message}`);
+      if (!channel.failing) this.logger.warn(`channel ${definition.name}: ${(e as Error).message}`);
+      channel.failing = true;
+      this.markDirty(channel, [view], RETRY_MS);
+      throw e;
     }
   }
 

@@ -90,7 +90,11 @@ export class SocketHub implements OnApplicationBootstrap, OnApplicationShutdown 
     socket.on('pong', () => {
       client.alive = true;
     });
-    socket.on('message', () => this.received(client));
+    socket.on('ping', () => this.limit(client));
+    socket.on('message', () => {
+      this.metrics.messageReceived(channel);
+      this.limit(client);
+    });
     socket.once('close', () => {
       this.open.delete(client);
       this.count(client.owner, -1);
@@ -135,11 +139,14 @@ export class SocketHub implements OnApplicationBootstrap, OnApplicationShutdown 
         this.close(client, CLOSE.unauthorized, 'the session has ended');
   }
 
-  /** Asks for the clients concerned whether they may stay, and as whom. Those whose view changed go: they come back. */
+  /**
+   * Asks for the clients concerned whether they may stay, and as whom. Those whose view changed go: they come back.
+   * One after the other: many at once would take all connections of the database.
+   * @throws what the database says when it is away; nothing is known then, and the next look decides
+   */
   async recheck(concerns: (client: SocketClient) => boolean = () => true): Promise<void> {
-    await Promise.all(
-      [...this.open].filter((c) => c.principal && concerns(c)).map((c) => this.recheckOne(c)),
-    );
+    for (const client of [...this.open])
+      if (client.principal && client.isOpen && concerns(client)) await this.recheckOne(client);
   }
 
   private async recheckOne(client: SocketClient): Promise<void> {
@@ -149,11 +156,11 @@ export class SocketHub implements OnApplicationBootstrap, OnApplicationShutdown 
       if (client.view !== before)
         this.close(client, CLOSE.forbidden, 'what you may see has changed; connect again');
     } catch (e) {
-      // while the database is away nothing is known: the next look decides
       if (e instanceof AppError && e.status === 401)
         this.close(client, CLOSE.unauthorized, 'the session has ended');
       else if (e instanceof AppError && e.status === 403)
         this.close(client, CLOSE.forbidden, 'your role no longer allows this');
+      else throw e;
     }
   }
 
@@ -174,9 +181,9 @@ export class SocketHub implements OnApplicationBootstrap, OnApplicationShutdown 
     else this.openByOwner.set(owner, open);
   }
 
-  private received(client: SocketClient): void {
+  /** Pings count too: each costs an answer. */
+  private limit(client: SocketClient): void {
     client.alive = true;
-    this.metrics.messageReceived(client.channel);
     if (++client.received > this.limits.messagesPerSecond)
       this.close(
         client,

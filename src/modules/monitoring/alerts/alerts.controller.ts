@@ -2,7 +2,7 @@ import { Body, Controller, Get, Headers, HttpCode, Post, Query } from '@nestjs/c
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../../common/pagination.js';
 import { ApiPage, Cached, IdParam, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
-import { Access, CurrentUser, type Principal, Public } from '../../../platform/security/index.js';
+import { Access, CurrentUser, type Principal, Public, Unlimited } from '../../../platform/security/index.js';
 import { AlertmanagerService } from './alertmanager.service.js';
 import {
   AlertListQuery,
@@ -61,6 +61,7 @@ export class AlertsController {
   @Post('api/alerts/webhook')
   @HttpCode(200)
   @Public()
+  @Unlimited()
   @ApiBearerAuth()
   @ApiBody({ type: AlertmanagerWebhook })
   @ApiOperation({

@@ -1,8 +1,8 @@
 import {
+  type BeforeApplicationShutdown,
   Injectable,
   Logger,
   type OnApplicationBootstrap,
-  type OnApplicationShutdown,
   type OnModuleInit,
 } from '@nestjs/common';
 import type { Page, PageRequest } from '../../../common/pagination.js';
@@ -21,7 +21,7 @@ const MAX_WAITING = 5000;
 
 /** The program's own log in the database, to be searched by operators. It never logs about itself. */
 @Injectable()
-export class ProgramLogService implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
+export class ProgramLogService implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   private waiting: LogLine[] = [];
   private dropped = 0;
   private unsubscribe?: () => void;
@@ -47,7 +47,8 @@ export class ProgramLogService implements OnModuleInit, OnApplicationBootstrap, 
     Logger.log(`VeloFlux ${PRODUCT_VERSION} starts on node ${this.nodes.name}`, 'system');
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  /** While the database still answers. */
+  async beforeApplicationShutdown(): Promise<void> {
     this.unsubscribe?.();
     await this.sweeping?.stop();
     await this.flushing?.stop();

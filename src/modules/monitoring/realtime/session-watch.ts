@@ -1,6 +1,6 @@
-import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { Notifications } from '../../../platform/database/index.js';
-import { SocketHub } from '../../../platform/realtime/index.js';
+import { type SocketClient, SocketHub } from '../../../platform/realtime/index.js';
 import { SESSIONS_ENDED, type SessionsEnded } from '../../auth/index.js';
 import {
   MEMBERSHIP_CHANGED,
@@ -12,6 +12,8 @@ import {
 /** Ends sockets with their session, and looks again when a role, an account or a tenant changed. */
 @Injectable()
 export class SessionWatch implements OnApplicationBootstrap {
+  private readonly logger = new Logger('realtime');
+
   constructor(
     private readonly notifications: Notifications,
     private readonly hub: SocketHub,
@@ -19,13 +21,21 @@ export class SessionWatch implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.notifications.on<SessionsEnded>(SESSIONS_ENDED, ({ ids }) => this.hub.closeSessions(new Set(ids)));
-    // after the other handlers of the notification: they make the sign-in forget what it believed
     this.notifications.on<MembershipChanged>(MEMBERSHIP_CHANGED, ({ userId }) =>
-      setImmediate(() => void this.hub.recheck((client) => client.principal?.userId === userId)),
+      this.recheck((client) => client.principal?.userId === userId),
     );
     this.notifications.on<TenantChanged>(TENANT_CHANGED, ({ tenantId }) =>
-      setImmediate(() => void this.hub.recheck((client) => client.principal?.tenantId === tenantId)),
+      this.recheck((client) => client.principal?.tenantId === tenantId),
     );
-    this.notifications.onReconnect(() => setImmediate(() => void this.hub.recheck()));
+    this.notifications.onReconnect(() => this.recheck(() => true));
+  }
+
+  /** After the other handlers of the same notification: they make the sign-in forget what it believed. */
+  private recheck(concerns: (client: SocketClient) => boolean): void {
+    setImmediate(() =>
+      this.hub
+        .recheck(concerns)
+        .catch((e: Error) => this.logger.warn(`sockets are rechecked later: ${e.message}`)),
+    );
   }
 }

@@ -17,10 +17,11 @@ const NEW_ALERTS_A_PASS = 100;
 
 const BACKEND_DOWN = 'backend_down:';
 const NODE_DOWN = 'node_down:';
+const NOT_APPLIED = 'config_not_applied:';
 
 /**
  * Rules about what all nodes see, checked by the leading one alone so that each alert fires once: backends that its
- * health checks find down, and nodes that have gone silent. Each pass compares what is wrong with what fires, so a
+ * health checks find down, nodes that have gone silent, and nodes that do not run the newest configuration. Each pass compares what is wrong with what fires, so a
  * new leader takes over where the last one stopped.
  */
 @Injectable()
@@ -97,6 +98,7 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
       if (node.status === 'down' && !fires.has(node.id)) await this.fireNodeDown(node);
       if (node.status !== 'active') await this.resolveHostAlerts(node);
     }
+    await this.checkApplied(nodes.filter((node) => node.status === 'active'));
     const down = new Set(nodes.filter((node) => node.status === 'down').map((node) => node.id));
     for (const id of fires) if (!down.has(id)) await this.alerts.resolve(NODE_DOWN + id);
   }
@@ -109,6 +111,22 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
       message: `Node ${node.name} has not been heard of since ${node.last_seen.toISOString()}`,
       labels: { node: node.name },
     });
+  }
+
+  /** Saved but not applied must never look like success. */
+  private async checkApplied(nodes: readonly NodeRow[]): Promise<void> {
+    const fires = new Set(await this.firing(NOT_APPLIED));
+    for (const node of nodes) {
+      if (node.apply_error !== null && !fires.has(node.id))
+        await this.alerts.fire({
+          fingerprint: NOT_APPLIED + node.id,
+          severity: 'CRITICAL',
+          component: 'DATAPLANE',
+          message: `Node ${node.name} does not run the newest configuration: ${node.apply_error}`,
+          labels: { node: node.name },
+        });
+      if (node.apply_error === null && fires.has(node.id)) await this.alerts.resolve(NOT_APPLIED + node.id);
+    }
   }
 
   /** A machine that is gone measures nothing any more. */

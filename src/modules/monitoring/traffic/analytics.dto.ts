@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { IsIn, IsOptional, Matches } from 'class-validator';
 import { IsDuration } from '../../../platform/http/index.js';
 
 export const ANALYTICS_KEYS = ['tenant', 'pool', 'route', 'backend'] as const;
@@ -28,6 +28,14 @@ export class AnalyticsQuery {
   @IsOptional()
   @IsIn(ANALYTICS_KEYS)
   by?: AnalyticsKey;
+
+  /**
+   * Only this tenant's traffic: for superadmins, who otherwise see all.
+   * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
+   */
+  @IsOptional()
+  @Matches(/^tenant_[0-9a-z]{26}$/, { message: 'tenant_id must be an id of the form tenant_…' })
+  tenant_id?: string;
 }
 
 export class AnalyticsPoint {

@@ -4,6 +4,7 @@ import { forbidden, invalidField } from '../../../common/errors.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
 import type { Principal } from '../../../platform/security/index.js';
 import { type TrafficPoint, TrafficReadModel } from '../../telemetry/index.js';
+import { requireTenant } from '../../tenants/index.js';
 import { viewOf } from '../view.js';
 import type {
   AnalyticsKey,
@@ -36,11 +37,13 @@ export class AnalyticsService {
     private readonly names: ObjectNamesReadModel,
   ) {}
 
-  /** @throws AppError 403 for series by tenant, 422 for a step that is too short or no whole minutes */
+  /** @throws AppError 403 for series by tenant, 404 for another tenant, 422 for a step that is too short or no whole minutes */
   async read(principal: Principal, query: AnalyticsQuery, now = new Date()): Promise<AnalyticsResponse> {
     const range = query.range ?? DEFAULT_RANGE;
-    const tenantId = viewOf(principal);
-    if (query.by === 'tenant' && tenantId !== null) throw forbidden('Series by tenant are for superadmins');
+    if (query.tenant_id !== undefined) requireTenant(principal, query.tenant_id);
+    const tenantId = query.tenant_id ?? viewOf(principal);
+    if (query.by === 'tenant' && viewOf(principal) !== null)
+      throw forbidden('Series by tenant are for superadmins');
     const span = spanOf(durationMs(range), query.step, now);
     const work = (tx: Transaction) => this.measure(tx, tenantId, span, query.by);
     const measured = await (tenantId === null
