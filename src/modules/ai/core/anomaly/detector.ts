@@ -30,7 +30,7 @@ export interface DetectorOptions {
   warmUp?: number;
   /** Values after a finding during which nothing else is found; default 144. */
   rest?: number;
-  /** Score from which a value is a finding. */
+  /** Score from which a value is a finding; default 0.4 for the residual and 0.6 for the contextual detector. */
   threshold?: number;
 }
 

@@ -49,7 +49,7 @@ export class ResidualDetector implements AnomalyDetector<ResidualState> {
 
   constructor(options: DetectorOptions = {}, state?: ResidualState) {
     this.warmUp = options.warmUp ?? 288;
-    this.threshold = options.threshold ?? 0.5;
+    this.threshold = options.threshold ?? 0.4;
     this.rest = new Rest(options.rest ?? 144, state?.restLeft);
     this.autoregression = new OnlineAutoregression(ORDER + 1, state?.autoregression);
     this.mixture = new Mixture(EXPERTS, 288, state?.mixture);

@@ -47,9 +47,9 @@ export function rollingForecasts(grid: Grid, options: RollingOptions): RollingFo
     cycles: findCycles(history.filled.slice(0, start), grid.stepMs),
   });
   const bands = horizons.map((horizon) => ({ from: horizon, to: horizon, measured: horizon }));
-  const fit = (end: number) =>
+  const fitted = (end: number) =>
     fitBands(history, features, bands, end, { ...options, modelType: 'auto' }, new Progress({}));
-  const first = fit(warm);
+  const first = fitted(warm);
   const runners = bands.map(
     (band, i) =>
       new BandRunner({ ...band, experts: first[i], servedBy: MIXTURE }, features, history, 2 * history.day),
@@ -58,7 +58,7 @@ export function rollingForecasts(grid: Grid, options: RollingOptions): RollingFo
   let refitAt = nextRefit(history, warm);
   for (let t = warm; t < history.length; t++) {
     if (t === refitAt) {
-      const experts = fit(t);
+      const experts = fitted(t);
       runners.forEach((runner, i) => {
         runner.replace(experts[i]);
       });

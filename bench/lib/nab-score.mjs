@@ -1,0 +1,79 @@
+/**
+ * NAB's scoring (Lavin and Ahmad 2015; numenta/NAB scorer and sweeper), standard profile: a detection within a labelled
+ * window earns up to 1, more the earlier it is, once a window; a detection outside costs up to 0.11, more the further it
+ * is behind the last window; a window without one costs 1. The first 15 % of a series (at most 750 rows) are probation
+ * and do not count. One threshold for all series, the best. Normalised: 0 is a detector that says nothing, 100 a perfect one.
+ */
+const PROFILE = { truePositive: 1, falsePositive: 0.11, falseNegative: 1 };
+const sigmoid = (position) => (position > 3 ? -1 : 2 / (1 + Math.exp(5 * position)) - 1);
+const BEST = sigmoid(-1);
+
+/** Rows at the start of a series that are not scored. */
+export function probation(rows) {
+  return Math.min(Math.floor(0.15 * rows), 750);
+}
+
+/** Labelled windows as first and last row; those that end in the probation do not count. */
+function windowRows(times, windows, start) {
+  return windows
+    .map(([from, to]) => [times.findIndex((time) => time >= from), times.findLastIndex((time) => time <= to)])
+    .filter(([first, last]) => first >= 0 && last >= Math.max(first, start));
+}
+
+/** What each row would add if it were a detection, with the window that it falls in. */
+function contributions({ times, scores, windows }) {
+  const start = probation(times.length);
+  const rows = windowRows(times, windows, start);
+  return {
+    windows: rows.length,
+    rows: scores
+      .map((score, row) => {
+        const window = rows.findIndex(([first, last]) => row >= first && row <= last);
+        if (window >= 0) {
+          const [first, last] = rows[window];
+          const position = -(last - row + 1) / (last - first + 1);
+          return { row, score, window, value: (sigmoid(position) / BEST) * PROFILE.truePositive };
+        }
+        const before = rows.filter(([, last]) => last < row).at(-1);
+        const value = before ? sigmoid((row - before[1]) / (before[1] - before[0])) : -1;
+        return { row, score, window: -1, value: value * PROFILE.falsePositive };
+      })
+      .filter(({ row }) => row >= start),
+  };
+}
+
+/** Scores at every threshold, from the highest down: `[threshold, score]`, normalised. */
+function sweep(series) {
+  const windows = series.reduce((sum, one) => sum + one.windows, 0);
+  const nothing = -windows * PROFILE.falseNegative;
+  const perfect = windows * PROFILE.truePositive;
+  const rows = series.flatMap((one, index) => one.rows.map((row) => ({ ...row, key: `${index}/${row.window}` })));
+  rows.sort((a, b) => b.score - a.score);
+  const best = new Map();
+  const points = [[1.1, 0]];
+  let total = nothing;
+  rows.forEach(({ score, window, value, key }, i) => {
+    if (window < 0) total += value;
+    else {
+      const before = best.get(key) ?? -PROFILE.falseNegative;
+      if (value > before) {
+        total += value - before;
+        best.set(key, value);
+      }
+    }
+    if (rows[i + 1]?.score !== score) points.push([score, (100 * (total - nothing)) / (perfect - nothing)]);
+  });
+  return points;
+}
+
+/**
+ * @param results series with `times` (ms), `scores` (0 to 1) and `windows` ([from, to] in ms)
+ * @param fixed a threshold that was chosen before
+ * @returns the best threshold, its normalised score and the score at the fixed threshold
+ */
+export function nabScore(results, fixed) {
+  const points = sweep(results.map(contributions));
+  const [threshold, score] = points.reduce((best, point) => (point[1] > best[1] ? point : best));
+  const atFixed = points.filter(([value]) => value >= fixed).at(-1);
+  return { threshold, score, fixed: fixed === undefined ? null : atFixed[1] };
+}
