@@ -83,6 +83,7 @@ export class Billing1764000021000 implements MigrationInterface {
         tenant_id text NOT NULL REFERENCES tenants (id) ON DELETE CASCADE, minute timestamptz NOT NULL,
         requests bigint NOT NULL, bytes bigint NOT NULL,
         PRIMARY KEY (tenant_id, minute));
+      CREATE INDEX usage_minutes_minute ON usage_minutes (minute);
       SELECT build_tenant_wall('usage_minutes');
       CREATE TABLE usage_progress (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

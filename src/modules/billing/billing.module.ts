@@ -1,7 +1,9 @@
 import { Module } from '@nestjs/common';
+import { MonitoringModule } from '../monitoring/index.js';
 import { TelemetryModule } from '../telemetry/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { BillingAccountsRepository } from './accounts.repository.js';
+import { BillingChannel } from './billing.channel.js';
 import { BillingController, TenantBillingController } from './billing.controller.js';
 import { BillingService } from './billing.service.js';
 import { BillingRecord } from './billing-record.js';
@@ -38,7 +40,7 @@ import { WebhooksController } from './webhooks/webhooks.controller.js';
 import { WebhooksService } from './webhooks/webhooks.service.js';
 
 @Module({
-  imports: [TelemetryModule, TenantsModule],
+  imports: [MonitoringModule, TelemetryModule, TenantsModule],
   controllers: [
     BillingController,
     TenantBillingController,
@@ -56,6 +58,7 @@ import { WebhooksService } from './webhooks/webhooks.service.js';
     ReconciliationRepository,
     StripeEventsRepository,
     UsageReportsRepository,
+    BillingChannel,
     BillingRecord,
     BillingService,
     BuiltinProvider,

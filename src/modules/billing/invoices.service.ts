@@ -62,7 +62,7 @@ export class InvoicesService {
     if (await this.invoices.hasOverdue(tx, tenantId, subscriptionId, now)) return;
     Object.assign(subscription, { status: 'active', provider_status: 'active', past_due_since: null });
     const saved = await this.subscriptions.save(tx, subscription);
-    await this.recorder.subscription(tx, saved, 'reinstated', 'Everything due was paid');
+    await this.recorder.standing(tx, saved, 'reinstated', 'Everything due was paid');
     await this.entitlements.apply(tx, tenantId, 'everything due was paid', now);
   }
 }

@@ -1,7 +1,8 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Page, PageRequest } from '../../common/pagination.js';
-import { Database } from '../../platform/database/index.js';
+import { Database, type Transaction } from '../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../platform/jobs/index.js';
+import { AlertsService } from '../monitoring/index.js';
 import { hasEnded } from './billing.types.js';
 import { Entitlements } from './entitlements.service.js';
 import { PaymentProvider } from './payment-provider.js';
@@ -20,6 +21,7 @@ const LOOK_EVERY_MS = 10 * 60_000;
 /** Night, UTC: the hour that the run of a day begins in. */
 const HOUR = 3;
 const USAGE_DAYS = 35;
+const ALERT = 'billing_reconciliation';
 
 /**
  * Compares, each night, what is stored here with what should be: with Stripe's subscriptions, with the plans that
@@ -38,6 +40,7 @@ export class ReconciliationService implements OnApplicationBootstrap, OnModuleDe
     private readonly entitlements: Entitlements,
     private readonly gateway: StripeGateway,
     private readonly provider: PaymentProvider,
+    private readonly alerts: AlertsService,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -66,15 +69,25 @@ export class ReconciliationService implements OnApplicationBootstrap, OnModuleDe
     } catch (e) {
       error = (e as Error).message.slice(0, 500);
     }
-    return this.database.system((tx) =>
-      this.reports.insert(tx, {
+    return this.database.system(async (tx) => {
+      await this.alert(tx, differences.length, error);
+      return this.reports.insert(tx, {
         provider: this.provider.name,
         startedAt,
         subscriptionsChecked: checked,
         differences,
         error,
-      }),
-    );
+      });
+    });
+  }
+
+  private async alert(tx: Transaction, differences: number, error: string | null): Promise<void> {
+    if (differences === 0 && error === null) {
+      await this.alerts.resolveIn(tx, ALERT);
+      return;
+    }
+    const message = error ?? `Billing differs in ${differences} places; see /api/billing/reconciliations`;
+    await this.alerts.fireIn(tx, { fingerprint: ALERT, severity: 'WARNING', component: 'BILLING', message });
   }
 
   private async isDue(now: Date): Promise<boolean> {

@@ -179,7 +179,7 @@ export class Renewals implements OnApplicationBootstrap, OnModuleDestroy {
       ended_at: subscription.current_period_end,
     };
     const saved = await this.subscriptions.save(tx, Object.assign(subscription, ended));
-    await this.recorder.subscription(tx, saved, 'ended', `The subscription ended`);
+    await this.recorder.standing(tx, saved, 'ended', `The subscription ended`);
     const key = `end:${period.start.toISOString()}`;
     await this.invoicing.issue(tx, { subscription: saved, key, reason: 'usage', lines, period }, now);
     await this.entitlements.apply(tx, saved.tenant_id, 'the subscription ended', now);
@@ -191,7 +191,7 @@ export class Renewals implements OnApplicationBootstrap, OnModuleDestroy {
     Object.assign(subscription, { status: 'past_due', provider_status: 'past_due', past_due_since: now });
     const saved = await this.subscriptions.save(tx, subscription);
     const text = `An invoice is overdue; the plan stays for ${GRACE_DAYS} days`;
-    await this.recorder.subscription(tx, saved, 'past_due', text);
+    await this.recorder.standing(tx, saved, 'past_due', text);
   }
 
   /** The tenant falls back to what its other subscriptions are good for, if any. */
@@ -201,7 +201,7 @@ export class Renewals implements OnApplicationBootstrap, OnModuleDestroy {
     if (subscription.provider === 'builtin') {
       Object.assign(subscription, { status: 'unpaid', provider_status: 'unpaid' });
       const saved = await this.subscriptions.save(tx, subscription);
-      await this.recorder.subscription(tx, saved, 'unpaid', 'The grace period ended without a payment');
+      await this.recorder.standing(tx, saved, 'unpaid', 'The grace period ended without a payment');
     }
     await this.entitlements.apply(tx, tenant_id, 'the grace period ended', now);
   }

@@ -67,6 +67,15 @@ export class UsageRepository {
     return { requests: Number(row.requests), bytes: Number(row.bytes), aiJobs: Number(row.ai_jobs) };
   }
 
+  /** Requests of all tenants in [start, end). */
+  async requestsOfAll(tx: Transaction, { start, end }: Period): Promise<number> {
+    const [row] = await tx.query(
+      'SELECT coalesce(sum(requests), 0) AS n FROM usage_minutes WHERE minute >= $1 AND minute < $2',
+      [start, end],
+    );
+    return Number(row.n);
+  }
+
   /** @returns whether the key is new */
   async addEvent(
     tx: Transaction,

@@ -202,7 +202,7 @@ export class StripeSync {
     if (!before)
       await this.recorder.subscription(tx, subscription, 'created', `Subscribed to ${plan} at Stripe`);
     else if (before.status !== status)
-      await this.recorder.subscription(tx, subscription, status, `Was ${before.status}, is ${status}`);
+      await this.recorder.standing(tx, subscription, status, `Was ${before.status}, is ${status}`);
     if (before && before.plan !== plan)
       await this.recorder.subscription(tx, subscription, 'plan_changed', `From ${before.plan} to ${plan}`);
     if (before && before.cancel !== cancel && !hasEnded(status))

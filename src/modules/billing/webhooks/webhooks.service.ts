@@ -5,6 +5,7 @@ import { Environment } from '../../../platform/config/environment.js';
 import { Database, Notifications, type Transaction } from '../../../platform/database/index.js';
 import { WorkQueue } from '../../../platform/jobs/index.js';
 import { Journal } from '../../../platform/journal/index.js';
+import { AlertsService } from '../../monitoring/index.js';
 import { StripeEvents } from '../stripe/stripe-events.service.js';
 import { verifySignature } from './signature.js';
 import {
@@ -33,6 +34,7 @@ export class WebhooksService implements OnApplicationBootstrap, OnModuleDestroy 
     handler: StripeEvents,
     private readonly journal: Journal,
     private readonly environment: Environment,
+    private readonly alerts: AlertsService,
   ) {
     this.queue = new WorkQueue(database, notifications, {
       table: 'stripe_events',
@@ -83,21 +85,31 @@ export class WebhooksService implements OnApplicationBootstrap, OnModuleDestroy 
         message: `Webhook event ${id} (${row.type}) replayed`,
         object: { type: 'webhook_event', id },
       });
+      await this.alerts.resolveIn(tx, deadEvent(id));
       await this.queue.wake(tx);
       return row;
     });
   }
 
   private async gaveUp(tx: Transaction, row: StripeEventRow, error: Error): Promise<void> {
+    const message = `Webhook event ${row.id} (${row.type}) failed ${row.attempts} times: ${error.message}`;
+    await this.alerts.fireIn(tx, {
+      fingerprint: deadEvent(row.id),
+      severity: 'CRITICAL',
+      component: 'BILLING',
+      message,
+    });
     await this.journal.record(tx, {
       tenantId: null,
       action: 'webhook.dead',
       level: 'error',
-      message: `Webhook event ${row.id} (${row.type}) failed ${row.attempts} times: ${error.message}`,
+      message,
       object: { type: 'webhook_event', id: row.id },
     });
   }
 }
+
+const deadEvent = (id: string): string => `webhook_dead:${id}`;
 
 const MAX_ID = 255;
 
