@@ -10,6 +10,8 @@ export interface WorkQueueOptions<Row> {
   /** A worker that is silent for this long has lost its row to another one. Renewed while the handler runs. */
   leaseSeconds: number;
   maxAttempts: number;
+  /** SQL that orders rows that are due; default `available_at`. For fairness between tenants, for one. */
+  orderBy?: string;
   /** Seconds until try number `attempt` + 1. Default: 2^attempt with jitter, at most ten minutes. */
   backoffSeconds?: (attempt: number) => number;
   /** Does the work. What it writes in `finish`'s transaction is there exactly once, with the row's end. */
@@ -100,7 +102,7 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
   }
 
   private async claim(token: string): Promise<Row | null> {
-    const { table, leaseSeconds } = this.options;
+    const { table, leaseSeconds, orderBy = 'available_at' } = this.options;
     const [rows] = await this.database.system((tx) =>
       tx.query(
         `UPDATE ${table} SET state = 'running', attempts = attempts + 1, lease_token = $1,
@@ -108,7 +110,7 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
          WHERE id = (SELECT id FROM ${table}
                      WHERE (state = 'pending' AND available_at <= clock_timestamp())
                         OR (state = 'running' AND leased_until < clock_timestamp())
-                     ORDER BY available_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                     ORDER BY ${orderBy} LIMIT 1 FOR UPDATE SKIP LOCKED)
          RETURNING *`,
         [token, leaseSeconds],
       ),

@@ -1,0 +1,34 @@
+import { Module } from '@nestjs/common';
+import { BillingModule } from '../billing/index.js';
+import { PoolsModule } from '../pools/index.js';
+import { TelemetryModule } from '../telemetry/index.js';
+import { AiConfigController } from './config/ai-config.controller.js';
+import { AiConfigRepository } from './config/ai-config.repository.js';
+import { AiConfigService } from './config/ai-config.service.js';
+import { ForecastKeeper } from './forecasting/forecast-keeper.js';
+import { ForecastsService } from './forecasting/forecasts.service.js';
+import { ModelVersionsRepository } from './forecasting/model-versions.repository.js';
+import { SettledForecastsRepository } from './forecasting/settled.repository.js';
+import { TrafficSeries } from './forecasting/traffic-series.js';
+import { TrainingController } from './training/training.controller.js';
+import { TrainingRepository } from './training/training.repository.js';
+import { TrainingService } from './training/training.service.js';
+import { TrainingRunner } from './training/training-runner.js';
+
+@Module({
+  imports: [BillingModule, PoolsModule, TelemetryModule],
+  controllers: [AiConfigController, TrainingController],
+  providers: [
+    AiConfigRepository,
+    AiConfigService,
+    ForecastKeeper,
+    ForecastsService,
+    ModelVersionsRepository,
+    SettledForecastsRepository,
+    TrafficSeries,
+    TrainingRepository,
+    TrainingRunner,
+    TrainingService,
+  ],
+})
+export class AiModule {}

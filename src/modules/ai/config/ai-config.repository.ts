@@ -1,0 +1,18 @@
+import { Injectable } from '@nestjs/common';
+import type { Transaction } from '../../../platform/database/index.js';
+
+@Injectable()
+export class AiConfigRepository {
+  async get(tx: Transaction, tenantId: string): Promise<Record<string, unknown>> {
+    const [row] = await tx.query('SELECT values FROM ai_config WHERE tenant_id = $1', [tenantId]);
+    return row?.values ?? {};
+  }
+
+  async set(tx: Transaction, tenantId: string, values: object): Promise<void> {
+    await tx.query(
+      `INSERT INTO ai_config (tenant_id, values) VALUES ($1, $2)
+       ON CONFLICT (tenant_id) DO UPDATE SET values = $2`,
+      [tenantId, JSON.stringify(values)],
+    );
+  }
+}

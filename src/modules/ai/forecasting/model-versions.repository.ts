@@ -1,0 +1,100 @@
+import { Injectable } from '@nestjs/common';
+import { newId } from '../../../common/ids.js';
+import type { Transaction } from '../../../platform/database/index.js';
+
+/** A trained version of a built-in model, for a tenant or for one pool of it. */
+export interface ModelVersion<Model = unknown, Card = unknown> {
+  id: string;
+  model: string;
+  pool_id: string;
+  version: number;
+  served: boolean;
+  model_data: Model;
+  card: Card;
+  training_id: string | null;
+  created_at: Date;
+}
+
+const WITHOUT_DATA = 'id, model, pool_id, version, served, card, training_id, created_at';
+
+@Injectable()
+export class ModelVersionsRepository {
+  async served<M, C>(
+    tx: Transaction,
+    tenantId: string,
+    model: string,
+    poolId = '',
+  ): Promise<ModelVersion<M, C> | null> {
+    const [row] = await tx.query(
+      'SELECT * FROM ai_model_versions WHERE tenant_id = $1 AND model = $2 AND pool_id = $3 AND served',
+      [tenantId, model, poolId],
+    );
+    return row ?? null;
+  }
+
+  /** The card of what is served, without the model itself, which may be megabytes. */
+  async servedCard<C>(
+    tx: Transaction,
+    tenantId: string,
+    model: string,
+    poolId = '',
+  ): Promise<Omit<ModelVersion<never, C>, 'model_data'> | null> {
+    const [row] = await tx.query(
+      `SELECT ${WITHOUT_DATA} FROM ai_model_versions WHERE tenant_id = $1 AND model = $2 AND pool_id = $3 AND served`,
+      [tenantId, model, poolId],
+    );
+    return row ?? null;
+  }
+
+  list<C>(tx: Transaction, tenantId: string): Promise<Omit<ModelVersion<never, C>, 'model_data'>[]> {
+    return tx.query(
+      `SELECT ${WITHOUT_DATA} FROM ai_model_versions WHERE tenant_id = $1 ORDER BY model, pool_id, version DESC`,
+      [tenantId],
+    );
+  }
+
+  /** Adds the next version. @returns its number */
+  async add(
+    tx: Transaction,
+    tenantId: string,
+    version: {
+      model: string;
+      poolId: string;
+      data: object;
+      card: object;
+      trainingId: string;
+      serve: boolean;
+    },
+  ): Promise<number> {
+    const key = [tenantId, version.model, version.poolId];
+    if (version.serve)
+      await tx.query(
+        'UPDATE ai_model_versions SET served = false WHERE tenant_id = $1 AND model = $2 AND pool_id = $3 AND served',
+        key,
+      );
+    const [row] = await tx.query(
+      `INSERT INTO ai_model_versions (id, tenant_id, model, pool_id, version, served, model_data, card, training_id)
+       VALUES ($4, $1, $2, $3, (SELECT coalesce(max(version), 0) + 1 FROM ai_model_versions
+                                WHERE tenant_id = $1 AND model = $2 AND pool_id = $3), $5, $6, $7, $8)
+       RETURNING version`,
+      [
+        ...key,
+        newId('model'),
+        version.serve,
+        JSON.stringify(version.data),
+        JSON.stringify(version.card),
+        version.trainingId,
+      ],
+    );
+    return row.version;
+  }
+
+  /** Removes all but the newest `keep` versions and the one that is served. */
+  async prune(tx: Transaction, tenantId: string, model: string, poolId: string, keep: number): Promise<void> {
+    await tx.query(
+      `DELETE FROM ai_model_versions WHERE tenant_id = $1 AND model = $2 AND pool_id = $3 AND NOT served
+         AND version <= (SELECT max(version) FROM ai_model_versions WHERE tenant_id = $1 AND model = $2 AND pool_id = $3) - $4`,
+      [tenantId, model, poolId, keep],
+    );
+  }
+}

@@ -1,0 +1,150 @@
+import { Injectable } from '@nestjs/common';
+import { AppError, invalidField, notFound } from '../../../common/errors.js';
+import type { Page, PageRequest } from '../../../common/pagination.js';
+import { Database, type Transaction } from '../../../platform/database/index.js';
+import { Journal } from '../../../platform/journal/index.js';
+import { Channels } from '../../../platform/realtime/index.js';
+import { UsageMeter } from '../../billing/index.js';
+import { PoolsReadModel } from '../../pools/index.js';
+import type { StartTrainingRequest, Trainable, TrainingStatus } from './training.dto.js';
+import { TrainingResponse } from './training.dto.js';
+import { TrainingRepository, type TrainingRow } from './training.repository.js';
+import { TrainingRunner } from './training-runner.js';
+
+/** Runs of one tenant that wait or run at the same time; further ones are refused. */
+const MAX_OPEN = 20;
+
+/** One name a model: the documents know the sentiment model by three. */
+export const modelOf = (modelType: Trainable): 'load_predictor' | 'sentiment' =>
+  modelType === 'load_predictor' ? 'load_predictor' : 'sentiment';
+const namesOf = (modelType: Trainable): string[] =>
+  modelOf(modelType) === 'sentiment' ? ['sentiment', 'sentiment-analysis', 'nlp'] : ['load_predictor'];
+
+/** Training on demand. The row is the job: it is taken by any node with a free thread. */
+@Injectable()
+export class TrainingService {
+  constructor(
+    private readonly database: Database,
+    private readonly runs: TrainingRepository,
+    private readonly runner: TrainingRunner,
+    private readonly pools: PoolsReadModel,
+    private readonly journal: Journal,
+    private readonly channels: Channels,
+    private readonly meter: UsageMeter,
+  ) {}
+
+  /** @throws AppError 409 TOO_MANY_TRAININGS, 422 for an unknown pool */
+  async start(
+    tenantId: string,
+    modelType: Trainable,
+    request: StartTrainingRequest,
+    trigger = 'request',
+  ): Promise<TrainingRow> {
+    return this.database.tenant(tenantId, async (tx) => {
+      const poolId = request.pool ? await this.poolId(tx, tenantId, request.pool) : null;
+      const { series, rows } = request;
+      return this.enqueue(tx, tenantId, modelType, {
+        poolId,
+        epochs: request.epochs,
+        data: series || rows ? { series, rows } : null,
+        trigger,
+      });
+    });
+  }
+
+  /** Starts what retraining means: the tenant's model and, when full, one for each pool. */
+  async retrain(
+    tenantId: string,
+    modelType: Trainable,
+    full: boolean,
+    epochs?: number,
+  ): Promise<TrainingRow[]> {
+    return this.database.tenant(tenantId, async (tx) => {
+      const started = [await this.enqueue(tx, tenantId, modelType, { epochs, trigger: 'retrain' })];
+      if (!full || modelOf(modelType) !== 'load_predictor') return started;
+      for (const pool of await this.pools.find(tx, tenantId, {}, { limit: MAX_OPEN - 1, offset: 0 }))
+        started.push(
+          await this.enqueue(tx, tenantId, modelType, { poolId: pool.id, epochs, trigger: 'retrain' }),
+        );
+      return started;
+    });
+  }
+
+  /** Stops waiting and running ones, by kind or all, within a second. @returns the ids */
+  async stop(
+    tenantId: string,
+    modelType: Trainable | undefined,
+    id: string | null = null,
+  ): Promise<string[]> {
+    return this.database.tenant(tenantId, async (tx) => {
+      const ids = await this.runs.requestStop(tx, tenantId, modelType ? namesOf(modelType) : null, id);
+      await this.runner.announceStop(tx, ids);
+      for (const stopped of ids)
+        await this.journal.record(tx, {
+          tenantId,
+          action: 'ai.training_stopped',
+          message: `Training ${stopped} stopped`,
+          object: { type: 'training', id: stopped },
+        });
+      return ids;
+    });
+  }
+
+  list(
+    tenantId: string,
+    request: PageRequest,
+    status?: TrainingStatus,
+    modelType?: string,
+  ): Promise<Page<TrainingResponse>> {
+    return this.database.tenant(tenantId, async (tx) =>
+      (await this.runs.page(tx, tenantId, request, status, modelType)).map((row) =>
+        TrainingResponse.from(row),
+      ),
+    );
+  }
+
+  async get(tenantId: string, id: string): Promise<TrainingResponse> {
+    const row = await this.database.tenant(tenantId, (tx) => this.runs.get(tx, tenantId, id));
+    if (!row) throw notFound('Training', id);
+    return TrainingResponse.from(row);
+  }
+
+  async enqueue(
+    tx: Transaction,
+    tenantId: string,
+    modelType: Trainable,
+    run: { poolId?: string | null; epochs?: number; data?: object | null; trigger: string },
+  ): Promise<TrainingRow> {
+    if ((await this.runs.countOpen(tx, tenantId)) >= MAX_OPEN)
+      throw new AppError(
+        409,
+        'TOO_MANY_TRAININGS',
+        `${MAX_OPEN} trainings of this tenant wait or run already`,
+      );
+    const row = await this.runs.insert(tx, {
+      tenant_id: tenantId,
+      model_type: modelType,
+      pool_id: run.poolId,
+      trigger: run.trigger,
+      params: run.epochs === undefined ? {} : { epochs: run.epochs },
+      data: run.data,
+    });
+    await this.meter.record(tx, tenantId, 'ai_jobs', 1, row.id);
+    await this.channels.publish(
+      tx,
+      'ai',
+      tenantId,
+      { training: { ...TrainingResponse.from(row) } },
+      'ai_training',
+    );
+    await this.runner.wake(tx);
+    return row;
+  }
+
+  private async poolId(tx: Transaction, tenantId: string, name: string): Promise<string> {
+    // ordered by name: the name itself is the first that begins with it
+    const [pool] = await this.pools.find(tx, tenantId, { namePrefix: name }, { limit: 1, offset: 0 });
+    if (pool?.name !== name) throw invalidField('pool', 'exists', `There is no pool '${name}'`);
+    return pool.id;
+  }
+}
