@@ -4,6 +4,8 @@ import { TenantsModule } from '../tenants/index.js';
 import { BillingAccountsRepository } from './accounts.repository.js';
 import { BillingController, TenantBillingController } from './billing.controller.js';
 import { BillingService } from './billing.service.js';
+import { BillingMetrics } from './billing-metrics.js';
+import { BillingMetricsReadModel } from './billing-metrics.read-model.js';
 import { BillingRecord } from './billing-record.js';
 import { BuiltinProvider } from './builtin.provider.js';
 import { ChangeDecisions } from './change-decision.js';
@@ -56,6 +58,8 @@ import { WebhooksService } from './webhooks/webhooks.service.js';
     ReconciliationRepository,
     StripeEventsRepository,
     UsageReportsRepository,
+    BillingMetrics,
+    BillingMetricsReadModel,
     BillingRecord,
     BillingService,
     BuiltinProvider,
