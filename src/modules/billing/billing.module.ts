@@ -6,6 +6,8 @@ import { BillingAccountsRepository } from './accounts.repository.js';
 import { BillingChannel } from './billing.channel.js';
 import { BillingController, TenantBillingController } from './billing.controller.js';
 import { BillingService } from './billing.service.js';
+import { BillingMetrics } from './billing-metrics.js';
+import { BillingMetricsReadModel } from './billing-metrics.read-model.js';
 import { BillingRecord } from './billing-record.js';
 import { BuiltinProvider } from './builtin.provider.js';
 import { ChangeDecisions } from './change-decision.js';
@@ -59,6 +61,8 @@ import { WebhooksService } from './webhooks/webhooks.service.js';
     StripeEventsRepository,
     UsageReportsRepository,
     BillingChannel,
+    BillingMetrics,
+    BillingMetricsReadModel,
     BillingRecord,
     BillingService,
     BuiltinProvider,

@@ -6,13 +6,21 @@ import { RoutesModule } from '../routes/index.js';
 import { TelemetryModule } from '../telemetry/index.js';
 import { AppliedInterceptor } from './applied.interceptor.js';
 import { DataPlaneService } from './dataplane.service.js';
+import { DataPlaneMetrics } from './dataplane-metrics.js';
 import { engineProvider } from './engine.provider.js';
 import { SnapshotSource } from './snapshot-source.js';
 import { TelemetryPump } from './telemetry-pump.js';
 
 @Module({
   imports: [ClusterModule, TelemetryModule, PoolsModule, BackendsModule, RoutesModule],
-  providers: [engineProvider, SnapshotSource, DataPlaneService, TelemetryPump, AppliedInterceptor],
+  providers: [
+    engineProvider,
+    SnapshotSource,
+    DataPlaneService,
+    DataPlaneMetrics,
+    TelemetryPump,
+    AppliedInterceptor,
+  ],
   exports: [DataPlaneService, AppliedInterceptor, ClusterModule],
 })
 export class DataPlaneModule {}

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type Metric, register } from 'prom-client';
 import { LATENCY_BOUNDS_MS, type TelemetryBatch, type TrafficDelta } from '../../common/traffic.js';
+import { exposeMetric, type Sample } from '../../platform/observability/index.js';
 import { LiveBackends } from './live-backends.js';
 import { addCounts, emptyCounts, type TrafficCounts } from './traffic-counts.js';
 
@@ -17,12 +17,6 @@ export interface MeasuredPool {
 }
 
 type Labels = Record<string, string>;
-interface Sample {
-  labels: Labels;
-  value: number;
-  metricName?: string;
-}
-
 interface PoolSeries {
   labels: Labels;
   counts: TrafficCounts;
@@ -54,29 +48,35 @@ export class TrafficMetrics {
   private unknownHostRequests = 0;
 
   constructor(private readonly live: LiveBackends) {
-    expose('veloflux_pool_requests_total', 'Requests answered, by class of status', 'counter', () =>
+    exposeMetric('veloflux_pool_requests_total', 'Requests answered, by class of status', 'counter', () =>
       this.everyPool((s) =>
         STATUS_CLASSES.map((c, i) => sample(s, { status_class: c }, s.counts.statusClasses[i]!)),
       ),
     );
-    expose('veloflux_pool_request_duration_seconds', 'Time to the end of the answer', 'histogram', () =>
+    exposeMetric('veloflux_pool_request_duration_seconds', 'Time to the end of the answer', 'histogram', () =>
       this.everyPool(histogram),
     );
-    expose('veloflux_pool_bytes_total', 'Bytes received from and sent to clients', 'counter', () =>
+    exposeMetric('veloflux_pool_bytes_total', 'Bytes received from and sent to clients', 'counter', () =>
       this.everyPool((s) => [
         sample(s, { direction: 'in' }, s.counts.bytesIn),
         sample(s, { direction: 'out' }, s.counts.bytesOut),
       ]),
     );
-    expose('veloflux_backend_up', '1 healthy, 0 unhealthy; absent while unknown', 'gauge', () => this.up());
-    expose('veloflux_backend_connections', 'Requests in flight', 'gauge', () => this.connections());
-    expose('veloflux_backend_bytes_total', 'Bytes of requests sent on and answers returned', 'counter', () =>
-      [...this.backends.values(), this.otherBackend].flatMap((s) => [
-        sample(s, { direction: 'in' }, s.bytesIn),
-        sample(s, { direction: 'out' }, s.bytesOut),
-      ]),
+    exposeMetric('veloflux_backend_up', '1 healthy, 0 unhealthy; absent while unknown', 'gauge', () =>
+      this.up(),
     );
-    expose(
+    exposeMetric('veloflux_backend_connections', 'Requests in flight', 'gauge', () => this.connections());
+    exposeMetric(
+      'veloflux_backend_bytes_total',
+      'Bytes of requests sent on and answers returned',
+      'counter',
+      () =>
+        [...this.backends.values(), this.otherBackend].flatMap((s) => [
+          sample(s, { direction: 'in' }, s.bytesIn),
+          sample(s, { direction: 'out' }, s.bytesOut),
+        ]),
+    );
+    exposeMetric(
       'veloflux_unknown_host_requests_total',
       'Requests for hosts that no route serves',
       'counter',
@@ -168,16 +168,4 @@ function histogram({ labels, counts }: PoolSeries): Sample[] {
     { labels, value: counts.latencySumMs / 1000, metricName: `${name}_sum` },
     { labels, value: counts.requests, metricName: `${name}_count` },
   ];
-}
-
-/** Registers a metric whose samples are made at the scrape; the one of an earlier application in this process goes. */
-function expose(name: string, help: string, type: string, samples: () => Sample[]): void {
-  const metric = {
-    name,
-    help,
-    type,
-    get: async () => ({ name, help, type, values: samples(), aggregator: 'sum' }),
-  };
-  register.removeSingleMetric(name);
-  register.registerMetric(metric as unknown as Metric);
 }

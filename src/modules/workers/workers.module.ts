@@ -4,6 +4,7 @@ import { MonitoringModule } from '../monitoring/index.js';
 import { SettingsModule } from '../settings/index.js';
 import { AgentGateway } from './agent.gateway.js';
 import { AgentConnections } from './agent-connections.js';
+import { ClusterMetrics } from './cluster-metrics.js';
 import { ClusterStatusController } from './cluster-status.controller.js';
 import { ClusterStatusService } from './cluster-status.service.js';
 import { EnrollmentController } from './enrollment.controller.js';
@@ -22,6 +23,7 @@ import { WorkersService } from './workers.service.js';
   providers: [
     AgentGateway,
     AgentConnections,
+    ClusterMetrics,
     ClusterStatusService,
     EnrollmentService,
     EnrollmentTokensRepository,
