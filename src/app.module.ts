@@ -1,10 +1,11 @@
 import { Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { migrations } from '../migrations/index.js';
+import { AdministrationModule } from './modules/administration/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackendsModule } from './modules/backends/index.js';
-import { BillingModule } from './modules/billing/index.js';
 import { BackupModule } from './modules/backup/index.js';
+import { BillingModule } from './modules/billing/index.js';
 import { ConfigurationModule } from './modules/configuration/index.js';
 import { AppliedInterceptor, DataPlaneModule } from './modules/dataplane/index.js';
 import { MonitoringModule } from './modules/monitoring/index.js';
@@ -46,6 +47,7 @@ import { SecurityModule } from './platform/security/index.js';
     DataPlaneModule,
     BillingModule,
     ConfigurationModule,
+    AdministrationModule,
     BackupModule,
     StatusModule,
     MonitoringModule,
