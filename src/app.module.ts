@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { migrations } from '../migrations/index.js';
 import { AiModule } from './modules/ai/index.js';
+import { AdministrationModule } from './modules/administration/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackendsModule } from './modules/backends/index.js';
 import { BackupModule } from './modules/backup/index.js';
@@ -48,6 +49,7 @@ import { SecurityModule } from './platform/security/index.js';
     BillingModule,
     AiModule,
     ConfigurationModule,
+    AdministrationModule,
     BackupModule,
     StatusModule,
     MonitoringModule,

@@ -41,6 +41,7 @@ export const PERMISSIONS = {
   'logs.read': 'superadmin',
   'settings.read': 'superadmin',
   'settings.write': 'superadmin',
+  'audit.read': 'admin',
   'admin.read': 'superadmin',
   'admin.write': 'superadmin',
   'billing.read': 'viewer',

@@ -1,7 +1,12 @@
 import { Module } from '@nestjs/common';
+import { NodesController } from './nodes.controller.js';
 import { NodesRepository } from './nodes.repository.js';
 import { NodesService } from './nodes.service.js';
 import { ServiceWatch } from './probes/service-watch.js';
 
-@Module({ providers: [NodesService, NodesRepository, ServiceWatch], exports: [NodesService, ServiceWatch] })
+@Module({
+  controllers: [NodesController],
+  providers: [NodesService, NodesRepository, ServiceWatch],
+  exports: [NodesService, ServiceWatch],
+})
 export class ClusterModule {}

@@ -6,16 +6,19 @@ import type { Transaction } from '../../platform/database/index.js';
 export const LIVE_SECONDS = 5;
 const FORGET_AFTER = '1 day';
 
+/** `active`: heard of just now; `draining`: takes no new work; `down`: silent; `left`: stopped in order. */
+export type NodeStatus = 'active' | 'draining' | 'down' | 'left';
+
 export interface NodeRow {
   id: string;
   name: string;
   address: string;
-  /** `active`: heard of just now; `down`: silent; `left`: stopped in order. */
-  status: 'active' | 'down' | 'left';
+  status: NodeStatus;
   engine: string;
   program_version: string;
   applied_version: number;
   apply_error: string | null;
+  is_leader: boolean;
   started_at: Date;
   last_seen: Date;
 }
@@ -26,6 +29,8 @@ export interface NodeDescription {
   address: string;
   engine: string;
   programVersion: string;
+  /** What it holds the leader's lease as. */
+  holder: string;
 }
 
 /** The nodes of the control plane; all of it takes a system transaction, and times are the database's. */
@@ -36,9 +41,9 @@ export class NodesRepository {
     await tx.query(
       `DELETE FROM control_plane_nodes WHERE last_seen < clock_timestamp() - interval '${FORGET_AFTER}'`,
     );
-    const values = [node.name, node.address, node.engine, node.programVersion];
+    const values = [node.name, node.address, node.engine, node.programVersion, node.holder];
     const [known] = await tx.query(
-      `UPDATE control_plane_nodes SET address = $2, engine = $3, program_version = $4, status = 'active',
+      `UPDATE control_plane_nodes SET address = $2, engine = $3, program_version = $4, holder = $5, status = 'active',
          applied_version = 0, apply_error = NULL, started_at = clock_timestamp(), last_seen = clock_timestamp()
        WHERE name = $1 RETURNING id`,
       values,
@@ -46,8 +51,8 @@ export class NodesRepository {
     if (known.length) return known[0].id;
     const id = newId('node');
     await tx.query(
-      `INSERT INTO control_plane_nodes (id, name, address, engine, program_version, status)
-       VALUES ($5, $1, $2, $3, $4, 'active')`,
+      `INSERT INTO control_plane_nodes (id, name, address, engine, program_version, holder, status)
+       VALUES ($6, $1, $2, $3, $4, $5, 'active')`,
       [...values, id],
     );
     return id;
@@ -59,12 +64,13 @@ export class NodesRepository {
     id: string,
     appliedVersion: number,
     applyError: string | null,
+    status: 'active' | 'draining',
   ): Promise<number | null> {
     const [rows] = await tx.query(
-      `UPDATE control_plane_nodes SET last_seen = clock_timestamp(), status = 'active', applied_version = $2,
+      `UPDATE control_plane_nodes SET last_seen = clock_timestamp(), status = $4, applied_version = $2,
          apply_error = $3
        WHERE id = $1 RETURNING (SELECT version FROM config_state)::float8 AS version`,
-      [id, appliedVersion, applyError],
+      [id, appliedVersion, applyError, status],
     );
     return rows[0]?.version ?? null;
   }
@@ -78,7 +84,8 @@ export class NodesRepository {
       `SELECT id, name, address, engine, program_version, applied_version::float8 AS applied_version, apply_error,
          started_at, last_seen,
          CASE WHEN status = 'left' THEN 'left'
-              WHEN last_seen > clock_timestamp() - make_interval(secs => $1) THEN 'active' ELSE 'down' END AS status
+              WHEN last_seen > clock_timestamp() - make_interval(secs => $1) THEN status ELSE 'down' END AS status,
+         coalesce(holder = (SELECT holder FROM leases WHERE name = 'leader' AND expires_at > clock_timestamp()), false) AS is_leader
        FROM control_plane_nodes ORDER BY name, id`,
       [LIVE_SECONDS],
     );

@@ -4,7 +4,8 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy }
 import { PRODUCT_VERSION } from '../../common/version.js';
 import { Environment } from '../../platform/config/environment.js';
 import { Database, Notifications } from '../../platform/database/index.js';
-import { type Periodic, repeat } from '../../platform/jobs/index.js';
+import { Leader, type Periodic, repeat } from '../../platform/jobs/index.js';
+import { HealthRegistry } from '../../platform/observability/index.js';
 import { type NodeRow, NodesRepository } from './nodes.repository.js';
 
 const HEARTBEAT_MS = 1000;
@@ -34,6 +35,8 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly notifications: Notifications,
     private readonly nodes: NodesRepository,
     private readonly environment: Environment,
+    private readonly leader: Leader,
+    private readonly health: HealthRegistry,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -71,7 +74,7 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
     const { id } = this;
     if (!id) return;
     await this.database.system(async (tx) => {
-      await this.nodes.heartbeat(tx, id, version, error);
+      await this.nodes.heartbeat(tx, id, version, error, this.status);
       await this.notifications.publish(tx, APPLIED, { nodeId: id, version } satisfies Applied);
     });
   }
@@ -91,7 +94,7 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
       const pause = new AbortController();
       const applied = once(this.events, 'applied', { signal: pause.signal }).catch(() => undefined);
       const nodes = (await this.list()).filter((node) => node.status !== 'left');
-      for (const node of nodes) if (node.status === 'active') seenLive.add(node.id);
+      for (const node of nodes) if (node.status !== 'down') seenLive.add(node.id);
       const behind = nodes.filter((node) => seenLive.has(node.id) && node.applied_version < version);
       const left = deadline - performance.now();
       if (!behind.length || left <= 0) {
@@ -105,6 +108,15 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
+  /** Tells all nodes at once that this one's state changed. */
+  async reportState(): Promise<void> {
+    await this.heartbeat();
+  }
+
+  private get status(): 'active' | 'draining' {
+    return this.health.draining ? 'draining' : 'active';
+  }
+
   private async register(): Promise<void> {
     const { listenHost, PORT, DATA_PLANE } = this.environment;
     this.id = await this.database.system((tx) =>
@@ -113,13 +125,14 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
         address: `${listenHost}:${PORT}`,
         engine: DATA_PLANE,
         programVersion: PRODUCT_VERSION,
+        holder: this.leader.holder,
       }),
     );
   }
 
   private async heartbeat(): Promise<void> {
     const version = await this.database.system((tx) =>
-      this.nodes.heartbeat(tx, this.id!, this.appliedVersion, this.applyError),
+      this.nodes.heartbeat(tx, this.id!, this.appliedVersion, this.applyError, this.status),
     );
     if (version === null) {
       this.logger.warn('This node was forgotten while it was cut off; it registers again');

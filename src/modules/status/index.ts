@@ -1,2 +1,3 @@
+export { HealthResponse } from './status.dto.js';
 export { StatusModule } from './status.module.js';
 export { StatusService } from './status.service.js';

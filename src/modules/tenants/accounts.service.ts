@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, forbidden } from '../../common/errors.js';
+import type { Page, PageRequest } from '../../common/pagination.js';
 import type { TenantRole } from '../../common/permissions.js';
 import { Notifications, type Transaction } from '../../platform/database/index.js';
 import { hashToken } from '../../platform/security/index.js';
@@ -81,6 +82,21 @@ export class Accounts {
 
   async get(tx: Transaction, userId: string): Promise<Account> {
     return toAccount(await this.users.get(tx, userId), await this.users.memberships(tx, userId));
+  }
+
+  /** Everybody, in the order in which they came; `search` is the beginning of an e-mail address, in any case. */
+  async page(tx: Transaction, request: PageRequest, search?: string): Promise<Page<Account>> {
+    const page = await this.users.page(tx, request, search);
+    const memberships = await this.users.membershipsOf(
+      tx,
+      page.items.map((u) => u.id),
+    );
+    return page.map((user) =>
+      toAccount(
+        user,
+        memberships.filter((m) => m.user_id === user.id),
+      ),
+    );
   }
 
   passwordHash(tx: Transaction, userId: string): Promise<string | null> {

@@ -24,6 +24,6 @@ import { UsersRepository } from './users.repository.js';
     TenantsRepository,
     UsersRepository,
   ],
-  exports: [TenantsService, Accounts, PlanLimits, PlansReadModel, TenantPlans],
+  exports: [TenantsService, MembersService, Accounts, PlanLimits, PlansReadModel, TenantPlans],
 })
 export class TenantsModule {}

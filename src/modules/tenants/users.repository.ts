@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
 import { notFound } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
@@ -66,12 +67,13 @@ export class UsersRepository {
     await tx.query('UPDATE users SET last_login = clock_timestamp() WHERE id = $1', [id]);
   }
 
-  async page(tx: Transaction, request: PageRequest): Promise<Page<User>> {
-    const [items, total] = await tx.getRepository(User).findAndCount({
-      order: { created_at: 'ASC', id: 'ASC' },
-      skip: offsetOf(request),
-      take: request.limit,
-    });
+  async page(tx: Transaction, request: PageRequest, search?: string): Promise<Page<User>> {
+    const query = tx.getRepository(User).createQueryBuilder('u').orderBy('u.created_at').addOrderBy('u.id');
+    if (search)
+      query.where('lower(u.email) LIKE :like', {
+        like: `${search.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`,
+      });
+    const [items, total] = await query.skip(offsetOf(request)).take(request.limit).getManyAndCount();
     return new Page(items, total, request.page, request.limit);
   }
 
@@ -100,6 +102,12 @@ export class UsersRepository {
 
   memberships(tx: Transaction, userId: string): Promise<Membership[]> {
     return tx.getRepository(Membership).find({ where: { user_id: userId }, order: { created_at: 'ASC' } });
+  }
+
+  membershipsOf(tx: Transaction, userIds: string[]): Promise<Membership[]> {
+    return tx
+      .getRepository(Membership)
+      .find({ where: { user_id: In(userIds) }, order: { created_at: 'ASC' } });
   }
 
   addMember(

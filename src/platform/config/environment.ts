@@ -198,6 +198,11 @@ export class Environment {
   @IsString()
   ACME_EMAIL?: string;
 
+  /** Names of all settings. */
+  static names(): string[] {
+    return Object.getOwnPropertyNames(new Environment()).concat(OPTIONAL_NAMES).sort();
+  }
+
   get production(): boolean {
     return this.NODE_ENV === 'production';
   }
@@ -218,7 +223,7 @@ export class EnvironmentError extends Error {
  * @throws EnvironmentError naming every variable that is wrong
  */
 export function loadEnvironment(source: NodeJS.ProcessEnv = process.env): Environment {
-  const known = Object.getOwnPropertyNames(new Environment()).concat(OPTIONAL_NAMES);
+  const known = Environment.names();
   const given = Object.fromEntries(
     known
       .filter((k) => source[k] !== undefined && (source[k] !== '' || k === 'PORT_ALIASES'))

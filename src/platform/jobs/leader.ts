@@ -16,7 +16,8 @@ const SAFETY_MS = 500;
 @Injectable()
 export class Leader implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('leader');
-  private readonly holder = randomUUID();
+  /** Name of this node's claims in the lease row. */
+  readonly holder: string = randomUUID();
   private epoch: number | null = null;
   private validUntil = 0;
   private timer?: NodeJS.Timeout;
