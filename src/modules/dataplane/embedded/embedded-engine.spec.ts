@@ -142,6 +142,14 @@ describe('the embedded engine', () => {
       expect([...harness.engine.stats().backends.keys()]).toEqual(['b-b']);
     });
 
+    it('a host that its tenant gives up is gone', async () => {
+      const one = await harness.upstream('one');
+      await harness.engine.apply(snapshotOf(1, slice('a', one.port, 'old.example.com')));
+      await harness.engine.apply(snapshotOf(2, slice('a', one.port, 'new.example.com')));
+      expect((await harness.call('/', {}, 'old.example.com')).status).toBe(404);
+      expect((await harness.call('/', {}, 'new.example.com')).body).toBe('one');
+    });
+
     it('a backend that stays keeps its connections and figures when its pool changes', async () => {
       const one = await harness.upstream('one');
       await harness.serve([backendConfig('b1', one.port)]);
@@ -187,12 +195,13 @@ describe('the embedded engine', () => {
   });
 
   describe('taking backends out', () => {
-    const slow = async (): Promise<{ port: number; finish: () => void }> => {
+    const slow = async (): Promise<{ port: number; finish: () => void; connections: () => number }> => {
       const waiting: (() => void)[] = [];
       const upstream = await harness.upstream('slow', (_request, response) =>
         waiting.push(() => response.end('slow')),
       );
-      return { port: upstream.port, finish: () => waiting.splice(0).forEach((end) => void end()) };
+      const finish = (): void => waiting.splice(0).forEach((end) => void end());
+      return { port: upstream.port, finish, connections: () => upstream.sockets.size };
     };
 
     it.each(['draining', 'disabled'] as const)(
@@ -220,6 +229,7 @@ describe('the embedded engine', () => {
       expect(harness.engine.stats().backends.has('b1')).toBe(false);
       old.finish();
       expect((await inFlight).body).toBe('slow');
+      await until('its connections to close', () => old.connections() === 0);
     });
 
     it('the idle connections of a removed backend close', async () => {
@@ -360,6 +370,12 @@ describe('the embedded engine', () => {
         samples: [],
         unknownHostRequests: 0,
       });
+      client.send(sent[1]);
+      await client.receives(/abc[\s\S]*abc/);
+      await until('the end of the answer', () => harness.engine.stats().requestsInFlight === 0);
+      expect(harness.engine.drainTelemetry().traffic).toMatchObject([
+        { requests: 1, statusClasses: [0, 1, 0, 0, 0] },
+      ]);
     });
 
     it('names no backend when none answered, and keeps figures of a route that is replaced', async () => {

@@ -31,10 +31,9 @@ export function probe(target: ProbeTarget, done: (result: ProbeResult) => void):
     agent: AGENT,
     headers: { host: hostField(target), connection: 'close', 'user-agent': 'VeloFlux-health-check' },
   });
-  const timer = setTimeout(
-    () => settle({ good: false, reason: `no answer within ${target.timeoutMs} ms` }),
-    target.timeoutMs,
-  );
+  const late = (): void => settle({ good: false, reason: `no answer within ${target.timeoutMs} ms` });
+  // When the event loop was held up, the answer may be waiting to be read: it gets its turn before time is judged.
+  const timer = setTimeout(() => setImmediate(late), target.timeoutMs);
   call.on('response', (response) => {
     response.on('error', () => undefined);
     const status = response.statusCode ?? 0;

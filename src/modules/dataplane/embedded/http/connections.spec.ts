@@ -43,6 +43,20 @@ describe('client connections', () => {
     await stillWorks();
   });
 
+  it('that are cut in the middle of an answer drop the requests in line', async () => {
+    const breaks = await harness.upstream('breaks', (request, response) => {
+      response.writeHead(200, { 'Content-Length': '10' });
+      response.write('abc');
+      setImmediate(() => request.socket.destroy());
+    });
+    await harness.serve([backendConfig('b2', breaks.port)]);
+    const client = harness.client();
+    client.send(GET.repeat(3));
+    await client.isClosed();
+    await until('the end', () => inFlight() === 0);
+    expect(breaks.requests).toHaveLength(1);
+  });
+
   it('that send more requests ahead than is decent are cut', async () => {
     const client = harness.client();
     client.send(GET.repeat(500));

@@ -241,7 +241,7 @@ export class HttpFront {
     requests.shift();
     // Nothing that came behind a request whose answer ends the connection is looked at: it may be smuggled.
     if (!response.shouldKeepAlive) connection.closing = true;
-    if (connection.closing) requests.length = 0;
+    if (connection.closing || connection.socket.destroyed) requests.length = 0;
     if (requests.length > 0) this.begin(requests[0]);
     else if (this.stopping) this.closeIfIdle(connection);
   }

@@ -2,12 +2,18 @@ import type { Duplex } from 'node:stream';
 import type { Backend } from '../pools/backend.js';
 import type { UpstreamFailure, UpstreamHandler, UpstreamRequest } from '../transport/upstream.js';
 
+/** Where an answer's body comes from. */
+export interface Pausable {
+  /** Goes on after `onData` returned false. */
+  resume(): void;
+}
+
 /** Whoever wants the answer. Callbacks come in order and stop after `cancel`. */
 export interface AttemptOwner {
   /** The client does not take data now: the backend's clock stands still. */
   readonly paused: boolean;
   onInterim(status: number, headers: string[]): void;
-  onHead(status: number, reason: string, headers: string[], resume: () => void): void;
+  onHead(status: number, reason: string, headers: string[], source: Pausable): void;
   onData(chunk: Buffer): boolean;
   onEnd(): void;
   onUpgrade(headers: string[], socket: Duplex): void;
@@ -25,7 +31,7 @@ export interface AttemptFailure {
  * One try of a request at one backend: keeps its time limit, and tells the pool exactly once how it went. It holds
  * its place among the backend's requests in flight until it is over.
  */
-export class Attempt implements UpstreamHandler {
+export class Attempt implements UpstreamHandler, Pausable {
   private sent = false;
   private over = false;
   /** The backend sent a response head. */
@@ -34,6 +40,7 @@ export class Attempt implements UpstreamHandler {
   private startedAt = 0;
   private activeAt = 0;
   private timer: NodeJS.Timeout;
+  private resumeUpstream: (() => void) | null = null;
 
   constructor(
     readonly backend: Backend,
@@ -53,6 +60,11 @@ export class Attempt implements UpstreamHandler {
   /** Something moved: the time limit starts anew. */
   touch(): void {
     this.activeAt = this.now();
+  }
+
+  resume(): void {
+    this.touch();
+    this.resumeUpstream?.();
   }
 
   /** The answer is not wanted any more. The backend is not to blame. */
@@ -75,7 +87,8 @@ export class Attempt implements UpstreamHandler {
   onHead(status: number, reason: string, headers: string[], resume: () => void): void {
     if (this.over) return;
     this.noteHead(status);
-    this.owner.onHead(status, reason, headers, resume);
+    this.resumeUpstream = resume;
+    this.owner.onHead(status, reason, headers, this);
   }
 
   onData(chunk: Buffer): boolean {
@@ -110,8 +123,9 @@ export class Attempt implements UpstreamHandler {
     this.fail(failure.kind, failure.message);
   }
 
-  /** Called by the timer: fails the attempt when nothing moved for the whole time limit. */
+  /** Fails the attempt when nothing moved for the whole time limit. */
   checkTime(): void {
+    if (this.over) return;
     const idle = this.now() - this.activeAt;
     if (this.owner.paused || idle < this.timeoutMs) {
       this.timer = setTimeout(onTimer, this.owner.paused ? this.timeoutMs : this.timeoutMs - idle, this);
@@ -142,6 +156,11 @@ export class Attempt implements UpstreamHandler {
   }
 }
 
+/** When the event loop was held up, the answer may be waiting to be read: it gets its turn before time is judged. */
 function onTimer(attempt: Attempt): void {
+  setImmediate(onTimerAfterReading, attempt);
+}
+
+function onTimerAfterReading(attempt: Attempt): void {
   attempt.checkTime();
 }

@@ -6,7 +6,7 @@ import { forwardedRequestHeaders, forwardedResponseHeaders, headerValue } from '
 import type { Backend } from '../pools/backend.js';
 import type { Pool } from '../pools/pool.js';
 import { readCookie, stickyCookie } from '../pools/sticky.js';
-import { Attempt, type AttemptFailure, type AttemptOwner } from './attempt.js';
+import { Attempt, type AttemptFailure, type AttemptOwner, type Pausable } from './attempt.js';
 import type { ExchangeContext, ExchangeInput } from './exchange-context.js';
 import { BODY_TOO_LARGE, BODY_TOO_SLOW, isRepeatable, NO_BACKEND, refusalFor } from './failures.js';
 import { Reply } from './reply.js';
@@ -67,8 +67,8 @@ export class Exchange implements AttemptOwner {
     }
   }
 
-  onHead(status: number, reason: string, raw: string[], resume: () => void): void {
-    this.reply.head(status, reason, this.responseHeaders(raw), resume);
+  onHead(status: number, reason: string, raw: string[], source: Pausable): void {
+    this.reply.head(status, reason, this.responseHeaders(raw), source);
   }
 
   onData(chunk: Buffer): boolean {

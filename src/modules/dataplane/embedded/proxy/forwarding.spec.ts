@@ -51,6 +51,7 @@ describe('forwarding', () => {
         'Keep-Alive: timeout=9\r\nTE: trailers\r\nProxy-Authorization: x\r\nX-End: 2\r\n\r\n',
     );
     await client.receives('ok');
+    expect(upstream.requests[0].headers.host).toBe(HOST);
     const seen = Object.keys(upstream.requests[0].headers);
     expect(seen).toEqual(expect.arrayContaining(['host', 'x-end', 'x-forwarded-for']));
     for (const name of ['x-secret', 'keep-alive', 'te', 'proxy-authorization'])
@@ -145,6 +146,44 @@ describe('forwarding', () => {
     expect(client.text).not.toContain('end');
     finish();
     await client.receives('0\r\n\r\n');
+  });
+
+  it('sends a piece that came with the head on before the rest exists', async () => {
+    let finish: () => void = () => undefined;
+    const upstream = await harness.upstream('one', (_request, response) => {
+      response.write('piece');
+      finish = () => response.end('end');
+    });
+    await harness.serve([backendConfig('b1', upstream.port)]);
+    const client = harness.client();
+    client.send(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+    await client.receives('piece');
+    finish();
+    await client.receives('end');
+  });
+
+  it("does not count a client's slowness against the backend", async () => {
+    const patient = new EngineHarness();
+    await patient.start();
+    harness.onClose(() => patient.close());
+    const body = Buffer.alloc(30_000_000, 'x');
+    const upstream = await harness.upstream('one', (_request, response) => response.end(body));
+    await patient.serve([backendConfig('b1', upstream.port)], { responseTimeoutMs: 300 });
+    const client = patient.client();
+    let received = 0;
+    client.socket.removeAllListeners('data');
+    client.socket.on('data', (chunk) => {
+      received += chunk.length;
+    });
+    client.socket.pause();
+    client.send(`GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+    // Longer than the backend's time limit.
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    client.socket.resume();
+    await until(
+      () => `the whole body, ${received} bytes so far`,
+      () => received > body.length,
+    );
   });
 
   it('passes a large body both ways byte for byte', async () => {

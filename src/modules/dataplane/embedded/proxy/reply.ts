@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LocalAnswer } from '../http/answers.js';
+import type { Pausable } from './attempt.js';
 
 /** How long and how much of an unwanted request body is read so that the client gets to see the answer. */
 const LINGER_MS = 1_000;
@@ -23,7 +24,7 @@ export class Reply {
   /** Status sent to the client, 0 before the head. */
   status = 0;
   paused = false;
-  private resume: (() => void) | null = null;
+  private source: Pausable | null = null;
   private stall: NodeJS.Timeout | null = null;
   private bodyBegun = false;
   /** The head is out, but the rest of what came with it may still follow in this turn. */
@@ -69,12 +70,12 @@ export class Reply {
     this.response.shouldKeepAlive = false;
   }
 
-  /** Begins the backend's answer; `resume` lets it go on after `write` returned false. */
-  head(status: number, reason: string, headers: string[], resume: () => void): void {
+  /** Begins the backend's answer; `source` goes on after `write` returned false. */
+  head(status: number, reason: string, headers: string[], source: Pausable): void {
     if (this.bodyPending()) this.closeAfter();
     this.response.writeHead(status, reason, headers);
     this.status = status;
-    this.resume = resume;
+    this.source = source;
     // A body that came with the head goes out with it; otherwise the head must not wait for the body.
     this.flushing = true;
     process.nextTick(flushHead, this);
@@ -152,7 +153,7 @@ export class Reply {
   private readonly onDrain = (): void => {
     this.paused = false;
     if (this.stall) clearTimeout(this.stall);
-    this.resume?.();
+    this.source?.resume();
   };
 
   /** Closing with unread data would reset the connection and could take the answer with it. */

@@ -106,6 +106,37 @@ describe('backends that fail', () => {
     expect(client.text.match(/HTTP\/1.1 200/g)).toHaveLength(20);
   });
 
+  describe('the keep-alive race: a backend closes an idle connection just as a request is written on it', () => {
+    /** Answers the first request of a connection and closes on the second. */
+    const oneAnswerEach = async (): Promise<number> => {
+      const server = await startTcp((socket) => {
+        let requests = 0;
+        socket.on('data', () => {
+          if (++requests === 1) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+          else socket.destroy();
+        });
+      });
+      harness.onClose(() => server.close());
+      return server.port;
+    };
+
+    it('costs an idempotent request nothing, even with a single backend', async () => {
+      await harness.serve([backendConfig('b1', await oneAnswerEach())]);
+      expect(await statuses(4)).toEqual([200, 200, 200, 200]);
+    });
+
+    it('is a 502 to a POST, which may have been read', async () => {
+      await harness.serve([backendConfig('b1', await oneAnswerEach())]);
+      expect(await statuses(2, 'POST')).toEqual([200, 502]);
+    });
+  });
+
+  it('an answer that ends with the connection is passed on whole', async () => {
+    const old = await tcp((socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nuntil the end'));
+    await harness.serve([backendConfig('b1', old)]);
+    expect((await harness.call()).body).toBe('until the end');
+  });
+
   it.each([
     ['garbage', 'SSH-2.0-OpenSSH_9\r\n', 'BAD_ANSWER'],
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', 'BAD_ANSWER'],

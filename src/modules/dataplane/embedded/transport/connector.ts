@@ -27,11 +27,13 @@ export function openConnection(
     clearTimeout(timer);
     done(error, error ? null : socket);
   };
-  const timer = setTimeout(() => {
-    const error = new ConnectTimeout('no connection in time');
-    settle(error);
+  const late = (): void => {
+    if (!pending) return;
+    settle(new ConnectTimeout('no connection in time'));
     socket.destroy();
-  }, timeoutMs);
+  };
+  // When the event loop was held up, the connection may be there already: it gets its turn before time is judged.
+  const timer = setTimeout(() => setImmediate(late), timeoutMs);
   socket.once('connect', () => settle(null));
   // Stays for the socket's life: whoever takes it over adds its own, and a late error must not end the process.
   socket.on('error', settle);
