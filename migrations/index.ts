@@ -9,8 +9,9 @@ import { Plans1764000020000 } from './1764000020000-plans.js';
 import { Billing1764000021000 } from './1764000021000-billing.js';
 import { Backups1764000030000 } from './1764000030000-backups.js';
 import { ConfigVersions1764000031000 } from './1764000031000-config-versions.js';
-import { Ai1764000040000 } from './1764000040000-ai.js';
 import { NodeHolders1764000032000 } from './1764000032000-node-holders.js';
+import { BackupScope1764000033000 } from './1764000033000-backup-scope.js';
+import { Ai1764000040000 } from './1764000040000-ai.js';
 import { Workers1764000050000 } from './1764000050000-workers.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
@@ -27,6 +28,7 @@ export const migrations = [
   Backups1764000030000,
   ConfigVersions1764000031000,
   NodeHolders1764000032000,
+  BackupScope1764000033000,
   Workers1764000050000,
   Ai1764000040000,
 ];

@@ -2,6 +2,8 @@ import { type TestDatabase, testDatabase } from '../../../test/support/database.
 import { until } from '../../../test/support/until.js';
 import { Environment } from '../../platform/config/environment.js';
 import { DatabaseUrl, Notifications } from '../../platform/database/index.js';
+import { Leader } from '../../platform/jobs/index.js';
+import { HealthRegistry } from '../../platform/observability/index.js';
 import { NodesRepository } from './nodes.repository.js';
 import { NodesService } from './nodes.service.js';
 import '../../../test/support/quiet.js';
@@ -24,7 +26,14 @@ describe('NodesService', () => {
     const environment = Object.assign(new Environment(), { NODE_NAME: name });
     const notifications = new Notifications(db.database, new DatabaseUrl(db.url));
     await notifications.onApplicationBootstrap();
-    const service = new NodesService(db.database, notifications, new NodesRepository(), environment);
+    const service = new NodesService(
+      db.database,
+      notifications,
+      new NodesRepository(),
+      environment,
+      new Leader(db.database),
+      new HealthRegistry(),
+    );
     await service.onApplicationBootstrap();
     started.push(async () => {
       await service.onModuleDestroy();
