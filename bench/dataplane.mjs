@@ -1,6 +1,6 @@
 // The embedded data plane against HAProxy (1 thread) and nginx (1 worker), whichever are installed: the same tiny
 // upstream and load generator, each proxy in a process of its own, in turns within one run; figures are medians of the
-// rounds. Also the time that a snapshot takes to apply.
+// rounds. Also the time that a snapshot takes to apply, and what a balancing decision costs.
 //   node bench/dataplane.mjs [--rounds 3] [--seconds 3] [--connections 64] [--dist dist]
 // The load comes from wrk if it is installed, else from autocannon.
 import { execFileSync, fork, spawn, spawnSync } from 'node:child_process';
@@ -211,6 +211,9 @@ try {
 | all ${times.checked} backends checked after | ${ms(times.allChecked)} |
 | longest delay of the event loop meanwhile, p99 / max | ${ms(times.loopP99)} / ${ms(times.loopMax)} |
 | memory | ${times.memoryMb.toFixed(0)} MB |`);
+  const { pids, ...decisions } = await startScript('decision-times.mjs', { args: [dist] });
+  console.log('\n| decision among ten backends | ns |\n|---|---|');
+  for (const [algorithm, ns] of Object.entries(decisions)) console.log(`| ${algorithm} | ${ns.toFixed(0)} |`);
 } finally {
   for (const child of started) child.kill();
   rmSync(dir, { recursive: true, force: true });

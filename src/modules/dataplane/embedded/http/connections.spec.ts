@@ -64,10 +64,11 @@ describe('client connections', () => {
     await until('the end', () => inFlight() === 0);
   });
 
-  it('that ask for a switch of protocols behind an unanswered request are cut, and nothing breaks', async () => {
+  it.each(['websocket', 'h2c'])('that offer %s behind an unanswered request are cut', async (protocol) => {
     const client = harness.client();
-    client.send(`${GET}GET /ws HTTP/1.1\r\n${UPGRADE}\r\n`);
+    client.send(`${GET}GET /ws HTTP/1.1\r\n${UPGRADE.replace('websocket', protocol)}\r\n`);
     await client.isClosed();
+    await until('the end', () => inFlight() === 0);
     await stillWorks();
   });
 

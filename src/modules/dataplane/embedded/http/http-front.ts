@@ -145,16 +145,16 @@ export class HttpFront {
   }
 
   private onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const upgrade = (request.headers.upgrade ?? '').toLowerCase();
-    if (head.length > 0) socket.unshift(head);
-    if (upgrade !== 'websocket' || request.method !== 'GET') {
-      this.ignoreUpgrade(request, socket);
-      return;
-    }
     const connection = this.connectionOf(socket);
     // Answers to earlier requests on this connection are still under way; no client does that.
     if (connection.requests.length > 0) {
       socket.destroy();
+      return;
+    }
+    const upgrade = (request.headers.upgrade ?? '').toLowerCase();
+    if (head.length > 0) socket.unshift(head);
+    if (upgrade !== 'websocket' || request.method !== 'GET') {
+      this.ignoreUpgrade(request, socket);
       return;
     }
     const response = new ServerResponse(request);
@@ -184,7 +184,8 @@ export class HttpFront {
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const name = rawHeaders[i].toLowerCase();
       const value = name === 'connection' ? withoutToken(rawHeaders[i + 1], 'upgrade') : rawHeaders[i + 1];
-      if (name !== 'upgrade') head += `${rawHeaders[i]}: ${value}\r\n`;
+      if (name !== 'upgrade' && (name !== 'connection' || value !== ''))
+        head += `${rawHeaders[i]}: ${value}\r\n`;
     }
     socket.unshift(Buffer.from(`${head}\r\n`, 'latin1'));
     this.server.emit('connection', socket);
