@@ -3,5 +3,6 @@ export { InvalidInputError, NotEnoughDataError, TrainingStoppedError } from './e
 export * from './forecast/index.js';
 export type { TrainingHooks, TrainingInfo } from './progress.js';
 export * from './sentiment/index.js';
+export * from './simulator/index.js';
 export { runTraining, type TrainedModel, type TrainingJob } from './training.js';
 export type { TrainingMessage, TrainingWorkerData } from './training.worker.js';
