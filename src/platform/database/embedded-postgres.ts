@@ -245,6 +245,7 @@ async function launch(
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     pid: child.pid!,
     async stop() {
+      child.ref(); // a process with nothing else to do would end here, before the server and with exit code 0
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGINT');
       await exited;
       await claim.release();
