@@ -20,6 +20,12 @@ export interface BackendRow {
   updated_at: Date;
 }
 
+/** What the data plane needs of a backend. */
+export type BackendSource = Pick<
+  BackendRow,
+  'id' | 'tenant_id' | 'pool_id' | 'address' | 'weight' | 'region' | 'admin_state' | 'health_check'
+>;
+
 export interface BackendFilter {
   id?: string;
   pool?: string;
@@ -83,5 +89,17 @@ export class BackendsReadModel {
     return tenantIds
       ? tx.query(`${SELECT} WHERE b.tenant_id = ANY ($1) ORDER BY b.id`, [tenantIds])
       : tx.query(`${SELECT} ORDER BY b.id`);
+  }
+
+  /**
+   * As `ofTenants`, without what comes from the pool: the data plane has the pools, and a join of everything with
+   * everything is at the mercy of stale statistics.
+   */
+  sources(tx: Transaction, tenantIds: readonly string[] | null): Promise<BackendSource[]> {
+    return tx.query(
+      `SELECT id, tenant_id, pool_id, address, weight, region, admin_state, health_check FROM backends
+       WHERE $1::text[] IS NULL OR tenant_id = ANY ($1) ORDER BY id`,
+      [tenantIds],
+    );
   }
 }

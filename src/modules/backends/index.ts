@@ -1,7 +1,7 @@
 export { BackendResponse, CreateBackendRequest, UpdateBackendRequest } from './backends.dto.js';
 export { unknownPool } from './backends.errors.js';
 export { BackendsModule } from './backends.module.js';
-export { type BackendRow, BackendsReadModel } from './backends.read-model.js';
+export { type BackendRow, type BackendSource, BackendsReadModel } from './backends.read-model.js';
 export { BackendsService } from './backends.service.js';
 export { HealthCheckRequest, HealthCheckResponse } from './health-check.dto.js';
 export {

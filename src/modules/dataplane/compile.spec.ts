@@ -1,7 +1,6 @@
-import type { BackendRow } from '../backends/index.js';
-import { DEFAULT_HEALTH_CHECK } from '../backends/index.js';
+import { type BackendSource, DEFAULT_HEALTH_CHECK } from '../backends/index.js';
 import type { PoolRow } from '../pools/index.js';
-import type { RouteRow } from '../routes/index.js';
+import type { RouteSource } from '../routes/index.js';
 import { compileTenant } from './compile.js';
 
 const at = new Date(0);
@@ -20,35 +19,25 @@ const pool = (id: string, over: Partial<PoolRow> = {}): PoolRow => ({
   updated_at: at,
   ...over,
 });
-const backend = (id: string, pool_id: string, over: Partial<BackendRow> = {}): BackendRow => ({
+const backend = (id: string, pool_id: string, over: Partial<BackendSource> = {}): BackendSource => ({
   id,
   tenant_id: 'tenant_a',
   pool_id,
-  pool: `name of ${pool_id}`,
   address: '192.0.2.1:8080',
   weight: 100,
   region: null,
   admin_state: 'enabled',
   health_check: null,
-  pool_health_check: { ...DEFAULT_HEALTH_CHECK },
-  version: 1,
-  created_at: at,
-  updated_at: at,
   ...over,
 });
-const route = (id: string, over: Partial<RouteRow> = {}): RouteRow => ({
+const route = (id: string, over: Partial<RouteSource> = {}): RouteSource => ({
   id,
   tenant_id: 'tenant_a',
   host: 'app.example.com',
   path_prefix: '/',
   pool_id: 'pool_a',
-  pool: 'name of pool_a',
   ssl_enabled: false,
   features: {},
-  split_pools: {},
-  version: 1,
-  created_at: at,
-  updated_at: at,
   ...over,
 });
 

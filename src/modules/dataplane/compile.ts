@@ -1,25 +1,28 @@
 import { parseHostPort } from '../../common/addresses.js';
 import { durationMs } from '../../common/durations.js';
-import { type BackendRow, withDefaults } from '../backends/index.js';
+import { type BackendSource, type HealthCheck, withDefaults } from '../backends/index.js';
 import type { PoolRow } from '../pools/index.js';
-import type { RouteRow, StoredFeatures } from '../routes/index.js';
+import type { RouteSource, StoredFeatures } from '../routes/index.js';
 import { SnapshotRefused } from './engine.js';
 import type { BackendConfig, PoolConfig, RouteConfig, RouteFeatures, TenantSlice } from './snapshot.js';
 
 /** Everything that the database has of one tenant's routing. */
 export interface TenantRows {
   pools: readonly PoolRow[];
-  backends: readonly BackendRow[];
-  routes: readonly RouteRow[];
+  backends: readonly BackendSource[];
+  routes: readonly RouteSource[];
 }
 
 /** Turns one tenant's rows into what an engine runs: names become ids, durations milliseconds, defaults are filled in. */
 export function compileTenant(tenantId: string, rows: TenantRows): TenantSlice {
-  const backends = new Map<string, BackendConfig[]>(rows.pools.map((pool) => [pool.id, []]));
-  for (const row of rows.backends) backends.get(row.pool_id)?.push(compileBackend(row));
+  const pools = new Map(rows.pools.map((row) => [row.id, { row, backends: [] as BackendConfig[] }]));
+  for (const backend of rows.backends) {
+    const pool = pools.get(backend.pool_id);
+    pool?.backends.push(compileBackend(backend, pool.row.health_check));
+  }
   return {
     tenantId,
-    pools: rows.pools.map((pool) => compilePool(pool, backends.get(pool.id)!)),
+    pools: [...pools.values()].map(({ row, backends }) => compilePool(row, backends)),
     routes: rows.routes.map(compileRoute),
   };
 }
@@ -35,10 +38,10 @@ const compilePool = (row: PoolRow, backends: BackendConfig[]): PoolConfig => ({
   backends,
 });
 
-function compileBackend(row: BackendRow): BackendConfig {
+function compileBackend(row: BackendSource, ofPool: HealthCheck): BackendConfig {
   const address = parseHostPort(row.address);
   if (!address) throw new SnapshotRefused(`backend ${row.id} has no valid address`);
-  const check = withDefaults(row.health_check ?? {}, row.pool_health_check);
+  const check = row.health_check ? withDefaults(row.health_check, ofPool) : ofPool;
   return {
     id: row.id,
     host: address.host,
@@ -58,7 +61,7 @@ function compileBackend(row: BackendRow): BackendConfig {
   };
 }
 
-const compileRoute = (row: RouteRow): RouteConfig => ({
+const compileRoute = (row: RouteSource): RouteConfig => ({
   id: row.id,
   host: row.host,
   pathPrefix: row.path_prefix,

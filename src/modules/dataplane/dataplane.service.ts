@@ -5,17 +5,15 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { formatHostPort } from '../../common/addresses.js';
 import { unavailable } from '../../common/errors.js';
 import { isDatabaseDown, Notifications } from '../../platform/database/index.js';
 import { outsideOfRequest } from '../../platform/http/index.js';
 import { CONFIGURATION_CHANGED } from '../../platform/journal/index.js';
 import { NodesService } from '../cluster/index.js';
-import { type MeasuredPool, TrafficMetrics } from '../telemetry/index.js';
+import { TrafficMetrics } from '../telemetry/index.js';
 import type { DataPlaneStatusResponse } from './dataplane.dto.js';
 import { type DataPlaneEngine, type EngineStats, type HealthChange, SnapshotRefused } from './engine.js';
 import { ENGINE } from './engine.provider.js';
-import type { TenantSlice } from './snapshot.js';
 import { snapshotHash } from './snapshot-hash.js';
 import { SnapshotKeeper } from './snapshot-keeper.js';
 import { RELOAD, SnapshotSource } from './snapshot-source.js';
@@ -37,7 +35,7 @@ export class DataPlaneService implements OnApplicationBootstrap, BeforeApplicati
       engine,
       read: (since) => source.changedSince(since),
       onOutcome: (version, error) => void this.report(version, error),
-      onSlice: (tenantId, slice) => metrics.setTenant(tenantId, measured(slice)),
+      onSlice: (tenantId, slice) => metrics.setTenant(tenantId, slice?.pools ?? []),
     });
   }
 
@@ -113,10 +111,3 @@ export class DataPlaneService implements OnApplicationBootstrap, BeforeApplicati
     await this.nodes.reportApplied(version, refused ? error.message : null).catch(() => undefined);
   }
 }
-
-const measured = (slice: TenantSlice | null): MeasuredPool[] =>
-  (slice?.pools ?? []).map((pool) => ({
-    id: pool.id,
-    name: pool.name,
-    backends: pool.backends.map((backend) => ({ id: backend.id, address: formatHostPort(backend) })),
-  }));

@@ -72,7 +72,7 @@ export class SnapshotSource implements OnModuleInit {
       const tenantIds = await which(tx);
       if (tenantIds?.length === 0) return { version: state.version, tenants: new Map() };
       const pools = await this.pools.ofTenants(tx, tenantIds);
-      const backends = await this.backends.ofTenants(tx, tenantIds);
+      const backends = await this.backends.sources(tx, tenantIds);
       const routes = await this.routes.served(tx, tenantIds);
       const rows = byTenant(tenantIds ?? [], { pools, backends, routes });
       return {

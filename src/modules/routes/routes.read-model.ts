@@ -19,6 +19,12 @@ export interface RouteRow {
   updated_at: Date;
 }
 
+/** What the data plane needs of a route. */
+export type RouteSource = Pick<
+  RouteRow,
+  'id' | 'tenant_id' | 'host' | 'path_prefix' | 'pool_id' | 'ssl_enabled' | 'features'
+>;
+
 export interface RouteFilter {
   id?: string;
   host?: string;
@@ -75,10 +81,11 @@ export class RoutesReadModel {
    * The routes that the data plane serves: those of active tenants, of these tenants or of every tenant for null.
    * Takes a system transaction.
    */
-  served(tx: Transaction, tenantIds: readonly string[] | null): Promise<RouteRow[]> {
+  served(tx: Transaction, tenantIds: readonly string[] | null): Promise<RouteSource[]> {
     return tx.query(
-      `${SELECT} JOIN tenants t ON t.id = r.tenant_id
-       WHERE t.status = 'active' AND ($1::text[] IS NULL OR r.tenant_id = ANY ($1)) ORDER BY r.id`,
+      `SELECT id, tenant_id, host, path_prefix, pool_id, ssl_enabled, features FROM routes
+       WHERE ($1::text[] IS NULL OR tenant_id = ANY ($1))
+         AND tenant_id IN (SELECT id FROM tenants WHERE status = 'active') ORDER BY id`,
       [tenantIds],
     );
   }

@@ -20,7 +20,7 @@ const batch = (...traffic: TrafficDelta[]) => ({ traffic, paths: [], samples: []
 const pool = (name: string) => ({
   id: 'pool_a',
   name,
-  backends: [{ id: 'backend_a', address: '192.0.2.1:80' }],
+  backends: [{ id: 'backend_a', host: '192.0.2.1', port: 80 }],
 });
 const stats = (health: BackendStats['health']): BackendStats => ({
   backendId: 'backend_a',
@@ -74,10 +74,24 @@ describe('TrafficMetrics', () => {
     );
   });
 
-  it('keeps the number of series bounded', async () => {
+  it('keeps the number of series bounded and counts the rest under (other)', async () => {
     const many = Array.from({ length: 3000 }, (_, i) => ({ id: `p${i}`, name: `n${i}`, backends: [] }));
     metrics.setTenant('tenant_b', many);
-    const pools = (await register.metrics()).match(/^veloflux_pool_bytes_total\{.*direction="in"\}/gm);
-    expect(pools).toHaveLength(2001);
+    metrics.record(batch(...many.map(({ id }) => delta(id, 'backend_b'))));
+    const text = await register.metrics();
+    expect(text.match(/^veloflux_pool_bytes_total\{.*direction="in"\}/gm)).toHaveLength(2001);
+    expect(text).toContain('veloflux_pool_bytes_total{tenant="(other)",pool="(other)",direction="in"} 30000');
+  });
+
+  it('gives the place of pools that are gone to others', async () => {
+    const pools = (from: number) =>
+      Array.from({ length: 2000 }, (_, i) => ({ id: `p${from + i}`, name: `n${from + i}`, backends: [] }));
+    for (const from of [0, 2000]) {
+      metrics.setTenant('tenant_b', pools(from));
+      metrics.record(batch(...pools(from).map(({ id }) => delta(id, 'backend_b'))));
+    }
+    const text = await register.metrics();
+    expect(text).toContain('pool="n3999"');
+    expect(text).toContain('veloflux_pool_bytes_total{tenant="(other)",pool="(other)",direction="in"} 0');
   });
 });
