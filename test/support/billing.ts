@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import { Logger, type Type } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { AppModule } from '../../src/app.module.js';
 import { newId } from '../../src/common/ids.js';
@@ -29,8 +29,8 @@ export class BillingApp {
     const module = await Test.createTestingModule({ imports: [AppModule] })
       .overrideProvider(Environment)
       .useValue(environment)
-      .setLogger(false as never)
       .compile();
+    Logger.overrideLogger(false);
     await module.init();
     const app = new BillingApp(db, module);
     await until('this node to lead', () => app.get(Leader).isLeader);
