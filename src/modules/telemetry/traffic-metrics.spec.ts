@@ -64,14 +64,14 @@ describe('TrafficMetrics', () => {
     expect(await register.metrics()).not.toContain('veloflux_backend_up{');
   });
 
-  it('drops the series of what is gone and counts late figures under (other)', async () => {
-    metrics.setTenant('tenant_a', []);
+  it('drops the series of what is gone, and names them anew after a rename', async () => {
     metrics.record(batch(delta('pool_a', 'backend_a')));
-    const text = await register.metrics();
-    expect(text).not.toContain('pool="web"');
-    expect(text).toContain(
-      'veloflux_pool_requests_total{tenant="(other)",pool="(other)",status_class="2xx"} 2',
+    metrics.setTenant('tenant_a', [pool('renamed')]);
+    expect(await register.metrics()).toContain(
+      'veloflux_pool_bytes_total{tenant="tenant_a",pool="renamed",direction="in"} 30',
     );
+    metrics.setTenant('tenant_a', []);
+    expect(await register.metrics()).not.toContain('tenant_a');
   });
 
   it('keeps the number of series bounded and counts the rest under (other)', async () => {
