@@ -10,6 +10,16 @@ import { ForecastsService } from './forecasting/forecasts.service.js';
 import { ModelVersionsRepository } from './forecasting/model-versions.repository.js';
 import { SettledForecastsRepository } from './forecasting/settled.repository.js';
 import { TrafficSeries } from './forecasting/traffic-series.js';
+import { BuiltinRuntime } from './models/builtin.runtime.js';
+import { ModelsController } from './models/models.controller.js';
+import { ModelsRepository } from './models/models.repository.js';
+import { ModelsService } from './models/models.service.js';
+import { OllamaRuntime } from './models/ollama.runtime.js';
+import { OnnxRuntime } from './models/onnx.runtime.js';
+import { PredictionsController } from './predictions/predictions.controller.js';
+import { PredictionsRepository } from './predictions/predictions.repository.js';
+import { PredictionsService } from './predictions/predictions.service.js';
+import { Predictor } from './predictions/predictor.js';
 import { TrainingController } from './training/training.controller.js';
 import { TrainingRepository } from './training/training.repository.js';
 import { TrainingService } from './training/training.service.js';
@@ -17,13 +27,21 @@ import { TrainingRunner } from './training/training-runner.js';
 
 @Module({
   imports: [BillingModule, PoolsModule, TelemetryModule],
-  controllers: [AiConfigController, TrainingController],
+  controllers: [AiConfigController, ModelsController, PredictionsController, TrainingController],
   providers: [
     AiConfigRepository,
     AiConfigService,
+    BuiltinRuntime,
     ForecastKeeper,
     ForecastsService,
     ModelVersionsRepository,
+    ModelsRepository,
+    ModelsService,
+    OllamaRuntime,
+    OnnxRuntime,
+    PredictionsRepository,
+    PredictionsService,
+    Predictor,
     SettledForecastsRepository,
     TrafficSeries,
     TrainingRepository,

@@ -1,0 +1,127 @@
+import { Injectable } from '@nestjs/common';
+import { invalidField } from '../../../common/errors.js';
+import { Database } from '../../../platform/database/index.js';
+import { PoolsReadModel } from '../../pools/index.js';
+import {
+  InvalidInputError,
+  LEXICON_CARD,
+  LexiconSentiment,
+  LogisticSentiment,
+  type LogisticSentimentModel,
+  ResidualDetector,
+  type SentimentModel,
+} from '../core/index.js';
+import { ANOMALY_DETECTOR, BUILT_IN, LOAD_PREDICTOR, SENTIMENT } from '../forecasting/built-in-models.js';
+import { ForecastsService } from '../forecasting/forecasts.service.js';
+import { ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
+import type { Availability, DeployedModel, ModelAnswer, ModelRuntime, PredictionRequest } from './runtime.js';
+
+const MAX_HORIZON = 288;
+
+/** The models that come with the program. */
+@Injectable()
+export class BuiltinRuntime implements ModelRuntime {
+  readonly kind = 'builtin';
+  private lexicon?: LexiconSentiment;
+  /** Trained classifiers by version id: weights are read from the database once. */
+  private readonly trained = new Map<string, SentimentModel>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly forecasts: ForecastsService,
+    private readonly versions: ModelVersionsRepository,
+    private readonly pools: PoolsReadModel,
+  ) {}
+
+  async check(model: DeployedModel): Promise<Availability> {
+    const base = baseOf(model);
+    if ((BUILT_IN as readonly string[]).includes(base)) return { status: 'deployed' };
+    return {
+      status: 'unavailable',
+      reason: `there is no built-in model '${base}'; name one in config.base, or another runtime`,
+    };
+  }
+
+  async predict(model: DeployedModel, request: PredictionRequest): Promise<ModelAnswer> {
+    try {
+      const base = baseOf(model);
+      if (base === LOAD_PREDICTOR) return await this.forecast(request);
+      if (base === ANOMALY_DETECTOR) return this.anomalies(request);
+      return await this.sentiment(request);
+    } catch (e) {
+      if (e instanceof InvalidInputError) throw invalidField('input', 'input', e.message);
+      throw e;
+    }
+  }
+
+  private async sentiment({ tenantId, input }: PredictionRequest): Promise<ModelAnswer> {
+    const text = typeof input === 'string' ? input : input.text;
+    if (typeof text !== 'string' || !text.trim()) throw invalidField('input', 'text', 'input must be a text');
+    const served = await this.database.tenant(tenantId, (tx) =>
+      this.versions.servedCard(tx, tenantId, SENTIMENT),
+    );
+    const model = served
+      ? await this.classifier(tenantId, served.id)
+      : (this.lexicon ??= new LexiconSentiment());
+    return {
+      output: { ...model.predict(text) },
+      version: served ? `trained-${served.version}` : LEXICON_CARD.kind,
+    };
+  }
+
+  private async classifier(tenantId: string, id: string): Promise<SentimentModel> {
+    const known = this.trained.get(id);
+    if (known) return known;
+    const served = await this.database.tenant(tenantId, (tx) =>
+      this.versions.served<LogisticSentimentModel, unknown>(tx, tenantId, SENTIMENT),
+    );
+    const model = new LogisticSentiment(served!.model_data);
+    if (this.trained.size >= 100) this.trained.clear();
+    this.trained.set(served!.id, model);
+    return model;
+  }
+
+  private async forecast({ tenantId, input }: PredictionRequest): Promise<ModelAnswer> {
+    const wanted = typeof input === 'string' ? {} : input;
+    const horizon = wanted.horizon ?? 1;
+    if (!Number.isInteger(horizon) || horizon < 1 || horizon > MAX_HORIZON)
+      throw invalidField(
+        'input.horizon',
+        'range',
+        `input.horizon must be a whole number from 1 to ${MAX_HORIZON}`,
+      );
+    const poolId = wanted.pool === undefined ? undefined : await this.poolId(tenantId, wanted.pool);
+    const series = wanted.series?.map((p) => ({ timestamp: Date.parse(p.timestamp), value: p.value }));
+    const { points, basis, version } = await this.forecasts.predict(tenantId, { horizon, poolId, series });
+    return { output: { points, basis }, version: version === null ? 'naive' : String(version) };
+  }
+
+  private anomalies({ input }: PredictionRequest): ModelAnswer {
+    const series = typeof input === 'string' ? undefined : input.series;
+    if (!series?.length)
+      throw invalidField('input.series', 'required', 'input.series must be points {timestamp, value}');
+    const warmUp = Math.max(10, Math.min(288, Math.floor(series.length * 0.15)));
+    const detector = new ResidualDetector({ warmUp, rest: Math.ceil(warmUp / 2) });
+    const anomalies = series
+      .map((p) => ({ p, found: detector.update(Date.parse(p.timestamp), p.value) }))
+      .filter(({ found }) => found.anomaly)
+      .map(({ p, found }) => ({
+        timestamp: p.timestamp,
+        value: p.value,
+        score: found.score,
+        lower: found.expected?.lower ?? null,
+        upper: found.expected?.upper ?? null,
+      }));
+    return { output: { anomalies }, version: 'residual-1' };
+  }
+
+  private async poolId(tenantId: string, name: string): Promise<string> {
+    const [pool] = await this.database.tenant(tenantId, (tx) =>
+      this.pools.find(tx, tenantId, { namePrefix: name }, { limit: 1, offset: 0 }),
+    );
+    if (pool?.name !== name) throw invalidField('input.pool', 'exists', `There is no pool '${name}'`);
+    return pool.id;
+  }
+}
+
+const baseOf = (model: DeployedModel): string => model.config.base ?? model.name;

@@ -1,0 +1,174 @@
+import { Type } from 'class-transformer';
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsOptional,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { IsDuration, IsLine } from '../../../platform/http/index.js';
+import type { ModelRow, ModelStatus } from './models.repository.js';
+
+const NAME = /^[\w][\w.:/-]{0,99}$/;
+
+/** How a model is run. */
+export class ModelConfig {
+  /**
+   * `builtin` when it is left out.
+   * @example builtin
+   */
+  @IsOptional()
+  @IsIn(['builtin', 'onnx', 'ollama'])
+  runtime?: 'builtin' | 'onnx' | 'ollama';
+  /**
+   * Built-in model that answers, for `builtin`.
+   * @example sentiment-analysis
+   */
+  @IsOptional()
+  @Matches(NAME)
+  base?: string;
+  /**
+   * Its name at Ollama, when it is another one.
+   * @example llama3.2:1b
+   */
+  @IsOptional()
+  @Matches(NAME)
+  model?: string;
+  /**
+   * Directory of ONNX weights below `DATA_DIR/models`.
+   * @example distilbert-sst2
+   */
+  @IsOptional()
+  @Matches(/^[\w][\w.-]*(\/[\w][\w.-]*)*$/)
+  @MaxLength(200)
+  path?: string;
+  /**
+   * Let Ollama fetch the model when it lacks it.
+   * @example false
+   */
+  @IsOptional()
+  @IsBoolean()
+  pull?: boolean;
+  /**
+   * Wished for; the runtime decides.
+   * @example false
+   */
+  @IsOptional()
+  @IsBoolean()
+  gpu_enabled?: boolean;
+  /**
+   * Predictions at the same time; further ones wait.
+   * @example 3
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(64)
+  max_instances?: number;
+  /**
+   * Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
+   * @example 30s
+   */
+  @IsOptional()
+  @IsDuration('100ms', '10m')
+  timeout?: string;
+}
+
+export class DeployModelRequest {
+  /** @example my-sentiment */
+  @Matches(NAME, { message: 'model_name must be letters, digits and . _ : / - (at most 100)' })
+  model_name: string;
+  /** @example 1.0 */
+  @IsOptional()
+  @IsLine(40)
+  version?: string;
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => ModelConfig)
+  config?: ModelConfig;
+}
+
+export class UpdateModelRequest {
+  /** @example 1.1 */
+  @IsOptional()
+  @IsLine(40)
+  version?: string;
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => ModelConfig)
+  config?: ModelConfig;
+}
+
+/** What is known of a model's quality, and where it is weak. */
+export class ModelCard {
+  /** @example lexicon */
+  kind: string;
+  /**
+   * Share that was right on data that training did not see; null before a training.
+   * @example 0.82
+   */
+  accuracy: number | null;
+  /**
+   * What that was measured on.
+   * @example 806 held-out steps
+   */
+  measured_on: string | null;
+  /** @example English only; irony and comparison escape it. */
+  limits: string;
+}
+
+export class ModelResponse {
+  /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
+  id: string;
+  /** @example my-sentiment */
+  name: string;
+  /** @example 1.0 */
+  version: string;
+  /** @example builtin */
+  runtime: 'builtin' | 'onnx' | 'ollama';
+  /** @example deployed */
+  status: ModelStatus;
+  /**
+   * Why it is unavailable.
+   * @example null
+   */
+  reason: string | null;
+  /**
+   * Per cent of a pull that runs.
+   * @example null
+   */
+  progress: number | null;
+  config: ModelConfig;
+  card: ModelCard | null;
+  /** @example 2026-06-19T15:30:00.000Z */
+  created_at: string | null;
+  /** @example 2026-06-19T15:30:00.000Z */
+  updated_at: string | null;
+
+  static from(row: ModelRow): ModelResponse {
+    return {
+      id: row.id,
+      name: row.name,
+      version: row.version,
+      runtime: row.runtime,
+      status: row.status,
+      reason: row.reason,
+      progress: row.status === 'pulling' && row.progress !== null ? Math.round(row.progress * 100) : null,
+      config: row.config,
+      card: null,
+      created_at: row.created_at.toISOString(),
+      updated_at: row.updated_at.toISOString(),
+    };
+  }
+}
+
+export class ModelUndeployedResponse {
+  /** @example undeployed */
+  model: string;
+  /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
+  id: string;
+}

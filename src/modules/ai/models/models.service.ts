@@ -1,0 +1,243 @@
+import { Injectable } from '@nestjs/common';
+import { AppError, conflict, notFound } from '../../../common/errors.js';
+import { Database, violatedConstraint } from '../../../platform/database/index.js';
+import { Journal } from '../../../platform/journal/index.js';
+import { Channels } from '../../../platform/realtime/index.js';
+import { type ForecastCard, LEXICON_CARD } from '../core/index.js';
+import { ANOMALY_DETECTOR, BUILT_IN, LOAD_PREDICTOR, SENTIMENT } from '../forecasting/built-in-models.js';
+import { type ModelVersion, ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
+import { BuiltinRuntime } from './builtin.runtime.js';
+import {
+  type DeployModelRequest,
+  type ModelCard,
+  ModelResponse,
+  type UpdateModelRequest,
+} from './models.dto.js';
+import { type ModelRow, ModelsRepository } from './models.repository.js';
+import { OllamaRuntime } from './ollama.runtime.js';
+import { OnnxRuntime } from './onnx.runtime.js';
+import type { DeployedModel, ModelRuntime } from './runtime.js';
+
+export interface ResolvedModel {
+  runtime: ModelRuntime;
+  model: DeployedModel;
+}
+
+type Served = Omit<ModelVersion<never, ForecastCard & { samples?: number; accuracy?: number }>, 'model_data'>;
+
+/** Models that answer: the built-in ones and what a tenant deployed. */
+@Injectable()
+export class ModelsService {
+  private readonly runtimes: Record<ModelRow['runtime'], ModelRuntime>;
+
+  constructor(
+    private readonly database: Database,
+    private readonly models: ModelsRepository,
+    private readonly versions: ModelVersionsRepository,
+    private readonly journal: Journal,
+    private readonly channels: Channels,
+    builtin: BuiltinRuntime,
+    ollama: OllamaRuntime,
+    onnx: OnnxRuntime,
+  ) {
+    this.runtimes = { builtin, ollama, onnx };
+  }
+
+  async list(tenantId: string): Promise<ModelResponse[]> {
+    return this.database.tenant(tenantId, async (tx) => {
+      const deployed = (await this.models.list(tx, tenantId)).map((row) => ModelResponse.from(row));
+      const served = (await this.versions.list(tx, tenantId)) as Served[];
+      return [...BUILT_IN.map((name) => builtIn(name, served)), ...deployed];
+    });
+  }
+
+  /** By id or name. @throws AppError 404 */
+  async get(tenantId: string, id: string): Promise<ModelResponse> {
+    const found = (await this.list(tenantId)).find((m) => m.id === id || m.name === id);
+    if (!found) throw notFound('Model', id);
+    return found;
+  }
+
+  /** A model whose weights are nowhere is stored as `unavailable` with the reason; no other one answers for it. */
+  async deploy(tenantId: string, request: DeployModelRequest): Promise<ModelResponse> {
+    const { model_name: name, version = '1.0', config = {} } = request;
+    if ((BUILT_IN as readonly string[]).includes(name))
+      throw conflict('NAME_TAKEN', `'${name}' is a built-in model`);
+    const kind = config.runtime ?? 'builtin';
+    const model = { name, version, config };
+    const pulling = kind === 'ollama' && config.pull === true;
+    const available = await this.runtimes[kind].check(model);
+    const wanted = pulling && available.status === 'unavailable' && available.reason.includes('config.pull');
+    const state = wanted
+      ? { status: 'pulling' as const, reason: null }
+      : { status: available.status, reason: reasonOf(available) };
+    const row = await this.insert(tenantId, { ...model, runtime: kind, ...state });
+    if (pulling && state.status !== 'deployed') void this.pull(tenantId, row);
+    return ModelResponse.from(row);
+  }
+
+  async update(tenantId: string, id: string, change: UpdateModelRequest): Promise<ModelResponse> {
+    const before = await this.deployed(tenantId, id);
+    const config = {
+      ...before.config,
+      ...Object.fromEntries(Object.entries(change.config ?? {}).filter(([, v]) => v !== undefined)),
+    };
+    const kind = config.runtime ?? 'builtin';
+    if (kind !== before.runtime)
+      throw conflict('RUNTIME_FIXED', 'A model keeps its runtime; deploy another one');
+    const available = await this.runtimes[kind].check({
+      name: before.name,
+      version: change.version ?? before.version,
+      config,
+    });
+    return this.database.tenant(tenantId, async (tx) => {
+      const row = await this.models.update(tx, tenantId, before.id, {
+        version: change.version,
+        config,
+        status: available.status,
+        reason: reasonOf(available),
+      });
+      if (!row) throw notFound('Model', id);
+      await this.journal.record(tx, {
+        tenantId,
+        action: 'ai.model_updated',
+        message: `Model '${row.name}' changed`,
+        object: { type: 'model', id: row.id, name: row.name },
+      });
+      return ModelResponse.from(row);
+    });
+  }
+
+  async undeploy(tenantId: string, id: string): Promise<string> {
+    const model = await this.deployed(tenantId, id);
+    await this.database.tenant(tenantId, async (tx) => {
+      await this.models.delete(tx, tenantId, model.id);
+      await this.journal.record(tx, {
+        tenantId,
+        action: 'ai.model_undeployed',
+        message: `Model '${model.name}' undeployed`,
+        object: { type: 'model', id: model.id, name: model.name },
+      });
+    });
+    return model.id;
+  }
+
+  /** What answers for this name. @throws AppError 404, 409 MODEL_UNAVAILABLE with the reason */
+  async resolve(tenantId: string, name: string): Promise<ResolvedModel> {
+    if ((BUILT_IN as readonly string[]).includes(name))
+      return { runtime: this.runtimes.builtin, model: { name, version: 'builtin', config: {} } };
+    const row = await this.database.tenant(tenantId, (tx) => this.models.find(tx, tenantId, name));
+    if (!row) throw notFound('Model', name);
+    if (row.status !== 'deployed')
+      throw new AppError(
+        409,
+        'MODEL_UNAVAILABLE',
+        `Model '${name}' is ${row.status}${row.reason ? `: ${row.reason}` : ''}`,
+      );
+    return { runtime: this.runtimes[row.runtime], model: row };
+  }
+
+  private async deployed(tenantId: string, id: string): Promise<ModelRow> {
+    const row = await this.database.tenant(tenantId, (tx) => this.models.find(tx, tenantId, id));
+    if (row) return row;
+    if ((BUILT_IN as readonly string[]).includes(id))
+      throw conflict('BUILT_IN', `'${id}' is built in and stays as it is`);
+    throw notFound('Model', id);
+  }
+
+  private async insert(
+    tenantId: string,
+    model: Parameters<ModelsRepository['insert']>[2],
+  ): Promise<ModelRow> {
+    try {
+      return await this.database.tenant(tenantId, async (tx) => {
+        const row = await this.models.insert(tx, tenantId, model);
+        await this.journal.record(tx, {
+          tenantId,
+          action: 'ai.model_deployed',
+          message: `Model '${row.name}' deployed: ${row.status}`,
+          object: { type: 'model', id: row.id, name: row.name },
+        });
+        return row;
+      });
+    } catch (e) {
+      if (violatedConstraint(e) !== null)
+        throw conflict('NAME_TAKEN', `There is a model '${model.name}' already`);
+      throw e;
+    }
+  }
+
+  /** Goes on after the answer; its progress shows in the model and on the channel `ai`. */
+  private async pull(tenantId: string, row: ModelRow): Promise<void> {
+    let last = 0;
+    const save = (change: Parameters<ModelsRepository['update']>[3]) =>
+      this.database
+        .tenant(tenantId, async (tx) => {
+          await this.models.update(tx, tenantId, row.id, change);
+          await this.channels.changed(tx, 'ai', tenantId);
+        })
+        .catch(() => undefined);
+    const outcome = await this.runtimes.ollama.check(row, (fraction) => {
+      if (fraction - last < 0.02) return;
+      last = fraction;
+      void save({ progress: fraction });
+    });
+    await save({ status: outcome.status, reason: reasonOf(outcome) });
+  }
+}
+
+const reasonOf = (a: { status: string; reason?: string }): string | null => a.reason ?? null;
+
+const CARDS: Record<(typeof BUILT_IN)[number], ModelCard> = {
+  [LOAD_PREDICTOR]: {
+    kind: 'forecaster',
+    accuracy: null,
+    measured_on: null,
+    limits:
+      'Needs 60 steps of traffic; weak where the past says little of the future. Serves the naive forecast when nothing beats it.',
+  },
+  [ANOMALY_DETECTOR]: {
+    kind: 'streaming residual detector',
+    accuracy: null,
+    measured_on: null,
+    limits: 'Learns 15 % of a series before it finds anything; rests after each finding.',
+  },
+  [SENTIMENT]: {
+    kind: LEXICON_CARD.kind,
+    accuracy: LEXICON_CARD.accuracy['IMDb reviews'],
+    measured_on: 'IMDb review sentences, two classes',
+    limits: LEXICON_CARD.limits,
+  },
+};
+
+function builtIn(name: (typeof BUILT_IN)[number], versions: Served[]): ModelResponse {
+  const served = versions.find((v) => v.model === name && v.pool_id === '' && v.served);
+  return {
+    id: name,
+    name,
+    version: served ? String(served.version) : '0',
+    runtime: 'builtin',
+    status: 'deployed',
+    reason: null,
+    progress: null,
+    config: { runtime: 'builtin', base: name },
+    card: served ? { ...CARDS[name], ...cardOf(served) } : CARDS[name],
+    created_at: served?.created_at.toISOString() ?? null,
+    updated_at: served?.created_at.toISOString() ?? null,
+  };
+}
+
+function cardOf(served: Served): Pick<ModelCard, 'kind' | 'accuracy' | 'measured_on'> {
+  const { card } = served;
+  if (served.model === SENTIMENT)
+    return {
+      kind: 'logistic regression',
+      accuracy: card.accuracy ?? null,
+      measured_on: `${card.samples} held-out rows`,
+    };
+  return {
+    kind: card.servedBy,
+    accuracy: card.metrics.accuracy,
+    measured_on: `${card.metrics.samples} held-out steps`,
+  };
+}

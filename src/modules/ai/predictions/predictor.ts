@@ -1,0 +1,100 @@
+import { Injectable } from '@nestjs/common';
+import PQueue from 'p-queue';
+import { durationMs } from '../../../common/durations.js';
+import { AppError, unavailable } from '../../../common/errors.js';
+import { type AiConfig, AiConfigService } from '../config/ai-config.service.js';
+import { ModelsService, type ResolvedModel } from '../models/models.service.js';
+import type { ModelAnswer, ModelOutput, PredictionInput } from '../models/runtime.js';
+
+export interface Predicted extends ModelAnswer {
+  latencyMs: number;
+}
+
+const MAX_WAITING = 200;
+const DEFAULT_INSTANCES = 4;
+
+/** Below the threshold a label is no answer: it becomes `uncertain`, the scores stay. */
+export const withThreshold = (output: ModelOutput, threshold: number): ModelOutput =>
+  output.label !== undefined && output.confidence !== undefined && output.confidence < threshold
+    ? { ...output, label: 'uncertain' }
+    : output;
+
+/** Runs predictions within a model's instances, a tenant's concurrency and the time limit. */
+@Injectable()
+export class Predictor {
+  private readonly queues = new Map<string, PQueue>();
+
+  constructor(
+    private readonly models: ModelsService,
+    private readonly config: AiConfigService,
+  ) {}
+
+  resolve(tenantId: string, name: string): Promise<ResolvedModel> {
+    return this.models.resolve(tenantId, name);
+  }
+
+  /** @throws AppError 503 TOO_BUSY or PREDICTION_TIMEOUT, and what the model's runtime throws */
+  async predict(
+    tenantId: string,
+    resolved: ResolvedModel,
+    input: PredictionInput,
+    threshold?: number,
+    outer?: AbortSignal,
+  ): Promise<Predicted> {
+    const config = await this.config.get(tenantId);
+    if (!config.enabled) throw new AppError(409, 'AI_DISABLED', 'AI is switched off for this tenant');
+    const perTenant = this.queue(`tenant ${tenantId}`, config.models.max_concurrent);
+    const perModel = this.queue(
+      `model ${tenantId} ${resolved.model.name}`,
+      resolved.model.config.max_instances ?? DEFAULT_INSTANCES,
+    );
+    if (perTenant.size >= MAX_WAITING) throw unavailable('TOO_BUSY', 'Too many predictions wait already', 2);
+    const run = () => this.run(tenantId, resolved, input, config, outer);
+    const answer = await (perTenant.add(() => perModel.add(run)) as Promise<Predicted>);
+    return { ...answer, output: withThreshold(answer.output, threshold ?? config.confidence_threshold) };
+  }
+
+  private async run(
+    tenantId: string,
+    { runtime, model }: ResolvedModel,
+    input: PredictionInput,
+    config: AiConfig,
+    outer?: AbortSignal,
+  ): Promise<Predicted> {
+    const limit = model.config.timeout ?? config.models.default_timeout;
+    const timeout = AbortSignal.timeout(durationMs(limit));
+    const signal = outer ? AbortSignal.any([outer, timeout]) : timeout;
+    const started = performance.now();
+    const aborted = new Promise<never>((_, no) =>
+      signal.addEventListener('abort', () => no(signal.reason), { once: true }),
+    );
+    aborted.catch(() => undefined);
+    try {
+      const answer = await Promise.race([
+        runtime.predict(model, { tenantId, input, config, signal }),
+        aborted,
+      ]);
+      return { ...answer, latencyMs: performance.now() - started };
+    } catch (e) {
+      if (timeout.aborted)
+        throw unavailable(
+          'PREDICTION_TIMEOUT',
+          `The model '${model.name}' did not answer within ${limit}`,
+          5,
+        );
+      throw e;
+    }
+  }
+
+  private queue(key: string, concurrency: number): PQueue {
+    let queue = this.queues.get(key);
+    if (!queue) {
+      const made = new PQueue({ concurrency });
+      made.on('idle', () => this.queues.delete(key));
+      this.queues.set(key, made);
+      queue = made;
+    }
+    queue.concurrency = concurrency;
+    return queue;
+  }
+}
