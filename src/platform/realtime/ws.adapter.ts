@@ -2,6 +2,7 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type INestApplicationContext, Logger } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
+import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { AppError, notFound } from '../../common/errors.js';
 import { toAppError } from '../database/postgres-errors.js';
@@ -34,7 +35,7 @@ export class SocketAdapter extends WsAdapter {
   private attachedTo?: HttpServer;
 
   constructor(app: INestApplicationContext) {
-    super(app, { messageParser: anyMessage });
+    super(app);
     this.handshakes = app.get(Handshakes);
   }
 
@@ -68,6 +69,18 @@ export class SocketAdapter extends WsAdapter {
     // fixed paths are asked before the ones with parameters
     if (server.path.includes(':')) this.gateways.push(gateway);
     else this.gateways.unshift(gateway);
+  }
+
+  /**
+   * Messages go straight to the gateway's handler `message`; a stream for each client, as the base class makes, would
+   * cost kilobytes. A message that is no JSON arrives as null.
+   */
+  override bindMessageHandlers(client: WebSocket, handlers: MessageMappingProperties[]): void {
+    const handler = handlers.find(({ message }) => message === 'message');
+    if (!handler) return;
+    client.on('message', (data) => {
+      Promise.resolve(handler.callback(jsonOrNull(data))).catch((e: Error) => this.log.error(e));
+    });
   }
 
   /** A client's broken frames end its socket; they are no event of ours to log. */
@@ -127,13 +140,11 @@ export class SocketAdapter extends WsAdapter {
   }
 }
 
-/** Every message reaches the gateway's one handler `message`, as JSON when it is some, else as null. */
-function anyMessage(data: WebSocket.RawData | string): { event: 'message'; data: unknown } {
-  const text = String(data);
+function jsonOrNull(data: WebSocket.RawData): unknown {
   try {
-    return { event: 'message', data: JSON.parse(text) };
+    return JSON.parse(String(data));
   } catch {
-    return { event: 'message', data: null };
+    return null;
   }
 }
 
