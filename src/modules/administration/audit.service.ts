@@ -44,7 +44,9 @@ export class AuditService {
     let cursor: AuditCursor | null = null;
     for (;;) {
       const place: AuditCursor | null = cursor;
-      const rows: (AuditRow & { cursor_at: string })[] = await this.seenBy(principal, filter, (tx, own) => this.audit.after(tx, own, place, BATCH));
+      const rows: (AuditRow & { cursor_at: string })[] = await this.seenBy(principal, filter, (tx, own) =>
+        this.audit.after(tx, own, place, BATCH),
+      );
       const entries = rows.map(AuditEntryResponse.from);
       yield entries.map((e) => (format === 'csv' ? csvLine(e) : `${JSON.stringify(e)}\n`)).join('');
       const last = rows.at(-1);
