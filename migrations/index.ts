@@ -11,6 +11,8 @@ import { Backups1764000030000 } from './1764000030000-backups.js';
 import { ConfigVersions1764000031000 } from './1764000031000-config-versions.js';
 import { NodeHolders1764000032000 } from './1764000032000-node-holders.js';
 import { BackupScope1764000033000 } from './1764000033000-backup-scope.js';
+import { ApiKeys1764000034000 } from './1764000034000-api-keys.js';
+import { Webhooks1764000035000 } from './1764000035000-webhooks.js';
 import { Ai1764000040000 } from './1764000040000-ai.js';
 import { Workers1764000050000 } from './1764000050000-workers.js';
 
@@ -29,6 +31,8 @@ export const migrations = [
   ConfigVersions1764000031000,
   NodeHolders1764000032000,
   BackupScope1764000033000,
+  ApiKeys1764000034000,
+  Webhooks1764000035000,
   Workers1764000050000,
   Ai1764000040000,
 ];

@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { migrations } from '../migrations/index.js';
-import { AiModule } from './modules/ai/index.js';
 import { AdministrationModule } from './modules/administration/index.js';
+import { AiModule } from './modules/ai/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { BackendsModule } from './modules/backends/index.js';
 import { BackupModule } from './modules/backup/index.js';
@@ -16,6 +16,7 @@ import { SettingsModule } from './modules/settings/index.js';
 import { StatusModule } from './modules/status/index.js';
 import { TelemetryModule } from './modules/telemetry/index.js';
 import { TenantsModule } from './modules/tenants/index.js';
+import { WebhooksModule } from './modules/webhooks/index.js';
 import { WorkersModule } from './modules/workers/index.js';
 import { ConfigModule } from './platform/config/config.module.js';
 import { DatabaseModule } from './platform/database/index.js';
@@ -50,6 +51,7 @@ import { SecurityModule } from './platform/security/index.js';
     AiModule,
     ConfigurationModule,
     AdministrationModule,
+    WebhooksModule,
     BackupModule,
     StatusModule,
     MonitoringModule,

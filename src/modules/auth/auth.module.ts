@@ -5,8 +5,12 @@ import { Authenticator } from '../../platform/security/index.js';
 import { SettingsModule } from '../settings/index.js';
 import { TenantsModule } from '../tenants/index.js';
 import { AccessTokens } from './access-tokens.js';
+import { ApiKeysController } from './api-keys/api-keys.controller.js';
+import { ApiKeysRepository } from './api-keys/api-keys.repository.js';
+import { ApiKeysService } from './api-keys/api-keys.service.js';
 import { AuthController } from './auth.controller.js';
 import { AuthService } from './auth.service.js';
+import { Credentials } from './credentials.js';
 import { LockoutRepository } from './lockout.repository.js';
 import { PasswordStrategy } from './password.strategy.js';
 import { ProfileController } from './profile.controller.js';
@@ -17,7 +21,7 @@ import { SessionsService } from './sessions.service.js';
 @Global()
 @Module({
   imports: [JwtModule.register({}), PassportModule, SettingsModule, TenantsModule],
-  controllers: [AuthController, ProfileController],
+  controllers: [AuthController, ProfileController, ApiKeysController],
   providers: [
     AuthService,
     SessionsService,
@@ -25,7 +29,9 @@ import { SessionsService } from './sessions.service.js';
     PasswordStrategy,
     SessionsRepository,
     LockoutRepository,
-    { provide: Authenticator, useExisting: SessionsService },
+    ApiKeysService,
+    ApiKeysRepository,
+    { provide: Authenticator, useClass: Credentials },
   ],
   exports: [Authenticator, SessionsService],
 })

@@ -5,7 +5,7 @@ import { newId } from '../../common/ids.js';
 import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
 import { requestContext } from '../../platform/http/index.js';
 import { Leader, type Periodic, repeat } from '../../platform/jobs/index.js';
-import { Authenticator, hashToken, type Principal, randomToken } from '../../platform/security/index.js';
+import { hashToken, type Principal, randomToken } from '../../platform/security/index.js';
 import { SettingsService } from '../settings/index.js';
 import { MEMBERSHIP_CHANGED, type MembershipChanged, TENANT_CHANGED } from '../tenants/index.js';
 import { AccessTokens, type Claims } from './access-tokens.js';
@@ -37,7 +37,7 @@ export interface TokenPair {
  * `refresh_<session>.<secret>`, stored as a hash and good for one use: a second use ends the session (RFC 9700 §4.14).
  */
 @Injectable()
-export class SessionsService extends Authenticator implements OnApplicationBootstrap, OnApplicationShutdown {
+export class SessionsService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly verified = new LRUCache<string, Claims>({ max: 20_000 });
   private readonly live = new LRUCache<string, LiveSession>({ max: 20_000, ttl: BELIEVE_MS });
   private sweeping?: Periodic;
@@ -49,9 +49,7 @@ export class SessionsService extends Authenticator implements OnApplicationBoots
     private readonly settings: SettingsService,
     private readonly access: AccessTokens,
     private readonly leader: Leader,
-  ) {
-    super();
-  }
+  ) {}
 
   onApplicationBootstrap(): void {
     this.notifications.on<SessionsEnded>(SESSIONS_ENDED, ({ ids }) =>

@@ -2,6 +2,7 @@ export {
   CONFIGURATION_CHANGED,
   type ConfigurationChange,
   type ConfigurationChanged,
+  type DomainEvent,
   Journal,
   SECURITY_EVENT,
   type SecurityEvent,

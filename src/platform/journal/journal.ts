@@ -29,6 +29,16 @@ export interface ConfigurationChange {
 /** Called inside the changing transaction, just before it commits. */
 export type ConfigurationChangeHook = (tx: Transaction, change: ConfigurationChange) => Promise<void>;
 
+/** Something that others may want to be told of, such as `pool.created` or `alert.fired`. No secrets. */
+export interface DomainEvent {
+  tenantId: string;
+  /** Dotted, past tense. */
+  type: string;
+  data: Record<string, unknown>;
+}
+/** Called inside the transaction in which it happens. */
+export type EventHook = (tx: Transaction, event: DomainEvent) => Promise<void>;
+
 export const CONFIGURATION_CHANGED = 'configuration';
 export const SECURITY_EVENT = 'security';
 /** Payload of the notification {@link CONFIGURATION_CHANGED}. */
@@ -57,6 +67,7 @@ export interface SecurityEvent {
 export class Journal {
   private readonly changes = new WeakMap<Transaction, PendingChanges>();
   private readonly hooks: ConfigurationChangeHook[] = [];
+  private readonly eventHooks: EventHook[] = [];
 
   constructor(
     private readonly database: Database,
@@ -65,6 +76,16 @@ export class Journal {
 
   onConfigurationChange(hook: ConfigurationChangeHook): void {
     this.hooks.push(hook);
+  }
+
+  /** Calls `hook` for each event: what is emitted, what is recorded of a tenant, and `config.changed`. */
+  onEvent(hook: EventHook): void {
+    this.eventHooks.push(hook);
+  }
+
+  /** Tells of something that leaves no audit row. */
+  async emit(tx: Transaction, event: DomainEvent): Promise<void> {
+    for (const hook of this.eventHooks) await hook(tx, event);
   }
 
   /** Writes the audit row of an event that changes no routing configuration. */
@@ -92,6 +113,17 @@ export class Journal {
         entry.details ?? {},
       ],
     );
+    if (entry.tenantId !== null)
+      await this.emit(tx, {
+        tenantId: entry.tenantId,
+        type: entry.action,
+        data: {
+          message: entry.message,
+          actor: actor.name,
+          object: entry.object ?? null,
+          details: entry.details ?? {},
+        },
+      });
   }
 
   /** As `record`, for what the security channel shows: sign-ins, refusals, changes of role. */
@@ -148,6 +180,11 @@ export class Journal {
     const version = Number(row.version);
     for (const change of changes.values()) {
       for (const hook of this.hooks) await hook(tx, { ...change, version });
+      await this.emit(tx, {
+        tenantId: change.tenantId,
+        type: 'config.changed',
+        data: { version, summary: change.summary.slice(0, 20), actor: change.actor.name },
+      });
       await this.notifications.publish(tx, CONFIGURATION_CHANGED, {
         tenantId: change.tenantId,
         version,

@@ -109,8 +109,15 @@ export class AlertsService {
       : this.database.tenant(principal.tenantId, work);
   }
 
-  private announce(tx: Transaction, alert: Alert, change: AlertChanged['change']): Promise<void> {
+  private async announce(tx: Transaction, alert: Alert, change: AlertChanged['change']): Promise<void> {
     const event: AlertChanged = { id: alert.id, tenantId: alert.tenant_id, change };
-    return this.notifications.publish(tx, ALERT_CHANGED, event);
+    await this.notifications.publish(tx, ALERT_CHANGED, event);
+    if (alert.tenant_id === null || change === 'acknowledged') return;
+    const { id, severity, component, message, labels } = alert;
+    await this.journal.emit(tx, {
+      tenantId: alert.tenant_id,
+      type: change === 'firing' ? 'alert.fired' : 'alert.resolved',
+      data: { id, severity, component, message, labels, started_at: alert.started_at.toISOString() },
+    });
   }
 }

@@ -1,0 +1,107 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
+import { GuardedClient } from '../../platform/http-client/index.js';
+import { type JobControl, Leader, type Periodic, repeat, WorkQueue } from '../../platform/jobs/index.js';
+import { Secrets } from '../../platform/security/index.js';
+import { SIGNATURE_HEADER, signWebhook } from '../monitoring/index.js';
+import { type DeliveryRow, type EndpointRow, WebhooksRepository } from './webhooks.repository.js';
+
+export const SECRET_PURPOSE = 'webhook signing secret';
+
+const TIMEOUT_MS = 10_000;
+const ANSWER_BYTES = 64 * 1024;
+const MAX_ATTEMPTS = 12;
+const KEPT_DAYS = 30;
+const PRUNE_MS = 3_600_000;
+/** 10 s, 20 s, 40 s … at most six hours: a receiver that is down for half a day loses nothing. */
+const backoffSeconds = (attempt: number): number =>
+  Math.min(6 * 3600, 5 * 2 ** attempt) * (0.9 + Math.random() / 5);
+
+/**
+ * Sends webhook messages, signed, at least once each: a receiver knows a message again by its id. Only 2xx counts as
+ * delivered; 410 Gone ends the endpoint.
+ */
+@Injectable()
+export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly queue: WorkQueue<DeliveryRow>;
+  private pruning?: Periodic;
+
+  constructor(
+    private readonly database: Database,
+    notifications: Notifications,
+    private readonly webhooks: WebhooksRepository,
+    private readonly client: GuardedClient,
+    private readonly secrets: Secrets,
+    private readonly leader: Leader,
+  ) {
+    this.queue = new WorkQueue<DeliveryRow>(database, notifications, {
+      table: 'webhook_deliveries',
+      concurrency: 8,
+      leaseSeconds: 30,
+      maxAttempts: MAX_ATTEMPTS,
+      backoffSeconds,
+      handle: (row, job) => this.deliver(row, job),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.queue.start();
+    this.pruning = repeat('webhook deliveries', PRUNE_MS, async () => {
+      if (this.leader.isLeader) await this.leader.lead((tx) => this.webhooks.prune(tx, KEPT_DAYS));
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.pruning?.stop();
+    await this.queue.stop();
+  }
+
+  /** Looks for messages once `tx` has committed. */
+  wake(tx: Transaction): Promise<void> {
+    return this.queue.wake(tx);
+  }
+
+  private async deliver(row: DeliveryRow, job: JobControl): Promise<void> {
+    const endpoint = await this.database.system((tx) =>
+      this.webhooks.get(tx, row.tenant_id, row.endpoint_id),
+    );
+    if (!endpoint) return;
+    const status = await this.post(row, endpoint, job.signal);
+    if (status === 410) await this.disable(endpoint);
+    if (status < 200 || status > 299) throw new Error(`the receiver answered ${status}`);
+    await job.finish((tx) => this.webhooks.noteDelivered(tx, row.id));
+  }
+
+  private async post(row: DeliveryRow, endpoint: EndpointRow, signal: AbortSignal): Promise<number> {
+    const secret = this.secrets.decrypt(endpoint.secret, SECRET_PURPOSE);
+    const started = performance.now();
+    let status: number | null = null;
+    try {
+      const response = await this.client.fetch(endpoint.url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'VeloFlux-Webhooks',
+          'x-veloflux-event': row.event_type,
+          'x-veloflux-delivery': row.id,
+          [SIGNATURE_HEADER]: signWebhook(row.payload, [secret], new Date()),
+        },
+        body: row.payload,
+        timeoutMs: TIMEOUT_MS,
+        maxBytes: ANSWER_BYTES,
+        signal,
+      });
+      status = response.status;
+      return status;
+    } finally {
+      const ms = Math.round(performance.now() - started);
+      await this.database.system((tx) => this.webhooks.noteAttempt(tx, row.id, status, ms));
+    }
+  }
+
+  private async disable(endpoint: EndpointRow): Promise<void> {
+    await this.database.system(async (tx) => {
+      await this.webhooks.save(tx, { ...endpoint, enabled: false });
+    });
+  }
+}
