@@ -291,8 +291,8 @@ export class HaproxyEngine implements DataPlaneEngine {
     try {
       return requestsInFlight(parseStat(await this.process.askWorker(workerPid, 'show stat -1 4 -1'))) === 0;
     } catch {
-      // It is gone, or does not answer any more.
-      return true;
+      // If it is gone, its end is noticed elsewhere.
+      return false;
     }
   }
 }
