@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { FactoryProvider } from '@nestjs/common';
 import { Environment } from '../../platform/config/environment.js';
 import { EmbeddedEngine } from './embedded/embedded-engine.js';
 import type { DataPlaneEngine } from './engine.js';
+import { HaproxyEngine } from './haproxy/haproxy-engine.js';
 
 export const ENGINE = Symbol('DATA_PLANE_ENGINE');
 
@@ -9,9 +11,8 @@ export const ENGINE = Symbol('DATA_PLANE_ENGINE');
 export const engineProvider: FactoryProvider<DataPlaneEngine> = {
   provide: ENGINE,
   inject: [Environment],
-  useFactory: (environment: Environment) => {
-    if (environment.DATA_PLANE === 'embedded')
-      return new EmbeddedEngine({ host: environment.listenHost, httpPort: environment.PROXY_PORT });
-    throw new Error(`DATA_PLANE=${environment.DATA_PLANE}: this build has no such engine`);
+  useFactory: ({ DATA_PLANE, DATA_DIR, PROXY_PORT: httpPort, listenHost: host }: Environment) => {
+    if (DATA_PLANE === 'embedded') return new EmbeddedEngine({ host, httpPort });
+    return new HaproxyEngine({ directory: join(DATA_DIR, 'haproxy'), host, httpPort });
   },
 };

@@ -4,6 +4,7 @@ import { LogReceiver, parseAccessLine } from './access-log.js';
 
 const line = (changes: object = {}): string =>
   JSON.stringify({
+    k: 'key',
     t: 'tenant_a',
     r: 'route_a',
     o: 'pool_a',
@@ -25,9 +26,11 @@ const line = (changes: object = {}): string =>
     ...changes,
   });
 
+const read = (text: string) => parseAccessLine(text, 'key');
+
 describe('the access log', () => {
   it('a line is read', () => {
-    expect(parseAccessLine(line())).toEqual({
+    expect(read(line())).toEqual({
       tenantId: 'tenant_a',
       routeId: 'route_a',
       poolId: 'pool_a',
@@ -48,20 +51,20 @@ describe('the access log', () => {
   });
 
   it('a backend that was tried but did not answer is not the one that answered', () => {
-    expect(parseAccessLine(line({ tr: -1, st: 504 }))).toMatchObject({
+    expect(read(line({ tr: -1, st: 504 }))).toMatchObject({
       triedBackendId: 'backend_1',
       backendId: null,
       responseTimeMs: null,
     });
-    expect(parseAccessLine(line({ s: '<NOSRV>', tr: -1, st: 503 }))).toMatchObject({ triedBackendId: null });
+    expect(read(line({ s: '<NOSRV>', tr: -1, st: 503 }))).toMatchObject({ triedBackendId: null });
   });
 
   it('what was answered before the pool has none', () => {
-    expect(parseAccessLine(line({ f: '-', s: '<NOSRV>', tr: -1, st: 301 }))).toMatchObject({ poolId: null });
+    expect(read(line({ f: '-', s: '<NOSRV>', tr: -1, st: 301 }))).toMatchObject({ poolId: null });
   });
 
   it('a client that went away early is 499', () => {
-    expect(parseAccessLine(line({ st: -1, tr: -1, ta: -1, e: 'CH--' }))).toMatchObject({
+    expect(read(line({ st: -1, tr: -1, ta: -1, e: 'CH--' }))).toMatchObject({
       status: 499,
       latencyMs: 0,
       clientAborted: true,
@@ -69,8 +72,9 @@ describe('the access log', () => {
   });
 
   it('other lines are none', () => {
-    expect(parseAccessLine('Server pool_a/backend_1 is DOWN')).toBeNull();
-    expect(parseAccessLine('{"t":"tenant_a","p":"/cut off')).toBeNull();
+    expect(read('Server pool_a/backend_1 is DOWN')).toBeNull();
+    expect(read('{"t":"tenant_a","p":"/cut off')).toBeNull();
+    expect(read(line({ k: 'guessed' }))).toBeNull();
   });
 
   it('the receiver takes the wanted port, or another when it is taken', async () => {

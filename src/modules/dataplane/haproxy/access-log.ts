@@ -32,6 +32,7 @@ export interface AccessLine {
 
 /** The fields of the log format in render-base.ts. A variable that was not set is a dash. */
 interface RawLine {
+  k: string;
   t: string;
   r: string;
   o: string;
@@ -53,8 +54,11 @@ interface RawLine {
 
 const CLIENT_CLOSED_REQUEST = 499;
 
-/** Null for a line that is no access line. */
-export function parseAccessLine(text: string): AccessLine | null {
+/**
+ * Null for a line that is no access line of ours.
+ * @param key What our HAProxy puts into every line, so that nobody else can add to a tenant's bill.
+ */
+export function parseAccessLine(text: string, key: string): AccessLine | null {
   if (!text.startsWith('{')) return null;
   let raw: RawLine;
   try {
@@ -62,6 +66,7 @@ export function parseAccessLine(text: string): AccessLine | null {
   } catch {
     return null;
   }
+  if (raw.k !== key) return null;
   const tried = raw.s.startsWith('<') ? null : raw.s;
   const answered = raw.tr >= 0;
   return {
@@ -93,7 +98,8 @@ const RECEIVE_BUFFER = 8 * 1024 * 1024;
 export class LogReceiver {
   private socket: Socket | null = null;
 
-  constructor(private readonly onLine: (line: string) => void) {}
+  /** @param onLine `isLocal`: it comes from this machine. */
+  constructor(private readonly onLine: (line: string, isLocal: boolean) => void) {}
 
   /** Listens; on any port when the wanted one is 0 or taken. Returns the port. */
   async start(address: string, wantedPort: number): Promise<number> {
@@ -101,7 +107,9 @@ export class LogReceiver {
       if (wantedPort === 0) throw error;
       return this.bind(address, 0);
     });
-    socket.on('message', (message) => this.onLine(message.toString('utf8').trimEnd()));
+    socket.on('message', (message, { address: sender }) => {
+      this.onLine(message.toString('utf8').trimEnd(), sender.startsWith('127.') || sender === '::1');
+    });
     this.socket = socket;
     return socket.address().port;
   }

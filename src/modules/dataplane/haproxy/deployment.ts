@@ -3,10 +3,11 @@ import { SnapshotRefused } from '../engine.js';
 import type { Snapshot, TenantSlice } from '../snapshot.js';
 import type { ApplyTarget } from './apply-queue.js';
 import { Postponed } from './apply-queue.js';
+import { findFault, HaproxyError } from './binary.js';
 import type { ConfigurationFiles } from './files.js';
 import type { CertificateFile, Rendered, TenantFragment } from './model.js';
 import { type Plan, plan } from './plan.js';
-import { findFault, HaproxyError, type HaproxyProcess } from './process.js';
+import { type HaproxyProcess } from './process.js';
 import { filesOf, render } from './render.js';
 import type { RenderOptions } from './render-base.js';
 import type { BackendOverrides } from './render-pools.js';
@@ -92,8 +93,7 @@ export class Deployment {
     const number = this.socketNumber + 1;
     const rendered = await this.render(snapshot, number);
     const staged = await this.context.files.stage(filesOf(rendered));
-    const fault =
-      this.context.binary === null ? null : await findFault(this.context.binary, staged.configFile);
+    const fault = this.context.binary === null ? null : await findFault(this.context.binary, staged.path);
     if (fault !== null) {
       await staged.discard();
       throw new SnapshotRefused(fault);

@@ -24,9 +24,9 @@ export class ConfigurationFiles {
     this.sockets = socketDirectory(this.directory);
   }
 
-  /** The file to start HAProxy with. */
-  get configFile(): string {
-    return join(this.directory, 'current', 'haproxy.cfg');
+  /** What HAProxy is started with (`-f`): it reads the directory's `*.cfg` in the order of their names. */
+  get configuration(): string {
+    return join(this.directory, 'current');
   }
 
   path(name: string): string {
@@ -54,7 +54,7 @@ export class ConfigurationFiles {
     for (const folder of folders) await mkdir(folder, { recursive: true, mode: 0o700 });
     await Promise.all([...files].map(([file, text]) => writeFile(join(root, file), text, { mode: 0o600 })));
     return {
-      configFile: join(root, 'haproxy.cfg'),
+      path: root,
       activate: () => this.activate(name, files),
       discard: () => rm(root, { recursive: true, force: true }),
     };
@@ -102,7 +102,7 @@ export class ConfigurationFiles {
 }
 
 export interface StagedConfiguration {
-  readonly configFile: string;
+  readonly path: string;
   /** Puts it in the place of the one in use; the function that it returns undoes that. */
   activate(): Promise<() => Promise<void>>;
   discard(): Promise<void>;

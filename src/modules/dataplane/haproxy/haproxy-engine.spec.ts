@@ -313,7 +313,7 @@ describeWithHaproxy('HAProxy in particular', () => {
       engine = await startEngine({ httpsPort: 0 });
       await use([poolOf(all())]);
       const { workerPid } = engine;
-      const file = () => readFileSync(join(directory, 'current', 'haproxy.cfg'), 'utf8');
+      const file = () => readFileSync(join(directory, 'current', '00-frontend.cfg'), 'utf8');
       const before = file();
       const missing = { hosts: ['a.test'], pemPath: join(directory, 'missing.pem'), revision: '1' };
       await expect(engine.setCertificates([missing])).rejects.toThrow(SnapshotRefused);
@@ -360,8 +360,8 @@ describeWithHaproxy('HAProxy in particular', () => {
           async () => (await get(engine, '/', { host: 'late.test' }).catch(() => null))?.status === 200,
         );
         expect((await get(engine, '/', { host: 'late.test' })).echo.name).toBe('b');
-        await until('it is known to run', () => engine.health().running);
-        expect(engine.health()).toMatchObject({ lastError: null, version: 2 });
+        await until('it is known to run', () => engine.health().lastError === null);
+        expect(engine.health()).toMatchObject({ running: true, version: 2 });
         await use([poolOf([all()[2]])]);
         expect((await get(engine)).echo.name).toBe('c');
       },
@@ -411,13 +411,7 @@ describeWithHaproxy('HAProxy in particular', () => {
       engine = await startEngine({ mode: 'attach' });
       expect(engine.health().running).toBe(false);
       const applied = use([poolOf([all()[0]])]);
-      const args = [
-        '-W',
-        '-S',
-        join(directory, 'master.sock'),
-        '-f',
-        join(directory, 'current', 'haproxy.cfg'),
-      ];
+      const args = ['-W', '-S', join(directory, 'master.sock'), '-f', join(directory, 'current')];
       const external: ChildProcess = spawn('haproxy', args, { stdio: 'ignore' });
       try {
         await applied;
@@ -436,6 +430,16 @@ describeWithHaproxy('HAProxy in particular', () => {
       await use([poolOf([all()[0]])]);
       expect((await get(engine)).echo.name).toBe('a');
     });
+  });
+
+  it('a backend that requests find dead is ejected before a check does', async () => {
+    const check = { ...QUICK_CHECK, intervalMs: 60_000 };
+    await use([poolOf(upstreams.map(({ port }) => backendOf(port, { healthCheck: check })))]);
+    const id = `backend_${upstreams[0].port}`;
+    await until('the first check', () => engine.stats().backends.get(id)?.health === 'healthy');
+    await upstreams[0].kill();
+    await until('ejected', async () => (await get(engine)) && engine.stats().backends.get(id)!.ejected);
+    expect(engine.stats().backends.get(id)).toMatchObject({ health: 'unhealthy' });
   });
 
   describe('measured weights', () => {

@@ -11,19 +11,21 @@ import {
 import type { Snapshot } from '../snapshot.js';
 import { LogReceiver } from './access-log.js';
 import { ApplyQueue, type ApplyTarget } from './apply-queue.js';
+import { HaproxyError, probeVersion } from './binary.js';
+import { type Choices, choose, readChoices, writeChoices } from './choices.js';
 import { Deployment } from './deployment.js';
-import { openFilesLimit } from './descriptors.js';
 import { ConfigurationFiles } from './files.js';
 import { HostAddresses } from './host-addresses.js';
 import type { CertificateFile } from './model.js';
 import { Observer, requestsInFlight } from './observer.js';
-import type { HaproxyEngineOptions } from './options.js';
-import { freePort, type Ports, readPorts, writePorts } from './ports.js';
-import { HaproxyError, HaproxyProcess, probeVersion } from './process.js';
+import { fixedOptions, type HaproxyEngineOptions } from './options.js';
+import { HaproxyProcess } from './process.js';
 import { parseStat } from './stats.js';
 
 const EMPTY: Snapshot = { version: 0, tenants: new Map() };
-const LOOPBACK = '127.0.0.1';
+const POLL_MS = 2_000;
+/** After a look at the statistics of very many servers, a rest of this many times what it took. */
+const LEAST_REST = 10;
 const RESTART_MS = { first: 100, longest: 5_000 };
 
 /**
@@ -36,21 +38,27 @@ export class HaproxyEngine implements DataPlaneEngine {
   private readonly process: HaproxyProcess;
   private readonly addresses = new HostAddresses((host) => this.addressChanged(host));
   private readonly observer = new Observer((host) => this.addresses.address(host));
-  private readonly receiver = new LogReceiver((line) => this.observer.readLine(line));
+  private readonly receiver = new LogReceiver((line, isLocal) =>
+    this.observer.readLine(line, this.choices?.logKey ?? '', isLocal),
+  );
   private readonly queue = new ApplyQueue(EMPTY, (target) => this.run(target));
   private deployment: Deployment | null = null;
-  private ports: Ports | null = null;
+  private choices: Choices | null = null;
+  private certificates: readonly CertificateFile[];
   private snapshot = EMPTY;
   private lastError: string | null = null;
-  private readonly timers: NodeJS.Timeout[] = [];
+  private polling: NodeJS.Timeout | null = null;
+  private stepping: NodeJS.Timeout | null = null;
+  private closed = false;
   private restart: NodeJS.Timeout | null = null;
   private restartMs = RESTART_MS.first;
 
   constructor(private readonly options: HaproxyEngineOptions) {
+    this.certificates = options.certificates ?? [];
     this.files = new ConfigurationFiles(options.directory);
     this.process = new HaproxyProcess({
       binary: this.binary,
-      configFile: this.files.configFile,
+      configuration: this.files.configuration,
       masterSocket: this.files.socket('master.sock'),
       logFile: this.files.path('haproxy.log'),
       directory: this.files.path('.'),
@@ -81,14 +89,14 @@ export class HaproxyEngine implements DataPlaneEngine {
     if (!this.attached) await probeVersion(this.binary);
     await this.files.prepare();
     const adopted = await this.process.adopt();
-    this.ports = await this.choosePorts(adopted, await readPorts(this.files));
-    await writePorts(this.files, this.ports);
-    this.deployment = this.makeDeployment(this.ports);
-    this.deployment.certificates = this.options.certificates ?? [];
+    this.choices = await this.choose(adopted);
+    this.deployment = this.makeDeployment(this.choices);
+    this.deployment.certificates = this.certificates;
     this.deployment.continueFrom(await this.lastSocketNumber());
     if (!adopted) await this.begin(this.deployment);
-    this.every(this.options.pollMs ?? 2_000, () => this.poll());
-    this.every(this.options.weightStepMs ?? 5_000, (intervalMs) => this.stepWeights(intervalMs));
+    this.pollLater(this.options.pollMs ?? POLL_MS);
+    const { weightStepMs = 5_000 } = this.options;
+    this.stepping = setInterval(() => this.stepWeights(weightStepMs), weightStepMs).unref();
   }
 
   apply(snapshot: Snapshot): Promise<void> {
@@ -96,9 +104,11 @@ export class HaproxyEngine implements DataPlaneEngine {
   }
 
   /** Certificates of the TLS door; resolves when they are in use. @throws SnapshotRefused when HAProxy refuses one. */
-  setCertificates(certificates: readonly CertificateFile[]): Promise<void> {
-    this.deployment!.certificates = certificates;
-    return this.queue.poke();
+  async setCertificates(certificates: readonly CertificateFile[]): Promise<void> {
+    this.certificates = certificates;
+    if (!this.deployment) return;
+    this.deployment.certificates = certificates;
+    await this.queue.poke();
   }
 
   health(): EngineHealth {
@@ -106,7 +116,7 @@ export class HaproxyEngine implements DataPlaneEngine {
       running: this.process.running,
       version: this.queue.version,
       lastError: this.lastError,
-      ports: { http: this.ports?.http ?? null, https: this.ports?.https ?? null },
+      ports: { http: this.choices?.http ?? null, https: this.choices?.https ?? null },
     };
   }
 
@@ -156,28 +166,17 @@ export class HaproxyEngine implements DataPlaneEngine {
   }
 
   private close(reason: string): void {
-    for (const timer of this.timers) clearInterval(timer);
+    this.closed = true;
+    clearInterval(this.stepping ?? undefined);
+    clearTimeout(this.polling ?? undefined);
     if (this.restart) clearTimeout(this.restart);
     this.addresses.stop();
     this.deployment?.stop();
     this.queue.close(new SnapshotRefused(reason));
   }
 
-  private makeDeployment(ports: Ports): Deployment {
-    const { host, logAddress = LOOPBACK } = this.options;
-    const fixed = {
-      host,
-      httpPort: ports.http,
-      httpsPort: ports.https,
-      publicHttpsPort: this.options.publicHttpsPort ?? ports.https ?? 443,
-      logAddress: `${logAddress}:${ports.log}`,
-      maxConnections: this.options.maxConnections ?? 20_000,
-      openFilesLimit: openFilesLimit(),
-      threads: this.options.threads ?? null,
-      cookieKey: this.options.cookieKey ?? 'veloflux',
-      hardStopAfterSeconds: this.options.hardStopAfterSeconds ?? 900,
-    };
-    return new Deployment(fixed, {
+  private makeDeployment(choices: Choices): Deployment {
+    return new Deployment(fixedOptions(this.options, choices), {
       files: this.files,
       process: this.process,
       start: () => this.startProcess(),
@@ -208,17 +207,14 @@ export class HaproxyEngine implements DataPlaneEngine {
     }
   }
 
-  /** An adopted HAProxy listens where it always did and sends its log where we were. */
-  private async choosePorts(adopted: boolean, before: Ports | null): Promise<Ports> {
-    const { host, httpPort, httpsPort = null, logAddress, logPort = 0 } = this.options;
-    const choose = async (wanted: number, known: number | null | undefined): Promise<number> =>
-      wanted !== 0 ? wanted : ((adopted ? known : null) ?? (await freePort(host)));
-    const listen = logAddress === undefined ? LOOPBACK : '0.0.0.0';
-    return {
-      http: await choose(httpPort, before?.http),
-      https: httpsPort === null ? null : await choose(httpsPort, before?.https),
-      log: await this.receiver.start(listen, logPort || before?.log || 0),
-    };
+  private async choose(adopted: boolean): Promise<Choices> {
+    const before = await readChoices(this.files);
+    const { logAddress, logPort = 0 } = this.options;
+    const listen = logAddress === undefined ? '127.0.0.1' : '0.0.0.0';
+    const log = await this.receiver.start(listen, logPort || before?.log || 0);
+    const choices = await choose(this.options, log, before, adopted);
+    await writeChoices(this.files, choices);
+    return choices;
   }
 
   private async lastSocketNumber(): Promise<number> {
@@ -256,14 +252,21 @@ export class HaproxyEngine implements DataPlaneEngine {
     this.restartMs = Math.min(RESTART_MS.longest, this.restartMs * 2);
   }
 
-  private every(intervalMs: number, work: (intervalMs: number) => unknown): void {
-    this.timers.push(setInterval(() => void work(intervalMs), intervalMs).unref());
-  }
-
   /** A poll that fails says nothing: HAProxy is being replaced, or its end is noticed elsewhere. */
   private async poll(): Promise<void> {
-    const csv = await this.deployment!.readStatistics().catch(() => null);
-    if (csv !== null) this.observer.readStatistics(csv);
+    const began = performance.now();
+    try {
+      this.observer.readStatistics(await this.deployment!.readStatistics());
+    } catch {
+      // The next one tells.
+    }
+    const cost = performance.now() - began;
+    this.pollLater(Math.max(this.options.pollMs ?? POLL_MS, cost * LEAST_REST));
+  }
+
+  private pollLater(milliseconds: number): void {
+    if (this.closed) return;
+    this.polling = setTimeout(() => void this.poll(), milliseconds).unref();
   }
 
   private stepWeights(intervalMs: number): void {
@@ -285,8 +288,12 @@ export class HaproxyEngine implements DataPlaneEngine {
 
   private async isIdle(workerPid: number | null): Promise<boolean> {
     if (workerPid === null) return true;
-    const csv = await this.process.askWorker(workerPid, 'show stat -1 4 -1').catch(() => null);
-    return csv === null || requestsInFlight(parseStat(csv)) === 0;
+    try {
+      return requestsInFlight(parseStat(await this.process.askWorker(workerPid, 'show stat -1 4 -1'))) === 0;
+    } catch {
+      // If it is gone, its end is noticed elsewhere.
+      return false;
+    }
   }
 }
 

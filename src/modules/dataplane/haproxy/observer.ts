@@ -21,13 +21,16 @@ export class Observer {
     this.monitor = new HealthMonitor(address);
   }
 
-  /** One line of HAProxy's log. */
-  readLine(line: string): void {
-    const access = parseAccessLine(line);
+  /**
+   * One line of HAProxy's log.
+   * @param key Of genuine access lines. Lines about health have none and count only from this machine (`isLocal`).
+   */
+  readLine(line: string, key: string, isLocal: boolean): void {
+    const access = parseAccessLine(line, key);
     if (access) {
       this.telemetry.add(access);
       this.meters.add(access);
-    } else {
+    } else if (isLocal) {
       this.monitor.readLine(line);
     }
   }

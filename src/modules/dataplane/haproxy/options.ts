@@ -1,3 +1,6 @@
+import type { Choices } from './choices.js';
+import type { FixedOptions } from './deployment.js';
+import { openFilesLimit, workerUser } from './machine.js';
 import type { CertificateFile } from './model.js';
 
 export interface HaproxyEngineOptions {
@@ -17,7 +20,7 @@ export interface HaproxyEngineOptions {
   /**
    * `spawn` (default) starts HAProxy, or adopts the one that an earlier life of this program left in the directory.
    * `attach` only ever uses one that is started by somebody else (in another container, with the directory shared):
-   * `haproxy -W -S <directory>/master.sock -f <directory>/current/haproxy.cfg`.
+   * `haproxy -W -S <directory>/master.sock -f <directory>/current`.
    */
   readonly mode?: 'spawn' | 'attach';
   /** Where HAProxy reaches us with its log: 127.0.0.1, unless it runs elsewhere. */
@@ -36,4 +39,22 @@ export interface HaproxyEngineOptions {
   readonly pollMs?: number;
   /** Time between two steps of measured weights, ms. Default 5000. */
   readonly weightStepMs?: number;
+}
+
+/** What every configuration of an engine has in common. */
+export function fixedOptions(options: HaproxyEngineOptions, choices: Choices): FixedOptions {
+  return {
+    host: options.host,
+    httpPort: choices.http,
+    httpsPort: choices.https,
+    publicHttpsPort: options.publicHttpsPort ?? choices.https ?? 443,
+    logAddress: `${options.logAddress ?? '127.0.0.1'}:${choices.log}`,
+    logKey: choices.logKey,
+    user: workerUser(),
+    maxConnections: options.maxConnections ?? 20_000,
+    openFilesLimit: openFilesLimit(),
+    threads: options.threads ?? null,
+    cookieKey: options.cookieKey ?? 'veloflux',
+    hardStopAfterSeconds: options.hardStopAfterSeconds ?? 900,
+  };
 }

@@ -13,6 +13,8 @@ const OPTIONS: RenderOptions = {
   certificates: [],
   statsSocket: '/s',
   logAddress: '127.0.0.1:1',
+  logKey: 'key',
+  user: null,
   stateFile: '/state',
   maxConnections: 100,
   openFilesLimit: 20_000,

@@ -1,27 +1,15 @@
-import { commandWord } from './escape.js';
 import {
   type CertificateFile,
-  mapFile,
   type Rendered,
   type RouteRules,
   type Section,
   type Server,
   sameServer,
-  type TableName,
   type TenantFragment,
 } from './model.js';
-import { CERTIFICATE_LIST, certificateLine, serverAddress } from './render.js';
-
-/** One command of the runtime API. */
-export interface RuntimeCommand {
-  readonly line: string;
-  /** Lines that follow the command. */
-  readonly payload?: readonly string[];
-  /** File whose content follows the command. */
-  readonly payloadFile?: string;
-  /** What a successful answer looks like; most commands answer nothing. */
-  readonly answer: RegExp;
-}
+import { certificateCommands, listCommands, mapCommands } from './plan-tables.js';
+import { serverAddress } from './render.js';
+import { command, type RuntimeCommand } from './runtime-command.js';
 
 export interface ServerRef {
   readonly section: string;
@@ -63,9 +51,6 @@ export function plan(running: Running, next: Rendered): Plan {
   return planner.plan();
 }
 
-const SILENT = /^$/;
-const command = (line: string, answer = SILENT): RuntimeCommand => ({ line, answer });
-
 class Planner {
   private readonly reasons: string[] = [];
   /** Run in this order, so that what is referred to is there before and after what refers to it. */
@@ -98,10 +83,7 @@ class Planner {
     }
     this.sections(before, after);
     if (this.reasons.length === 0) {
-      for (const name of ['values', 'checks', 'records', 'routes', 'wildcards', 'hosts'] as const) {
-        this.map(name, before, after);
-      }
-      this.lists(before, after);
+      this.tables(before, after);
       this.certificates(current.certificates, this.next.certificates);
     }
     return this.result();
@@ -134,9 +116,10 @@ class Planner {
 
   private sections(before: readonly TenantFragment[], after: readonly TenantFragment[]): void {
     const old = new Map(before.flatMap(({ sections }) => [...sections]));
-    for (const { sections } of after) {
+    for (const { tenantId, sections } of after) {
+      const loaded = this.running.loaded.tenants.get(tenantId)?.sections;
       for (const [name, section] of sections) {
-        this.section(section, old.get(name));
+        this.section(section, old.get(name), loaded?.get(name));
         old.delete(name);
       }
     }
@@ -145,9 +128,7 @@ class Planner {
     }
   }
 
-  private section(section: Section, before: Section | undefined): void {
-    if (section === before) return;
-    const loaded = this.loadedSection(section.name);
+  private section(section: Section, before: Section | undefined, loaded: Section | undefined): void {
     if (!loaded) {
       this.reasons.push(`${section.name} is new`);
       return;
@@ -171,14 +152,6 @@ class Planner {
       if (this.exists(routeId)) this.reasons.push(`${routeId}: its rules go`);
     }
   }
-
-  private loadedSection(name: string): Section | undefined {
-    this.loadedSections ??= new Map(
-      [...this.running.loaded.tenants.values()].flatMap(({ sections }) => [...sections]),
-    );
-    return this.loadedSections.get(name);
-  }
-  private loadedSections: Map<string, Section> | undefined;
 
   private server(section: Section, server: Server, before: Server | undefined): void {
     const name = `${section.name}/${server.name}`;
@@ -222,73 +195,26 @@ class Planner {
     this.removed.push({ section: name, server: server.name });
   }
 
-  private map(name: TableName, before: readonly TenantFragment[], after: readonly TenantFragment[]): void {
-    const file = mapFile(name);
-    const isData = name === 'values' || name === 'checks';
-    const old = new Map(before.flatMap(({ tables }) => [...tables.maps[name]]));
-    for (const { tables } of after) {
-      for (const [key, value] of tables.maps[name]) {
-        const known = old.get(key);
-        old.delete(key);
-        if (known === value) continue;
-        const verb = known === undefined ? 'add' : 'set';
-        const line = `${verb} map ${file} ${commandWord(key)} ${commandWord(value)}`;
-        this.steps[isData ? 'data' : 'routing'].push(command(line));
-      }
+  private tables(before: readonly TenantFragment[], after: readonly TenantFragment[]): void {
+    const { data, routing, retirement } = this.steps;
+    for (const name of ['values', 'checks'] as const) {
+      const { changes, removals } = mapCommands(name, before, after);
+      data.push(...changes);
+      retirement.push(...removals);
     }
-    for (const key of old.keys()) {
-      this.steps[isData ? 'retirement' : 'routing'].push(command(`del map ${file} ${commandWord(key)}`));
+    for (const name of ['records', 'routes', 'wildcards', 'hosts'] as const) {
+      const { changes, removals } = mapCommands(name, before, after);
+      routing.push(...changes, ...removals);
     }
-  }
-
-  private lists(before: readonly TenantFragment[], after: readonly TenantFragment[]): void {
-    const old = new Map(before.flatMap(({ tables }) => [...tables.lists]));
-    for (const { tables } of after) {
-      for (const [file, entries] of tables.lists) {
-        const known = old.get(file) ?? new Set<string>();
-        old.delete(file);
-        for (const entry of entries) {
-          if (!known.has(entry)) this.steps.data.push(command(`add acl ${file} ${commandWord(entry)}`));
-        }
-        for (const entry of known) {
-          if (!entries.has(entry)) this.steps.data.push(command(`del acl ${file} ${commandWord(entry)}`));
-        }
-      }
-    }
-    // The rules of the deleted route stay until the next reload, and the list with them.
-    for (const file of old.keys()) this.steps.retirement.push(command(`clear acl ${file}`));
+    const { changes, removals } = listCommands(before, after);
+    data.push(...changes);
+    retirement.push(...removals);
   }
 
   private certificates(before: readonly CertificateFile[], after: readonly CertificateFile[]): void {
-    const old = new Map(before.map((certificate) => [certificate.pemPath, certificate]));
-    for (const certificate of after) {
-      const known = old.get(certificate.pemPath);
-      old.delete(certificate.pemPath);
-      const { pemPath } = certificate;
-      if (known && certificateLine(known) !== certificateLine(certificate)) {
-        this.reasons.push(`the names of ${pemPath} change`);
-      }
-      if (known?.revision === certificate.revision) continue;
-      if (!known) this.steps.data.push(command(`new ssl cert ${pemPath}`, /^New empty certificate store/));
-      this.steps.data.push(
-        { line: `set ssl cert ${pemPath}`, payloadFile: pemPath, answer: /^Transaction (?:created|updated)/ },
-        command(`commit ssl cert ${pemPath}`, /Success!/),
-      );
-      if (!known) this.steps.data.push(this.listCertificate(certificate));
-    }
-    for (const { pemPath } of old.values()) {
-      this.steps.retirement.push(
-        command(`del ssl crt-list ${CERTIFICATE_LIST} ${pemPath}`, /^Entry .* deleted/),
-        command(`del ssl cert ${pemPath}`, /^Certificate .* deleted!/),
-      );
-    }
-  }
-
-  private listCertificate(certificate: CertificateFile): RuntimeCommand {
-    return {
-      line: `add ssl crt-list ${CERTIFICATE_LIST}`,
-      payload: [certificateLine(certificate)],
-      answer: /Success!/,
-    };
+    const { changes, removals, problems } = certificateCommands(before, after);
+    this.steps.data.push(...changes);
+    this.steps.retirement.push(...removals);
+    this.reasons.push(...problems);
   }
 }

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWithHaproxy } from '../contract/haproxy.js';
-import { freePort } from './ports.js';
-import { alerts, findFault, HaproxyError, HaproxyProcess, parseProcesses, probeVersion } from './process.js';
+import { alerts, findFault, HaproxyError, probeVersion } from './binary.js';
+import { freePort } from './choices.js';
+import { HaproxyProcess, parseProcesses } from './process.js';
 
 describe('what the master says', () => {
   it('the table of processes is read', () => {
@@ -51,7 +52,7 @@ describeWithHaproxy('the HAProxy process', () => {
     port = await freePort('127.0.0.1');
     haproxy = new HaproxyProcess({
       binary: 'haproxy',
-      configFile: join(directory, 'haproxy.cfg'),
+      configuration: join(directory, 'haproxy.cfg'),
       masterSocket: join(directory, 'master.sock'),
       logFile: join(directory, 'haproxy.log'),
       directory,

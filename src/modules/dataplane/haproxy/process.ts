@@ -1,74 +1,21 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { open, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { alerts, HaproxyError } from './binary.js';
 import { ask } from './runtime-api.js';
 
-/** HAProxy could not be started, reloaded or asked. The message has its own words, without paths and addresses. */
-export class HaproxyError extends Error {
-  override readonly name = 'HaproxyError';
-}
-
-export interface HaproxyVersion {
-  readonly major: number;
-  readonly minor: number;
-}
-
-/** `add server` with health checks needs 2.6. */
-const OLDEST: HaproxyVersion = { major: 2, minor: 6 };
 const START_TIMEOUT_MS = 15_000;
 const RELOAD_TIMEOUT_MS = 30_000;
 /** A master reads its files in this time, however many they are. */
 const LONGEST_SILENCE_MS = 10_000;
 const POLL_MS = 10;
+const ADOPT_ATTEMPTS = 10;
+const ADOPT_RETRY_MS = 100;
 const WATCH_MS = 500;
 const WATCH_ATTEMPTS = 5;
 const KILL_AFTER_MS = 2_000;
 const LARGEST_LOG = 1_000_000;
-
-/** Version of a binary, from `haproxy -v`. @throws HaproxyError when there is none or it is too old. */
-export async function probeVersion(binary: string): Promise<HaproxyVersion> {
-  const { stdout } = await promisify(execFile)(binary, ['-v']).catch((error: NodeJS.ErrnoException) => {
-    throw new HaproxyError(error.code === 'ENOENT' ? 'HAProxy is not installed' : 'HAProxy does not run');
-  });
-  const match = /version (\d+)\.(\d+)/.exec(stdout);
-  if (!match) throw new HaproxyError('HAProxy does not tell its version');
-  const version = { major: Number(match[1]), minor: Number(match[2]) };
-  if (version.major * 100 + version.minor < OLDEST.major * 100 + OLDEST.minor) {
-    throw new HaproxyError(
-      `HAProxy ${OLDEST.major}.${OLDEST.minor} or newer is needed, this is ${match[1]}.${match[2]}`,
-    );
-  }
-  return version;
-}
-
-/** What is wrong with a configuration file by `haproxy -c`, or null when it is valid. */
-export async function findFault(binary: string, file: string): Promise<string | null> {
-  try {
-    await promisify(execFile)(binary, ['-c', '-f', file], {
-      maxBuffer: 16_000_000,
-      timeout: RELOAD_TIMEOUT_MS,
-    });
-    return null;
-  } catch (error) {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-    return alerts(stdout + stderr) || 'the configuration is not valid';
-  }
-}
-
-/** The alerts in HAProxy's messages; file names, line numbers and addresses are left out. */
-export function alerts(messages: string): string {
-  const lines = messages.split('\n').filter((line) => line.startsWith('[ALERT]'));
-  const texts = lines.map((line) =>
-    line
-      .replace(/^\[ALERT\]\s+\(\d+\) : (?:config : )?/, '')
-      .replace(/(?:parsing )?\[[^\]]*:\d+\](?: ?: )?/g, '')
-      .replace(/\/[\w./-]+/g, '…')
-      .replace(/\[?\d+\.\d+\.\d+\.\d+\]?(?::\d+)?/g, '…'),
-  );
-  return texts.slice(0, 3).join('; ').slice(0, 500);
-}
 
 /** What `show proc` of the master tells. */
 export interface ProcessTable {
@@ -95,8 +42,8 @@ export function parseProcesses(text: string): ProcessTable {
 
 export interface ProcessOptions {
   readonly binary: string;
-  /** Absolute; the path is the same over reloads. */
-  readonly configFile: string;
+  /** File or directory, absolute; the same over reloads. */
+  readonly configuration: string;
   readonly masterSocket: string;
   readonly logFile: string;
   readonly directory: string;
@@ -128,19 +75,26 @@ export class HaproxyProcess {
 
   /** Takes over a master that is running already. False when there is none. */
   async adopt(): Promise<boolean> {
-    const table = await this.processes().catch(() => null);
-    if (!table?.worker) return false;
-    this.began(table);
-    return true;
+    for (let attempt = 0; attempt < ADOPT_ATTEMPTS; attempt++) {
+      const table = await this.processes().catch(() => null);
+      if (table?.worker) {
+        this.began(table);
+        return true;
+      }
+      if (!existsSync(this.options.masterSocket)) return false;
+      // It may be reading its files just now, or the socket is what a dead one left.
+      await sleep(ADOPT_RETRY_MS);
+    }
+    return false;
   }
 
   /** @throws HaproxyError with HAProxy's own words when it does not come up. */
   async start(): Promise<void> {
-    const { binary, configFile, masterSocket, logFile, directory } = this.options;
+    const { binary, configuration, masterSocket, logFile, directory } = this.options;
     await rm(logFile, { force: true });
     // Appending, so that the file can be cut while HAProxy writes.
     const log = openSync(logFile, 'a', 0o600);
-    const child = spawn(binary, ['-W', '-S', `${masterSocket},mode,600`, '-f', configFile], {
+    const child = spawn(binary, ['-W', '-S', `${masterSocket},mode,600`, '-f', configuration], {
       cwd: directory,
       detached: true,
       stdio: ['ignore', log, log],

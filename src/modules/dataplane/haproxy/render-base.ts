@@ -17,6 +17,10 @@ export interface RenderOptions {
   readonly statsSocket: string;
   /** Where access log lines go, `address:port` (UDP). */
   readonly logAddress: string;
+  /** Stands in every access line; letters and digits. */
+  readonly logKey: string;
+  /** User that workers run as when HAProxy is started by root; null: as who starts it. */
+  readonly user: string | null;
   /** File from which a new worker learns which servers are down. */
   readonly stateFile: string;
   readonly maxConnections: number;
@@ -50,12 +54,14 @@ const ERRORS: readonly (readonly [status: number, code: string, message: string]
 ];
 
 /** One line of the access log. Text from clients is cut, then escaped, so a line always fits `len`. */
-const LOG_FORMAT = [
-  '{"t":"%[var(txn.tenant)]","r":"%[var(txn.route)]","o":"%[var(txn.pool)]","f":"%[var(txn.forwarded)]"',
-  '"u":"%[var(txn.unknown)]","s":"%s","st":%ST,"bi":%U,"bo":%B,"ta":%Ta,"tr":%Tr,"tc":%Tc,"tw":%Tw',
-  '"e":"%tsc","ci":"%ci","id":"%[var(txn.id)]"',
-  '"m":"%[var(txn.method),bytes(0,20),json(utf8s)]","p":"%[var(txn.path),bytes(0,1024),json(utf8s)]"}',
-].join(',');
+const logFormat = (key: string): string =>
+  [
+    `{"k":"${key}"`,
+    '"t":"%[var(txn.tenant)]","r":"%[var(txn.route)]","o":"%[var(txn.pool)]","f":"%[var(txn.forwarded)]"',
+    '"u":"%[var(txn.unknown)]","s":"%s","st":%ST,"bi":%U,"bo":%B,"ta":%Ta,"tr":%Tr,"tc":%Tc,"tw":%Tw',
+    '"e":"%tsc","ci":"%ci","id":"%[var(txn.id)]"',
+    '"m":"%[var(txn.method),bytes(0,20),json(utf8s)]","p":"%[var(txn.path),bytes(0,1024),json(utf8s)]"}',
+  ].join(',');
 
 /** `global`, `defaults` and the frontend up to where conditional routes are chosen. */
 export function preamble(options: RenderOptions, needs: FrontendNeeds): string {
@@ -81,6 +87,7 @@ function globalSection(options: RenderOptions, needs: FrontendNeeds): string {
     `log ${options.logAddress} len 16384 format raw local0`,
     `maxconn ${needs.maxConnections}`,
     `ulimit-n ${needs.openFiles}`,
+    options.user !== null && `user ${options.user}`,
     options.threads !== null && `nbthread ${options.threads}`,
     `hard-stop-after ${options.hardStopAfterSeconds}s`,
     'mworker-max-reloads 20',
@@ -136,7 +143,7 @@ function frontendStart(options: RenderOptions, needs: FrontendNeeds): string {
     `bind ${address}:${httpPort}`,
     httpsPort !== null &&
       `bind ${address}:${httpsPort} ssl crt-list certificates.list strict-sni alpn h2,http/1.1`,
-    `log-format ${quoted(LOG_FORMAT)}`,
+    `log-format ${quoted(logFormat(options.logKey))}`,
     'http-request set-var(txn.method) method',
     'http-request set-var(txn.path) path',
     'http-request set-var(txn.id) req.fhdr(x-request-id) if { req.fhdr(x-request-id) -m reg ^[\\w.:;,=@+/-]{1,128}$ }',

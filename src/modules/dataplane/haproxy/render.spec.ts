@@ -17,6 +17,8 @@ const OPTIONS: RenderOptions = {
   certificates: [],
   statsSocket: '/run/veloflux/stats.1.sock',
   logAddress: '127.0.0.1:5514',
+  logKey: 'key',
+  user: null,
   stateFile: '/run/veloflux/server-state',
   maxConnections: 4000,
   openFilesLimit: 20_000,
@@ -27,13 +29,20 @@ const OPTIONS: RenderOptions = {
 
 const golden = join(__dirname, '__golden__');
 
+/** All of the configuration in the order in which HAProxy reads it. */
+function configurationFor(snapshot: Snapshot, options: Partial<RenderOptions> = {}): string {
+  const files = [...filesFor(snapshot, options)].filter(([name]) => name.endsWith('.cfg'));
+  return files.map(([, text]) => text).join('');
+}
+
 function filesFor(snapshot: Snapshot, options: Partial<RenderOptions> = {}): Map<string, string> {
   return filesOf(render(snapshot, { ...OPTIONS, ...options }));
 }
 
 /** The files as one text. `UPDATE_GOLDEN=1` writes it; otherwise it must equal what is stored. */
 function expectGolden(name: string, files: ReadonlyMap<string, string>): void {
-  const text = [...files].map(([file, content]) => `==> ${file}\n${content}`).join('\n');
+  const written = [...files].filter(([, content]) => content !== '');
+  const text = written.map(([file, content]) => `==> ${file}\n${content}`).join('\n');
   const path = join(golden, `${name}.txt`);
   if (process.env.UPDATE_GOLDEN) {
     mkdirSync(golden, { recursive: true });
@@ -160,11 +169,11 @@ describe('rendering', () => {
     };
     const files = filesFor(basic, { certificates: [certificate] });
     expect(files.get('certificates.list')).toBe('/var/lib/veloflux/certs/a.pem a.test *.a.test\n');
-    expect(files.get('haproxy.cfg')).toContain('ssl crt-list certificates.list strict-sni');
+    expect(files.get('00-frontend.cfg')).toContain('ssl crt-list certificates.list strict-sni');
   });
 
   it('without a TLS door there is neither its socket nor a redirect to it', () => {
-    const config = filesFor(features, { httpsPort: null }).get('haproxy.cfg')!;
+    const config = configurationFor(features, { httpsPort: null });
     expect(config).not.toMatch(/ ssl crt-list|redirect prefix/);
   });
 
@@ -209,7 +218,7 @@ describe('rendering', () => {
   });
 
   it('weights beyond 256 keep their proportion', () => {
-    const config = filesFor(pools).get('haproxy.cfg')!;
+    const config = configurationFor(pools);
     const [, heavy] = /server backend_9008 \S+ weight (\d+)/.exec(config)!;
     const [, light] = /server backend_9009 \S+ weight (\d+)/.exec(config)!;
     expect([heavy, light]).toEqual(['256', '1']);
@@ -235,11 +244,7 @@ withHaproxy('haproxy -c accepts what is rendered (skipped where HAProxy is not i
       mkdirSync(dirname(join(directory, name)), { recursive: true });
       writeFileSync(join(directory, name), content);
     }
-    const { stdout, stderr } = await promisify(execFile)(binary, [
-      '-c',
-      '-f',
-      join(directory, 'haproxy.cfg'),
-    ]);
+    const { stdout, stderr } = await promisify(execFile)(binary, ['-c', '-f', directory]);
     return stdout + stderr;
   }
 

@@ -99,27 +99,55 @@ function connectionLimits(
   return { maxConnections, openFiles: Math.min(options.openFilesLimit, 2 * maxConnections + reserve + 256) };
 }
 
-/** The files of a configuration by name: `haproxy.cfg`, the maps, lists, pages and the list of certificates. */
+/**
+ * The files of a configuration by name: `*.cfg`, which HAProxy reads in the order of their names, the maps, lists,
+ * pages and the list of certificates. Tenants are spread over many files, so that a change rewrites little.
+ */
 export function filesOf(rendered: Rendered): Map<string, string> {
-  const files = new Map<string, string>();
   const fragments = [...rendered.tenants.values()];
-  files.set('haproxy.cfg', configuration(rendered, fragments));
-  for (const name of TABLE_NAMES) {
-    const lines = fragments.flatMap(({ tables }) =>
-      [...tables.maps[name]].map(([key, value]) => `${key} ${value}\n`),
-    );
-    files.set(mapFile(name), lines.join(''));
+  const texts = fragments.map(textOf);
+  const conditionals = rendered.conditionals.map(({ text }) => text).join('');
+  const files = new Map([['00-frontend.cfg', rendered.preamble + conditionals + rendered.postamble]]);
+  for (let shard = 0; shard < SHARDS; shard++) files.set(shardFile(shard), '');
+  for (const { shard, sections } of texts) {
+    const file = shardFile(shard);
+    files.set(file, files.get(file) + sections);
   }
+  TABLE_NAMES.forEach((name, table) => {
+    files.set(mapFile(name), texts.map(({ maps }) => maps[table]).join(''));
+  });
   for (const { tables, bodies } of fragments) {
-    for (const [name, entries] of tables.lists)
-      files.set(name, [...entries].map((entry) => `${entry}\n`).join(''));
+    for (const [name, entries] of tables.lists) files.set(name, [...entries, ''].join('\n'));
     for (const [name, body] of bodies) files.set(name, body);
   }
-  files.set(
-    CERTIFICATE_LIST,
-    rendered.certificates.map((certificate) => `${certificateLine(certificate)}\n`).join(''),
-  );
+  files.set(CERTIFICATE_LIST, rendered.certificates.map((each) => `${certificateLine(each)}\n`).join(''));
   return files;
+}
+
+const SHARDS = 32;
+const shardFile = (shard: number): string => `10-tenants-${String(shard).padStart(2, '0')}.cfg`;
+
+interface FragmentText {
+  readonly shard: number;
+  readonly sections: string;
+  /** In the order of TABLE_NAMES. */
+  readonly maps: readonly string[];
+}
+
+const fragmentTexts = new WeakMap<TenantFragment, FragmentText>();
+
+function textOf(fragment: TenantFragment): FragmentText {
+  const known = fragmentTexts.get(fragment);
+  if (known) return known;
+  const text = {
+    shard: createHash('sha256').update(fragment.tenantId).digest()[0] % SHARDS,
+    sections: [...fragment.sections.values()].map(sectionText).join(''),
+    maps: TABLE_NAMES.map((name) =>
+      [...fragment.tables.maps[name]].map(([key, value]) => `${key} ${value}\n`).join(''),
+    ),
+  };
+  fragmentTexts.set(fragment, text);
+  return text;
 }
 
 export const CERTIFICATE_LIST = 'certificates.list';
@@ -135,12 +163,6 @@ export function certificateLine({ pemPath, hosts }: CertificateFile): string {
   return [pemPath, ...hosts].join(' ');
 }
 
-function configuration(rendered: Rendered, fragments: readonly TenantFragment[]): string {
-  const conditionals = rendered.conditionals.map(({ text }) => text).join('');
-  const sections = fragments.flatMap((fragment) => [...fragment.sections.values()].map(sectionText));
-  return `${rendered.preamble}${conditionals}${rendered.postamble}${sections.join('')}`;
-}
-
 function sectionText(section: Section): string {
   const rules = section.rules.map(({ text }) => text).join('');
   const servers = [...section.servers.values()].map((server) => `  ${serverLine(server)}\n`).join('');
@@ -154,11 +176,4 @@ export function serverLine(server: Server): string {
 
 export function serverAddress({ address, port }: Server): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-/** Short name for a configuration, for logs and tests. */
-export function fingerprint(files: ReadonlyMap<string, string>): string {
-  const hash = createHash('sha256');
-  for (const [name, content] of files) hash.update(`${name}\0${content}\0`);
-  return hash.digest('hex').slice(0, 12);
 }

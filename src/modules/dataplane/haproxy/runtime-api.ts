@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import type { RuntimeCommand } from './plan.js';
+import type { RuntimeCommand } from './runtime-command.js';
 
 /** A command was refused, or the socket did not answer. The message has the command but no tenant's text. */
 export class RuntimeApiError extends Error {

@@ -34,7 +34,9 @@ describe('show stat', () => {
   });
 
   it('something else than a table is an error', () => {
-    expect(() => parseStat('Unknown command\n')).toThrow('no header');
+    expect(() => parseStat('Unknown command\n\n')).toThrow('no header');
+    expect(() => parseStat('')).toThrow('cut off');
+    expect(() => parseStat(CSV.slice(0, -20))).toThrow('cut off');
   });
 
   it.each([
@@ -45,6 +47,7 @@ describe('show stat', () => {
     ['DOWN 1/2', 'L7OK', 'unhealthy'],
     ['no check', '', 'unknown'],
     ['UP', 'INI', null],
+    ['', 'L7OK', null],
     ['MAINT', 'L7OK', null],
     ['MAINT (resolution)', '', null],
   ])('%s with %s is %s', (status, checkStatus, health) => {

@@ -24,52 +24,90 @@ export interface StatTable {
   readonly frontends: readonly FrontendRow[];
 }
 
-/** Reads the CSV of `show stat`; columns are found by their names, which are the same in all versions. */
+const COLUMNS = [
+  'pxname',
+  'svname',
+  'scur',
+  'status',
+  'type',
+  'check_status',
+  'check_code',
+  'check_desc',
+] as const;
+type Column = (typeof COLUMNS)[number];
+type Fields = Record<Column, string>;
+
+/**
+ * Reads the CSV of `show stat`; columns are found by their names, which are the same in all versions.
+ * @throws Error when it is not whole: the worker went while it answered.
+ */
 export function parseStat(csv: string): StatTable {
+  if (!csv.endsWith('\n\n')) throw new Error('show stat: the answer is cut off');
   const lines = csv.split('\n').filter((line) => line !== '');
   const header = lines.find((line) => line.startsWith('# '));
   if (!header) throw new Error('show stat: no header line');
-  const columns = new Map(
-    header
-      .slice(2)
-      .split(',')
-      .map((name, index) => [name, index]),
-  );
+  const names = header.slice(2).split(',');
+  const wanted = names.map((name) => COLUMNS.find((column) => column === name) ?? null);
+  // Behind the last wanted column there are fifty more.
+  wanted.length = wanted.findLastIndex((column) => column !== null) + 1;
   const servers: ServerRow[] = [];
   const frontends: FrontendRow[] = [];
   for (const line of lines) {
     if (line.startsWith('#')) continue;
-    const fields = splitCsv(line);
-    const field = (name: string): string => fields[columns.get(name) ?? -1] ?? '';
-    if (field('type') === '0') frontends.push({ connections: Number(field('scur')) });
-    if (field('type') === '2') servers.push(serverRow(field));
+    const fields = fieldsOf(line, wanted);
+    if (fields.type === '0') frontends.push({ connections: Number(fields.scur) });
+    if (fields.type === '2') servers.push(serverRow(fields));
   }
   return { servers, frontends };
 }
 
-function serverRow(field: (name: string) => string): ServerRow {
-  const code = field('check_code');
+function serverRow(fields: Fields): ServerRow {
+  const { check_code: code, check_desc: description } = fields;
   return {
-    section: field('pxname'),
-    server: field('svname'),
-    status: field('status'),
+    section: fields.pxname,
+    server: fields.svname,
+    status: fields.status,
     // A star means that a check is under way.
-    checkStatus: field('check_status').replace(/^\* /, ''),
-    checkText: [field('check_desc'), code === '' ? '' : `status ${code}`]
-      .filter((part) => part !== '')
-      .join(', '),
-    current: Number(field('scur')),
+    checkStatus: fields.check_status.replace(/^\* /, ''),
+    checkText: [description, code === '' ? '' : `status ${code}`].filter((part) => part !== '').join(', '),
+    current: Number(fields.scur),
   };
 }
 
-/** Fields in quotes may hold commas; a quote in them is doubled (RFC 4180). Most lines have none. */
-function splitCsv(line: string): string[] {
-  if (!line.includes('"')) return line.split(',');
-  const fields: string[] = [];
-  for (const match of line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)) {
-    fields.push(match[1]?.replaceAll('""', '"') ?? match[2]);
+const QUOTE = 34;
+
+/** The wanted fields of a line. Those in quotes may hold commas; a quote in them is doubled (RFC 4180). */
+function fieldsOf(line: string, wanted: readonly (Column | null)[]): Fields {
+  const fields: Fields = {
+    pxname: '',
+    svname: '',
+    scur: '',
+    status: '',
+    type: '',
+    check_status: '',
+    check_code: '',
+    check_desc: '',
+  };
+  let start = 0;
+  for (const column of wanted) {
+    const isQuoted = line.charCodeAt(start) === QUOTE;
+    const end = isQuoted ? endOfQuoted(line, start) : line.indexOf(',', start);
+    if (column) fields[column] = fieldText(line, start, end < 0 ? line.length : end, isQuoted);
+    if (end < 0) break;
+    start = end + 1;
   }
   return fields;
+}
+
+function fieldText(line: string, start: number, end: number, isQuoted: boolean): string {
+  return isQuoted ? line.slice(start + 1, end - 1).replaceAll('""', '"') : line.slice(start, end);
+}
+
+/** Index of the comma after a field in quotes, or -1 at the end of the line. */
+function endOfQuoted(line: string, start: number): number {
+  let end = start + 1;
+  while (end < line.length && !(line[end] === '"' && line[end + 1] !== '"')) end += line[end] === '"' ? 2 : 1;
+  return line[end + 1] === ',' ? end + 1 : -1;
 }
 
 /** Health by a row, or null when the row says nothing about it (maintenance, first check not done). */
@@ -79,8 +117,7 @@ export function healthOf({
 }: Pick<ServerRow, 'status' | 'checkStatus'>): HealthState | null {
   if (status.startsWith('DOWN')) return 'unhealthy';
   if (status.startsWith('no check')) return 'unknown';
-  if (status.startsWith('MAINT') || checkStatus === 'INI') return null;
-  return 'healthy';
+  return checkStatus !== 'INI' && /^(?:UP|DRAIN|NOLB)/.test(status) ? 'healthy' : null;
 }
 
 /** Taken out because requests failed, not by a health check (`on-error mark-down`). */

@@ -14,3 +14,13 @@ export function openFilesLimit(): number {
     return USUAL_LIMIT;
   }
 }
+
+/** User that the distribution made for HAProxy, for workers of a root process; null when there is none to change to. */
+export function workerUser(): string | null {
+  if (process.getuid?.() !== 0) return null;
+  try {
+    return /^haproxy:/m.test(readFileSync('/etc/passwd', 'utf8')) ? 'haproxy' : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,16 @@
+/** One command of the runtime API. */
+export interface RuntimeCommand {
+  readonly line: string;
+  /** Lines that follow the command. */
+  readonly payload?: readonly string[];
+  /** File whose content follows the command. */
+  readonly payloadFile?: string;
+  /** What a successful answer looks like; most commands answer nothing. */
+  readonly answer: RegExp;
+}
+
+const SILENT = /^$/;
+
+export function command(line: string, answer = SILENT): RuntimeCommand {
+  return { line, answer };
+}
