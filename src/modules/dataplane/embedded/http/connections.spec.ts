@@ -80,6 +80,13 @@ describe('client connections', () => {
     await stillWorks();
   });
 
+  it('that send on after CONNECT and never close are closed', async () => {
+    const client = harness.client();
+    client.send(`CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\nmore`);
+    await client.isClosed();
+    await until('the close', () => harness.engine.stats().openConnections === 0);
+  });
+
   it('that switch protocols with a body are refused', async () => {
     const text = await harness.raw(`GET /ws HTTP/1.1\r\n${UPGRADE}Content-Length: 3\r\n\r\nabc`);
     expect(text).toMatch(/^HTTP\/1.1 400[\s\S]*UPGRADE_WITH_BODY/);

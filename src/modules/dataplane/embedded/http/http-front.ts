@@ -80,7 +80,7 @@ export class HttpFront {
     this.server.on('upgrade', (request, socket, head) => this.onUpgrade(request, socket as Socket, head));
     this.server.on('connect', (_request, socket) => {
       socket.on('error', () => socket.destroy());
-      socket.end(rawAnswer(new Refusal(405, 'METHOD_NOT_ALLOWED', 'CONNECT is not supported')));
+      socket.end(rawAnswer(NO_CONNECT), () => socket.destroy());
     });
     this.server.on('clientError', (error, socket) => this.onClientError(error, socket as Socket));
   }
@@ -266,4 +266,5 @@ const CLIENT_ERRORS: Record<string, Refusal> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: new Refusal(413, 'BAD_REQUEST', 'Chunk extensions are too large'),
   ERR_HTTP_REQUEST_TIMEOUT: new Refusal(408, 'REQUEST_TIMEOUT', 'The request head came too slowly'),
 };
+const NO_CONNECT = new Refusal(405, 'METHOD_NOT_ALLOWED', 'CONNECT is not supported');
 const BAD_REQUEST = new Refusal(400, 'BAD_REQUEST', 'The request is not valid HTTP/1.1');
