@@ -54,7 +54,8 @@ export class StripeSync {
         return { subscription: known, outcome: 'ignored: older than what is known' };
     }
     const tenantId = known?.tenant_id ?? (await this.tenantOf(tx, state));
-    const before = known
+    // an order of ours that Stripe has made good is new too
+    const before = known?.external_id
       ? { plan: known.plan, status: known.status, cancel: known.cancel_at_period_end }
       : null;
     const values = await this.valuesOf(tx, known, state, source, now);

@@ -21,6 +21,8 @@ export class UsageReportsRepository {
    * @returns how many were made
    */
   async makeMissing(tx: Transaction, from: Date, before: Date): Promise<number> {
+    // two runs at once would both see the same gap
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('usage reports', 0))`);
     const missing: { tenant_id: string; meter: StripeMeter; hour: Date; quantity: string }[] = await tx.query(
       `WITH used AS (
          SELECT u.tenant_id, date_trunc('hour', u.minute) AS hour, sum(u.requests) AS requests, sum(u.bytes) AS bytes
