@@ -159,6 +159,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/analytics/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Predictions over time: how many, how fast, how sure (alias of /api/ai/history) */
+        get: operations["Predictions_history_alias"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/config": {
         parameters: {
             query?: never;
@@ -211,6 +228,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Predictions over time: how many, how fast, how sure */
+        get: operations["Predictions_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the built-in models and your deployments */
+        get: operations["Models_list"];
+        put?: never;
+        /** Deploy a model; one whose weights are nowhere is `unavailable`, with the reason */
+        post: operations["Models_deploy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/models/deploy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deploy a model; one whose weights are nowhere is `unavailable`, with the reason (alias of /api/ai/models) */
+        post: operations["Models_deploy_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/models/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a model, by id or name */
+        get: operations["Models_get"];
+        /** Change a deployment; its availability is looked at again */
+        put: operations["Models_update"];
+        post?: never;
+        /** Undeploy a model */
+        delete: operations["Models_undeploy"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/models/{model_type}/retrain": {
         parameters: {
             query?: never;
@@ -222,6 +310,91 @@ export interface paths {
         put?: never;
         /** Train one model anew */
         post: operations["Training_retrainModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask a model */
+        post: operations["Predictions_predict"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/predict/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask a model many times; each input has a result of its own */
+        post: operations["Predictions_predictBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/prediction-history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List predictions, newest first (alias of /api/ai/predictions) */
+        get: operations["Predictions_list_alias2"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/predictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List predictions, newest first */
+        get: operations["Predictions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/predictions/list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List predictions, newest first (alias of /api/ai/predictions) */
+        get: operations["Predictions_list_alias"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -430,6 +603,42 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the API keys of your tenant */
+        get: operations["ApiKeys_list"];
+        put?: never;
+        /** Make an API key; it is shown in this answer only */
+        post: operations["ApiKeys_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an API key, without the key itself */
+        get: operations["ApiKeys_get"];
+        put?: never;
+        post?: never;
+        /** Delete an API key; it ends at once */
+        delete: operations["ApiKeys_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1696,6 +1905,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the webhooks of your tenant */
+        get: operations["WebhookEndpoints_list"];
+        put?: never;
+        /** Subscribe an address to events; the signing secret is in this answer only */
+        post: operations["WebhookEndpoints_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a webhook */
+        get: operations["WebhookEndpoints_get"];
+        /** Change a webhook */
+        put: operations["WebhookEndpoints_update"];
+        post?: never;
+        /** Delete a webhook with its delivery log */
+        delete: operations["WebhookEndpoints_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The delivery log of a webhook, the newest first, for 30 days */
+        get: operations["WebhookEndpoints_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries/{delivery_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a message once more, as it was */
+        post: operations["WebhookEndpoints_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test message; the delivery log tells what came of it */
+        post: operations["WebhookEndpoints_ping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new signing secret */
+        post: operations["WebhookEndpoints_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/workers": {
         parameters: {
             query?: never;
@@ -2651,6 +2965,43 @@ export interface components {
              */
             alerts: boolean;
         };
+        ApiKeyResponse: {
+            /** @example apikey_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example deployment */
+            name: string;
+            /**
+             * @description The beginning of the key, to tell keys apart.
+             * @example vf_Zx8
+             */
+            hint: string;
+            /**
+             * @example member
+             * @enum {string}
+             */
+            role: "viewer" | "member" | "admin" | "owner" | "superadmin";
+            /**
+             * @example [
+             *       "pools.read",
+             *       "pools.write"
+             *     ]
+             */
+            scopes: string[];
+            /** @example owner@example.com */
+            created_by: string;
+            /** @example 2026-06-19T10:00:00.000Z */
+            created_at: string;
+            /**
+             * @description Null: never.
+             * @example 2027-06-19T00:00:00.000Z
+             */
+            expires_at: string | null;
+            /**
+             * @description To the minute; null: never.
+             * @example 2026-06-19T15:30:00.000Z
+             */
+            last_used_at: string | null;
+        };
         AuditEntryResponse: {
             /**
              * @description What changed
@@ -2722,7 +3073,7 @@ export interface components {
              * @example enabled
              * @enum {string}
              */
-            admin_state: "disabled" | "enabled" | "draining";
+            admin_state: "draining" | "enabled" | "disabled";
             /**
              * @description Health as this node's checks see it; `unknown` before the first result.
              * @example healthy
@@ -2803,6 +3154,39 @@ export interface components {
              * @example 2048.7
              */
             outbound_mb: number;
+        };
+        BatchPredictRequest: {
+            /**
+             * @example [
+             *       "This is great!",
+             *       "This is terrible!"
+             *     ]
+             */
+            inputs: (string | components["schemas"]["StructuredInputDto"])[];
+            /** @example sentiment-analysis */
+            model: string;
+            /**
+             * @description How many are worked on before the others wait for room.
+             * @example 10
+             */
+            batch_size?: number;
+            options?: components["schemas"]["PredictOptions"];
+        };
+        BatchPredictResponse: {
+            /** @example completed */
+            batch_prediction: string;
+            /** @example job_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            batch_id: string;
+            /** @example sentiment-analysis */
+            model: string;
+            /** @description In the order of the inputs. */
+            results: components["schemas"]["PredictionResponse"][];
+            /** @example 2 */
+            succeeded: number;
+            /** @example 0 */
+            failed: number;
+            /** @example 4.2 */
+            latency_ms: number;
         };
         BulkBackendResult: {
             resource?: components["schemas"]["BackendResponse"];
@@ -2915,6 +3299,11 @@ export interface components {
              * @example 12
              */
             clients: number;
+        };
+        ChatMessage: {
+            /** @example user */
+            role: string;
+            content: string;
         };
         ClusterResponse: {
             nodes: components["schemas"]["NodeResponse"][];
@@ -3063,7 +3452,7 @@ export interface components {
              * @example replace
              * @enum {string}
              */
-            op: "replace" | "add" | "remove";
+            op: "add" | "replace" | "remove";
             /**
              * @description JSON pointer (RFC 6901) with names as keys.
              * @example /pools/web_servers/algorithm
@@ -3296,6 +3685,71 @@ export interface components {
              */
             password?: string;
         };
+        CreateApiKeyRequest: {
+            /** @example deployment */
+            name: string;
+            /**
+             * @description At most your own.
+             * @example member
+             * @enum {string}
+             */
+            role: "viewer" | "member" | "admin" | "owner" | "superadmin";
+            /**
+             * @description Permissions that the key is limited to, as `x-permission` names them; all of its role when left out.
+             * @example [
+             *       "pools.read",
+             *       "pools.write"
+             *     ]
+             */
+            scopes?: ("tenants.list" | "tenants.read" | "tenants.create" | "tenants.update" | "tenants.delete" | "users.read" | "users.write" | "pools.read" | "pools.write" | "backends.read" | "backends.write" | "routes.read" | "routes.write" | "certificates.read" | "certificates.write" | "monitoring.read" | "alerts.read" | "alerts.write" | "realtime.read" | "realtime.control" | "status.read" | "system.read" | "system.write" | "cluster.read" | "workers.read" | "workers.write" | "logs.read" | "settings.read" | "settings.write" | "audit.read" | "admin.read" | "admin.write" | "billing.read" | "billing.write" | "billing.operate" | "ai.read" | "ai.predict" | "ai.write" | "ai.configure" | "config.read" | "config.write" | "backup.read" | "backup.write" | "oidc.read" | "oidc.write" | "apikeys.read" | "apikeys.write" | "webhooks.read" | "webhooks.write")[];
+            /**
+             * @description Never when left out.
+             * @example 2027-06-19T00:00:00Z
+             */
+            expires_at?: string;
+        };
+        CreateApiKeyResponse: {
+            /** @example apikey_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example deployment */
+            name: string;
+            /**
+             * @description The beginning of the key, to tell keys apart.
+             * @example vf_Zx8
+             */
+            hint: string;
+            /**
+             * @example member
+             * @enum {string}
+             */
+            role: "viewer" | "member" | "admin" | "owner" | "superadmin";
+            /**
+             * @example [
+             *       "pools.read",
+             *       "pools.write"
+             *     ]
+             */
+            scopes: string[];
+            /** @example owner@example.com */
+            created_by: string;
+            /** @example 2026-06-19T10:00:00.000Z */
+            created_at: string;
+            /**
+             * @description Null: never.
+             * @example 2027-06-19T00:00:00.000Z
+             */
+            expires_at: string | null;
+            /**
+             * @description To the minute; null: never.
+             * @example 2026-06-19T15:30:00.000Z
+             */
+            last_used_at: string | null;
+            /**
+             * @description Shown this once. Send it as `Authorization: Bearer` or `X-API-Key`.
+             * @example vf_Zx8EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMP
+             */
+            key: string;
+        };
         CreateBackendRequest: {
             /**
              * @description Host name or IP address and port; IPv6 in brackets. Link-local and metadata addresses are refused.
@@ -3467,6 +3921,27 @@ export interface components {
             admin_email?: string;
             settings?: components["schemas"]["TenantSettingsDto"];
         };
+        CreateWebhookEndpointRequest: {
+            /**
+             * @description Https, and no private, loopback, link-local or metadata address.
+             * @example https://hooks.example.com/veloflux
+             */
+            url: string;
+            /**
+             * @example [
+             *       "backend.unhealthy",
+             *       "alert.fired"
+             *     ]
+             */
+            events: ("*" | "backend.unhealthy" | "backend.healthy" | "alert.fired" | "alert.resolved" | "config.changed" | "invoice.paid" | "subscription.created" | "subscription.upgraded" | "subscription.canceled" | "tenant.updated" | "tenant.plan_changed" | "user.added" | "user.updated" | "user.removed" | "backup.restored")[];
+            /** @example pager */
+            description?: string;
+            /**
+             * @description True when not given.
+             * @example true
+             */
+            enabled?: boolean;
+        };
         CsrfResponse: {
             /**
              * @description Opens one dashboard WebSocket, once.
@@ -3515,6 +3990,13 @@ export interface components {
              * @example 8443
              */
             https_port: number | null;
+        };
+        DeployModelRequest: {
+            /** @example my-sentiment */
+            model_name: string;
+            /** @example 1 */
+            version?: string;
+            config?: components["schemas"]["ModelConfig"];
         };
         DiffResponse: {
             /** @example 41 */
@@ -3673,6 +4155,28 @@ export interface components {
              */
             interval: number;
         };
+        ForecastPointDto: {
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            /** @example 512.5 */
+            value: number;
+            /** @example 430 */
+            lower: number;
+            /** @example 601 */
+            upper: number;
+        };
+        FoundAnomaly: {
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            /** @example 9000 */
+            value: number;
+            /** @example 0.98 */
+            score: number;
+            /** @example 300 */
+            lower: number | null;
+            /** @example 700 */
+            upper: number | null;
+        };
         GpuResponse: {
             name: string;
             /** @example 73 */
@@ -3787,25 +4291,27 @@ export interface components {
             uptime: string;
             components: components["schemas"]["ComponentsResponse"];
         };
-        HistoryResponse: {
-            /** @example event_01jz3k5v8hf0vbn2x4q6t8w0ya */
-            id: string;
-            /** @example 2026-06-01T00:00:00.000Z */
+        HistoryBucket: {
+            /** @example 2026-06-19T15:00:00.000Z */
             timestamp: string;
-            /** @example invoice.paid */
-            type: string;
-            description: string;
-            /**
-             * @description Minor units (cents); null when no money is concerned.
-             * @example 999
-             */
-            amount: number | null;
-            /** @example USD */
-            currency: string | null;
-            /** @example sub_01jz3k5v8hf0vbn2x4q6t8w0ya */
-            subscription_id: string | null;
-            /** @example invoice_01jz3k5v8hf0vbn2x4q6t8w0ya */
-            invoice_id: string | null;
+            /** @example sentiment-analysis */
+            model: string;
+            /** @example 42 */
+            predictions: number;
+            /** @example 0 */
+            errors: number;
+            /** @example 1.4 */
+            latency_p50_ms: number | null;
+            /** @example 4.1 */
+            latency_p95_ms: number | null;
+            /** @example 0.81 */
+            confidence_avg: number | null;
+        };
+        HistoryResponse: {
+            /** @example 24h */
+            period: string;
+            /** @description Oldest first; buckets without predictions are left out. */
+            history: components["schemas"]["HistoryBucket"][];
         };
         ImportChanges: {
             /** @example 2 */
@@ -3829,6 +4335,12 @@ export interface components {
              * @example 42
              */
             version: number | null;
+        };
+        InputPoint: {
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            /** @example 512.5 */
+            value: number;
         };
         InvoiceLineResponse: {
             /** @example Basic */
@@ -4024,6 +4536,98 @@ export interface components {
              */
             role: "viewer" | "member" | "admin" | "owner" | "superadmin";
         };
+        ModelCard: {
+            /** @example lexicon */
+            kind: string;
+            /**
+             * @description Share that was right on data that training did not see; null before a training.
+             * @example 0.82
+             */
+            accuracy: number | null;
+            /**
+             * @description What that was measured on.
+             * @example 806 held-out steps
+             */
+            measured_on: string | null;
+            limits: string;
+        };
+        ModelConfig: {
+            /**
+             * @description `builtin` when it is left out.
+             * @example builtin
+             * @enum {string}
+             */
+            runtime?: "builtin" | "onnx" | "ollama";
+            /**
+             * @description Built-in model that answers, for `builtin`.
+             * @example sentiment-analysis
+             */
+            base?: string;
+            /**
+             * @description Its name at Ollama, when it is another one.
+             * @example llama3.2:1b
+             */
+            model?: string;
+            /**
+             * @description Directory of ONNX weights below `DATA_DIR/models`.
+             * @example distilbert-sst2
+             */
+            path?: string;
+            /**
+             * @description Let Ollama fetch the model when it lacks it.
+             * @example false
+             */
+            pull?: boolean;
+            /**
+             * @description Wished for; the runtime decides.
+             * @example false
+             */
+            gpu_enabled?: boolean;
+            /**
+             * @description Predictions at the same time; further ones wait.
+             * @example 3
+             */
+            max_instances?: number;
+            /**
+             * @description Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
+             * @example 30s
+             */
+            timeout?: string;
+        };
+        ModelResponse: {
+            /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example my-sentiment */
+            name: string;
+            /** @example 1.0 */
+            version: string;
+            /**
+             * @example builtin
+             * @enum {string}
+             */
+            runtime: "builtin" | "onnx" | "ollama";
+            /**
+             * @example deployed
+             * @enum {string}
+             */
+            status: "unavailable" | "deployed" | "pulling";
+            /** @description Why it is unavailable. */
+            reason: string | null;
+            /** @description Per cent of a pull that runs. */
+            progress: number | null;
+            config: components["schemas"]["ModelConfig"];
+            card: components["schemas"]["ModelCard"] | null;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string | null;
+            /** @example 2026-06-19T15:30:00.000Z */
+            updated_at: string | null;
+        };
+        ModelUndeployedResponse: {
+            /** @example undeployed */
+            model: string;
+            /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+        };
         ModelsConfig: {
             /**
              * @description Longest time that one prediction may take.
@@ -4108,6 +4712,42 @@ export interface components {
          * @enum {string}
          */
         NotificationChannel: "email" | "slack" | "webhook";
+        OutputDto: {
+            /**
+             * @description One figure a label.
+             * @example {
+             *       "positive": 0.93,
+             *       "negative": 0.02,
+             *       "neutral": 0.05
+             *     }
+             */
+            scores?: {
+                [key: string]: number;
+            };
+            /**
+             * @description `uncertain` below the confidence threshold.
+             * @example positive
+             */
+            label?: string;
+            /** @example 0.93 */
+            confidence?: number;
+            points?: components["schemas"]["ForecastPointDto"][];
+            /**
+             * @description What made a forecast: `model`, or `naive` while none is trained.
+             * @example model
+             */
+            basis?: string;
+            anomalies?: components["schemas"]["FoundAnomaly"][];
+            /** @example The sky is blue because … */
+            text?: string;
+            /**
+             * @example [
+             *       0.1,
+             *       0.2
+             *     ]
+             */
+            embedding?: number[];
+        };
         PartialAnomalies: {
             /** @example true */
             enabled?: boolean;
@@ -4365,6 +5005,54 @@ export interface components {
         PortalResponse: {
             /** @example https://billing.stripe.com/p/session/test_123 */
             url: string;
+        };
+        PredictOptions: {
+            /**
+             * @description Below this confidence the label is `uncertain`.
+             * @example 0.8
+             */
+            confidence_threshold?: number;
+        };
+        PredictRequest: {
+            /** @example This is a great product! */
+            input: string | components["schemas"]["StructuredInputDto"];
+            /** @example sentiment-analysis */
+            model: string;
+            options?: components["schemas"]["PredictOptions"];
+        };
+        PredictResponse: {
+            /** @example completed */
+            prediction: string;
+            /** @description Null when it failed. */
+            output: components["schemas"]["OutputDto"] | null;
+            /** @example prediction_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example sentiment-analysis */
+            model: string;
+            /** @example lexicon */
+            version: string;
+            /** @description Why it failed. */
+            error: string | null;
+            /** @example 1.7 */
+            latency_ms: number;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
+        };
+        PredictionResponse: {
+            /** @example prediction_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example sentiment-analysis */
+            model: string;
+            /** @example lexicon */
+            version: string;
+            /** @description Null when it failed. */
+            output: components["schemas"]["OutputDto"] | null;
+            /** @description Why it failed. */
+            error: string | null;
+            /** @example 1.7 */
+            latency_ms: number;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
         };
         ProcessResponse: {
             /**
@@ -4939,6 +5627,26 @@ export interface components {
             components: components["schemas"]["ComponentsResponse"];
             data_plane: components["schemas"]["DataPlaneStatusResponse"];
         };
+        StructuredInputDto: {
+            /** @example This is a great product! */
+            text?: string;
+            /** @example Why is the sky blue? */
+            prompt?: string;
+            messages?: components["schemas"]["ChatMessage"][];
+            /**
+             * @example generate
+             * @enum {string}
+             */
+            task?: "generate" | "chat" | "embed";
+            /**
+             * @description Steps to forecast, 1 to 288.
+             * @example 12
+             */
+            horizon?: number;
+            /** @example web_servers */
+            pool?: string;
+            series?: components["schemas"]["InputPoint"][];
+        };
         SubscriptionResponse: {
             /** @example sub_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
@@ -5454,7 +6162,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "completed" | "running" | "pending" | "failed" | "stopped";
+            status: "running" | "completed" | "pending" | "failed" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -5499,7 +6207,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "completed" | "running" | "pending" | "failed" | "stopped";
+            status: "running" | "completed" | "pending" | "failed" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -5599,6 +6307,11 @@ export interface components {
             admin_state?: "enabled" | "draining" | "disabled";
             /** @description What differs from the pool's health check; null: nothing. */
             health_check?: components["schemas"]["HealthCheckRequest"] | null;
+        };
+        UpdateModelRequest: {
+            /** @example 1.1 */
+            version?: string;
+            config?: components["schemas"]["ModelConfig"];
         };
         UpdatePoolRequest: {
             /**
@@ -5798,6 +6511,27 @@ export interface components {
              */
             disabled?: boolean;
         };
+        UpdateWebhookEndpointRequest: {
+            /**
+             * @description Https, and no private, loopback, link-local or metadata address.
+             * @example https://hooks.example.com/veloflux
+             */
+            url?: string;
+            /**
+             * @example [
+             *       "backend.unhealthy",
+             *       "alert.fired"
+             *     ]
+             */
+            events?: ("*" | "backend.unhealthy" | "backend.healthy" | "alert.fired" | "alert.resolved" | "config.changed" | "invoice.paid" | "subscription.created" | "subscription.upgraded" | "subscription.canceled" | "tenant.updated" | "tenant.plan_changed" | "user.added" | "user.updated" | "user.removed" | "backup.restored")[];
+            /** @example pager */
+            description?: string;
+            /**
+             * @description True when not given.
+             * @example true
+             */
+            enabled?: boolean;
+        };
         UpgradeRequest: {
             /**
              * @description A higher plan than the present one; or send `plan_id`.
@@ -5941,6 +6675,92 @@ export interface components {
              * @example 0
              */
             resolved: number;
+        };
+        WebhookDeliveryResponse: {
+            /** @example delivery_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @description The same for all messages about one event.
+             * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+             */
+            event_id: string;
+            /** @example backend.unhealthy */
+            type: string;
+            /**
+             * @description `dead`: given up after the last try; it can be replayed.
+             * @example delivered
+             * @enum {string}
+             */
+            status: "dead" | "pending" | "delivered";
+            /** @example 1 */
+            attempts: number;
+            /**
+             * @description HTTP status of the last answer; null when there was none.
+             * @example 200
+             */
+            response_status: number | null;
+            /**
+             * @description Milliseconds of the last try.
+             * @example 35
+             */
+            response_ms: number | null;
+            /** @description Why the last try failed; null when it did not. */
+            error: string | null;
+            /** @description The delivery that this one repeats. */
+            replay_of: string | null;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            delivered_at: string | null;
+            /** @description When the next try is due; null when there is none. */
+            next_attempt_at: string | null;
+        };
+        WebhookEndpointResponse: {
+            /** @example webhook_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example https://hooks.example.com/veloflux */
+            url: string;
+            /**
+             * @example [
+             *       "backend.unhealthy",
+             *       "alert.fired"
+             *     ]
+             */
+            events: string[];
+            /** @example pager */
+            description: string;
+            /** @example true */
+            enabled: boolean;
+            /** @example 2026-06-19T10:00:00.000Z */
+            created_at: string;
+            /** @example 2026-06-19T10:00:00.000Z */
+            updated_at: string;
+        };
+        WebhookEndpointWithSecret: {
+            /** @example webhook_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example https://hooks.example.com/veloflux */
+            url: string;
+            /**
+             * @example [
+             *       "backend.unhealthy",
+             *       "alert.fired"
+             *     ]
+             */
+            events: string[];
+            /** @example pager */
+            description: string;
+            /** @example true */
+            enabled: boolean;
+            /** @example 2026-06-19T10:00:00.000Z */
+            created_at: string;
+            /** @example 2026-06-19T10:00:00.000Z */
+            updated_at: string;
+            /**
+             * @description Shown this once. Every message is signed with it: `X-VeloFlux-Signature: t=<seconds>,v1=<HMAC-SHA256 of "t.body">`.
+             * @example whsec_Zx8EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAM
+             */
+            secret: string;
         };
         WebhookEventResponse: {
             /** @example evt_1NG8Du2eZvKYlo2CUI79vXWy */
@@ -7754,6 +8574,174 @@ export interface operations {
             };
         };
     };
+    Predictions_history_alias: {
+        parameters: {
+            query?: {
+                /** @description How far back. */
+                period?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "period": "24h",
+                     *       "history": [
+                     *         {
+                     *           "timestamp": "2026-06-19T15:00:00.000Z",
+                     *           "model": "sentiment-analysis",
+                     *           "predictions": 42,
+                     *           "errors": 0,
+                     *           "latency_p50_ms": 1.4,
+                     *           "latency_p95_ms": 4.1,
+                     *           "confidence_avg": 0.81
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HistoryResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     AiConfig_read: {
         parameters: {
             query?: {
@@ -8574,6 +9562,1404 @@ export interface operations {
             };
         };
     };
+    Predictions_history: {
+        parameters: {
+            query?: {
+                /** @description How far back. */
+                period?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "period": "24h",
+                     *       "history": [
+                     *         {
+                     *           "timestamp": "2026-06-19T15:00:00.000Z",
+                     *           "model": "sentiment-analysis",
+                     *           "predictions": 42,
+                     *           "errors": 0,
+                     *           "latency_p50_ms": 1.4,
+                     *           "latency_p95_ms": 4.1,
+                     *           "confidence_avg": 0.81
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HistoryResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Models_list: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"models": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "my-sentiment",
+                     *         "version": "1.0",
+                     *         "runtime": "builtin",
+                     *         "status": "deployed",
+                     *         "config": {
+                     *           "runtime": "builtin",
+                     *           "base": "sentiment-analysis",
+                     *           "model": "llama3.2:1b",
+                     *           "path": "distilbert-sst2",
+                     *           "pull": false,
+                     *           "gpu_enabled": false,
+                     *           "max_instances": 3,
+                     *           "timeout": "30s"
+                     *         },
+                     *         "card": {
+                     *           "kind": "lexicon",
+                     *           "accuracy": 0.82,
+                     *           "measured_on": "806 held-out steps"
+                     *         },
+                     *         "created_at": "2026-06-19T15:30:00.000Z",
+                     *         "updated_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["ModelResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Models_deploy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model_name": "my-sentiment",
+                 *       "version": 1,
+                 *       "config": {
+                 *         "runtime": "builtin",
+                 *         "base": "sentiment-analysis",
+                 *         "model": "llama3.2:1b",
+                 *         "path": "distilbert-sst2",
+                 *         "pull": false,
+                 *         "gpu_enabled": false,
+                 *         "max_instances": 3,
+                 *         "timeout": "30s"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["DeployModelRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "my-sentiment",
+                     *       "version": "1.0",
+                     *       "runtime": "builtin",
+                     *       "status": "deployed",
+                     *       "config": {
+                     *         "runtime": "builtin",
+                     *         "base": "sentiment-analysis",
+                     *         "model": "llama3.2:1b",
+                     *         "path": "distilbert-sst2",
+                     *         "pull": false,
+                     *         "gpu_enabled": false,
+                     *         "max_instances": 3,
+                     *         "timeout": "30s"
+                     *       },
+                     *       "card": {
+                     *         "kind": "lexicon",
+                     *         "accuracy": 0.82,
+                     *         "measured_on": "806 held-out steps"
+                     *       },
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Models_deploy_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "model_name": "my-sentiment",
+                 *       "version": 1,
+                 *       "config": {
+                 *         "runtime": "builtin",
+                 *         "base": "sentiment-analysis",
+                 *         "model": "llama3.2:1b",
+                 *         "path": "distilbert-sst2",
+                 *         "pull": false,
+                 *         "gpu_enabled": false,
+                 *         "max_instances": 3,
+                 *         "timeout": "30s"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["DeployModelRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "my-sentiment",
+                     *       "version": "1.0",
+                     *       "runtime": "builtin",
+                     *       "status": "deployed",
+                     *       "config": {
+                     *         "runtime": "builtin",
+                     *         "base": "sentiment-analysis",
+                     *         "model": "llama3.2:1b",
+                     *         "path": "distilbert-sst2",
+                     *         "pull": false,
+                     *         "gpu_enabled": false,
+                     *         "max_instances": 3,
+                     *         "timeout": "30s"
+                     *       },
+                     *       "card": {
+                     *         "kind": "lexicon",
+                     *         "accuracy": 0.82,
+                     *         "measured_on": "806 held-out steps"
+                     *       },
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "my-sentiment",
+                     *       "version": "1.0",
+                     *       "runtime": "builtin",
+                     *       "status": "deployed",
+                     *       "config": {
+                     *         "runtime": "builtin",
+                     *         "base": "sentiment-analysis",
+                     *         "model": "llama3.2:1b",
+                     *         "path": "distilbert-sst2",
+                     *         "pull": false,
+                     *         "gpu_enabled": false,
+                     *         "max_instances": 3,
+                     *         "timeout": "30s"
+                     *       },
+                     *       "card": {
+                     *         "kind": "lexicon",
+                     *         "accuracy": 0.82,
+                     *         "measured_on": "806 held-out steps"
+                     *       },
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Models_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "version": 1.1,
+                 *       "config": {
+                 *         "runtime": "builtin",
+                 *         "base": "sentiment-analysis",
+                 *         "model": "llama3.2:1b",
+                 *         "path": "distilbert-sst2",
+                 *         "pull": false,
+                 *         "gpu_enabled": false,
+                 *         "max_instances": 3,
+                 *         "timeout": "30s"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateModelRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "my-sentiment",
+                     *       "version": "1.0",
+                     *       "runtime": "builtin",
+                     *       "status": "deployed",
+                     *       "config": {
+                     *         "runtime": "builtin",
+                     *         "base": "sentiment-analysis",
+                     *         "model": "llama3.2:1b",
+                     *         "path": "distilbert-sst2",
+                     *         "pull": false,
+                     *         "gpu_enabled": false,
+                     *         "max_instances": 3,
+                     *         "timeout": "30s"
+                     *       },
+                     *       "card": {
+                     *         "kind": "lexicon",
+                     *         "accuracy": 0.82,
+                     *         "measured_on": "806 held-out steps"
+                     *       },
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Models_undeploy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "model": "undeployed",
+                     *       "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelUndeployedResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Training_retrainModel: {
         parameters: {
             query?: never;
@@ -8692,6 +11078,1011 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Predictions_predict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "input": "This is a great product!",
+                 *       "model": "sentiment-analysis",
+                 *       "options": {
+                 *         "confidence_threshold": 0.8
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PredictRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "prediction": "completed",
+                     *       "output": {
+                     *         "scores": {
+                     *           "positive": 0.93,
+                     *           "negative": 0.02,
+                     *           "neutral": 0.05
+                     *         },
+                     *         "label": "positive",
+                     *         "confidence": 0.93,
+                     *         "points": [],
+                     *         "basis": "model",
+                     *         "anomalies": [],
+                     *         "text": "The sky is blue because …",
+                     *         "embedding": [
+                     *           0.1,
+                     *           0.2
+                     *         ]
+                     *       },
+                     *       "id": "prediction_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "model": "sentiment-analysis",
+                     *       "version": "lexicon",
+                     *       "latency_ms": 1.7,
+                     *       "created_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PredictResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Predictions_predictBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "inputs": [
+                 *         "This is great!",
+                 *         "This is terrible!"
+                 *       ],
+                 *       "model": "sentiment-analysis",
+                 *       "batch_size": 10,
+                 *       "options": {
+                 *         "confidence_threshold": 0.8
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["BatchPredictRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch_prediction": "completed",
+                     *       "batch_id": "job_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "model": "sentiment-analysis",
+                     *       "results": [
+                     *         {
+                     *           "id": "prediction_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *           "model": "sentiment-analysis",
+                     *           "version": "lexicon",
+                     *           "latency_ms": 1.7,
+                     *           "created_at": "2026-06-19T15:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "succeeded": 2,
+                     *       "failed": 0,
+                     *       "latency_ms": 4.2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchPredictResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Predictions_list_alias2: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                /** @description How far back. */
+                range?: string;
+                model?: string;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"predictions": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "prediction_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "model": "sentiment-analysis",
+                     *         "version": "lexicon",
+                     *         "output": {
+                     *           "scores": {
+                     *             "positive": 0.93,
+                     *             "negative": 0.02,
+                     *             "neutral": 0.05
+                     *           },
+                     *           "label": "positive",
+                     *           "confidence": 0.93,
+                     *           "points": [],
+                     *           "basis": "model",
+                     *           "anomalies": [],
+                     *           "text": "The sky is blue because …",
+                     *           "embedding": [
+                     *             0.1,
+                     *             0.2
+                     *           ]
+                     *         },
+                     *         "latency_ms": 1.7,
+                     *         "created_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["PredictionResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Predictions_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                /** @description How far back. */
+                range?: string;
+                model?: string;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"predictions": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "prediction_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "model": "sentiment-analysis",
+                     *         "version": "lexicon",
+                     *         "output": {
+                     *           "scores": {
+                     *             "positive": 0.93,
+                     *             "negative": 0.02,
+                     *             "neutral": 0.05
+                     *           },
+                     *           "label": "positive",
+                     *           "confidence": 0.93,
+                     *           "points": [],
+                     *           "basis": "model",
+                     *           "anomalies": [],
+                     *           "text": "The sky is blue because …",
+                     *           "embedding": [
+                     *             0.1,
+                     *             0.2
+                     *           ]
+                     *         },
+                     *         "latency_ms": 1.7,
+                     *         "created_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["PredictionResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Predictions_list_alias: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                /** @description How far back. */
+                range?: string;
+                model?: string;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"predictions": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "prediction_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "model": "sentiment-analysis",
+                     *         "version": "lexicon",
+                     *         "output": {
+                     *           "scores": {
+                     *             "positive": 0.93,
+                     *             "negative": 0.02,
+                     *             "neutral": 0.05
+                     *           },
+                     *           "label": "positive",
+                     *           "confidence": 0.93,
+                     *           "points": [],
+                     *           "basis": "model",
+                     *           "anomalies": [],
+                     *           "text": "The sky is blue because …",
+                     *           "embedding": [
+                     *             0.1,
+                     *             0.2
+                     *           ]
+                     *         },
+                     *         "latency_ms": 1.7,
+                     *         "created_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["PredictionResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11003,6 +14394,758 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ApiKeys_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "apikey_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "deployment",
+                     *         "hint": "vf_Zx8",
+                     *         "role": "member",
+                     *         "scopes": [
+                     *           "pools.read",
+                     *           "pools.write"
+                     *         ],
+                     *         "created_by": "owner@example.com",
+                     *         "created_at": "2026-06-19T10:00:00.000Z",
+                     *         "expires_at": "2027-06-19T00:00:00.000Z",
+                     *         "last_used_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["ApiKeyResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ApiKeys_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "deployment",
+                 *       "role": "member",
+                 *       "scopes": [
+                 *         "pools.read",
+                 *         "pools.write"
+                 *       ],
+                 *       "expires_at": "2027-06-19T00:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateApiKeyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "apikey_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "deployment",
+                     *       "hint": "vf_Zx8",
+                     *       "role": "member",
+                     *       "scopes": [
+                     *         "pools.read",
+                     *         "pools.write"
+                     *       ],
+                     *       "created_by": "owner@example.com",
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "expires_at": "2027-06-19T00:00:00.000Z",
+                     *       "last_used_at": "2026-06-19T15:30:00.000Z",
+                     *       "key": "vf_Zx8EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMP"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreateApiKeyResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ApiKeys_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "apikey_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "deployment",
+                     *       "hint": "vf_Zx8",
+                     *       "role": "member",
+                     *       "scopes": [
+                     *         "pools.read",
+                     *         "pools.write"
+                     *       ],
+                     *       "created_by": "owner@example.com",
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "expires_at": "2027-06-19T00:00:00.000Z",
+                     *       "last_used_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ApiKeyResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    ApiKeys_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14866,13 +19009,18 @@ export interface operations {
                     /**
                      * @example [
                      *       {
-                     *         "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *         "timestamp": "2026-06-01T00:00:00.000Z",
-                     *         "type": "invoice.paid",
-                     *         "amount": 999,
-                     *         "currency": "USD",
-                     *         "subscription_id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *         "invoice_id": "invoice_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *         "period": "24h",
+                     *         "history": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:00:00.000Z",
+                     *             "model": "sentiment-analysis",
+                     *             "predictions": 42,
+                     *             "errors": 0,
+                     *             "latency_p50_ms": 1.4,
+                     *             "latency_p95_ms": 4.1,
+                     *             "confidence_avg": 0.81
+                     *           }
+                     *         ]
                      *       }
                      *     ]
                      */
@@ -28942,6 +33090,1759 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["VersionResponse"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "webhook_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "url": "https://hooks.example.com/veloflux",
+                     *         "events": [
+                     *           "backend.unhealthy",
+                     *           "alert.fired"
+                     *         ],
+                     *         "description": "pager",
+                     *         "enabled": true,
+                     *         "created_at": "2026-06-19T10:00:00.000Z",
+                     *         "updated_at": "2026-06-19T10:00:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["WebhookEndpointResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.example.com/veloflux",
+                 *       "events": [
+                 *         "backend.unhealthy",
+                 *         "alert.fired"
+                 *       ],
+                 *       "description": "pager",
+                 *       "enabled": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateWebhookEndpointRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "webhook_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "url": "https://hooks.example.com/veloflux",
+                     *       "events": [
+                     *         "backend.unhealthy",
+                     *         "alert.fired"
+                     *       ],
+                     *       "description": "pager",
+                     *       "enabled": true,
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z",
+                     *       "secret": "whsec_Zx8EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAM"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpointWithSecret"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "webhook_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "url": "https://hooks.example.com/veloflux",
+                     *       "events": [
+                     *         "backend.unhealthy",
+                     *         "alert.fired"
+                     *       ],
+                     *       "description": "pager",
+                     *       "enabled": true,
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpointResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.example.com/veloflux",
+                 *       "events": [
+                 *         "backend.unhealthy",
+                 *         "alert.fired"
+                 *       ],
+                 *       "description": "pager",
+                 *       "enabled": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateWebhookEndpointRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "webhook_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "url": "https://hooks.example.com/veloflux",
+                     *       "events": [
+                     *         "backend.unhealthy",
+                     *         "alert.fired"
+                     *       ],
+                     *       "description": "pager",
+                     *       "enabled": true,
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpointResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_deliveries: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "delivery_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "event_id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "type": "backend.unhealthy",
+                     *         "status": "delivered",
+                     *         "attempts": 1,
+                     *         "response_status": 200,
+                     *         "response_ms": 35,
+                     *         "created_at": "2026-06-19T15:30:00.000Z",
+                     *         "delivered_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveryResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "delivery_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "event_id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "backend.unhealthy",
+                     *       "status": "delivered",
+                     *       "attempts": 1,
+                     *       "response_status": 200,
+                     *       "response_ms": 35,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "delivered_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveryResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_ping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "delivery_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "event_id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "backend.unhealthy",
+                     *       "status": "delivered",
+                     *       "attempts": 1,
+                     *       "response_status": 200,
+                     *       "response_ms": 35,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "delivered_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveryResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "webhook_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "url": "https://hooks.example.com/veloflux",
+                     *       "events": [
+                     *         "backend.unhealthy",
+                     *         "alert.fired"
+                     *       ],
+                     *       "description": "pager",
+                     *       "enabled": true,
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z",
+                     *       "secret": "whsec_Zx8EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAM"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpointWithSecret"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description Too many requests; `Retry-After` says when to come back */
