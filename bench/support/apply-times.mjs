@@ -27,7 +27,9 @@ const memoryBefore = process.memoryUsage().rss;
 const tenants = new Map(Array.from({ length: TENANTS }, (_, t) => [`t${t}`, slice(t, 100)]));
 const loop = monitorEventLoopDelay({ resolution: 1 });
 let version = 1;
+const cpuBefore = process.cpuUsage();
 const first = await time(() => engine.apply({ version, tenants }));
+const { user, system } = process.cpuUsage(cpuBefore);
 loop.enable();
 const checked = () => [...engine.stats().backends.values()].filter(({ health }) => health === 'healthy').length;
 const from = performance.now();
@@ -42,7 +44,7 @@ for (let i = 0; i < 200; i++) {
 }
 loop.disable();
 process.send({
-  pools: TENANTS * POOLS, backends: TENANTS * POOLS * BACKENDS, first, checked: checked(), allChecked,
+  pools: TENANTS * POOLS, backends: TENANTS * POOLS * BACKENDS, first, firstCpu: (user + system) / 1_000, checked: checked(), allChecked,
   changeP50: quantile(changes, 0.5), changeP99: quantile(changes, 0.99),
   loopP99: loop.percentile(99) / 1e6, loopMax: loop.max / 1e6, memoryMb: (process.memoryUsage().rss - memoryBefore) / 1e6,
 });
