@@ -53,4 +53,16 @@ export function ensureBuilt() {
   unlessUnchanged(join(root, 'dist/.veloflux-build'), digest, () => run(npm, ['run', 'build', '--silent']));
 }
 
+/** npm puts a shell between itself and us, which takes SIGTERM for itself and tells nobody: ends with that shell. */
+export function stopWithNpm() {
+  if (!process.env.npm_lifecycle_event) return;
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 200);
+  watch.unref();
+}
+
 export { run, npm };
