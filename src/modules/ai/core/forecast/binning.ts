@@ -1,5 +1,5 @@
 import { Random } from '../numeric/random.js';
-import { quantileOfSorted } from '../numeric/statistics.js';
+import { quantileOfSorted, significant } from '../numeric/statistics.js';
 import type { Dataset } from './dataset.js';
 
 /** Features cut into at most 64 bins each. */
@@ -18,7 +18,7 @@ function edgesOf(column: Float64Array): Float64Array {
   const sorted = column.sort();
   const edges: number[] = [];
   for (let b = 1; b < BINS; b++) {
-    const edge = quantileOfSorted(sorted, b / BINS);
+    const edge = significant(quantileOfSorted(sorted, b / BINS));
     if (edge < sorted[sorted.length - 1] && (edges.length === 0 || edge > edges[edges.length - 1]))
       edges.push(edge);
   }

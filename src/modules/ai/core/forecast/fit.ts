@@ -1,20 +1,12 @@
-import { Random } from '../numeric/random.js';
 import type { Progress } from '../progress.js';
 import { fitBoosting } from './boosting.js';
-import type { Dataset } from './dataset.js';
-import { type Expert, RULES, relativeTo } from './experts.js';
-import { FEATURES, type FeatureBuilder, featureIndex } from './features.js';
+import { type Dataset, interleave, makeDataset } from './dataset.js';
+import { type Expert, NAIVE, RULES, relativeTo } from './experts.js';
+import { type FeatureBuilder, featureIndex } from './features.js';
 import type { History } from './history.js';
 import { fitMlp } from './mlp.js';
-import type { ModelType } from './model.js';
+import type { Band, ModelType } from './model.js';
 import { fitRidge } from './ridge.js';
-
-/** Horizons in buckets that one set of experts answers, both included, and the one its errors are measured at. */
-export interface Band {
-  from: number;
-  to: number;
-  measured: number;
-}
 
 /** How experts are fitted. */
 export interface FitPlan {
@@ -24,13 +16,31 @@ export interface FitPlan {
   seed: number;
   /** Whether `auto` has the neural network among its experts, by far the slowest to fit; default true. */
   network?: boolean;
+  /** Names of the experts to fit in each band; all of the model type when left out. */
+  only?: readonly ReadonlySet<string>[];
 }
 
-/** Rows beyond this many are left out, oldest first. */
-const MAX_ROWS = 20_000;
 /** An epoch of boosting is so many rounds. */
 const ROUNDS_PER_EPOCH = 10;
 const MAX_ROUNDS = 100;
+/** Share of the progress that the network takes among all experts. */
+const NETWORK_SHARE = 0.4;
+
+/** Fits one expert of one band. */
+type Recipe = (data: Dataset, plan: FitPlan, seed: number, progress: Progress) => Expert['model'];
+
+const ridge: Recipe = (data, _plan, _seed, progress) => fitRidge(data, {}, progress);
+const trees: Recipe = (data, plan, seed, progress) =>
+  fitBoosting(data, { rounds: Math.min(MAX_ROUNDS, plan.epochs * ROUNDS_PER_EPOCH), seed }, progress);
+
+/** Experts that are fitted band by band. */
+const RECIPES: readonly { name: string; base: number | null; recipe: Recipe }[] = [
+  { name: 'linear_regression', base: null, recipe: ridge },
+  { name: 'gradient_boosting', base: null, recipe: trees },
+  { name: 'gradient_boosting_on_ewma', base: featureIndex('EWMA 0.3'), recipe: trees },
+  { name: 'gradient_boosting_on_median', base: featureIndex('median of 15'), recipe: trees },
+];
+const NETWORK = 'neural_network';
 
 /** Bands that widen with the horizon, up to `longest`: 1, 2–3, 4–12, 13–48, 49–144, 145–288. */
 export function bandsUpTo(longest: number): Band[] {
@@ -41,87 +51,37 @@ export function bandsUpTo(longest: number): Band[] {
   });
 }
 
-/**
- * Rows whose targets were observed at or before bucket `end`. Where a band has several horizons each row has one of
- * them, drawn by seed.
- */
-export function makeDataset(
-  history: History,
-  features: FeatureBuilder,
-  band: Band,
-  end: number,
-  seed: number,
-  progress: Progress,
-): Dataset {
-  const random = new Random(seed);
-  const first = Math.max(Math.min(history.day, end >> 2), end - MAX_ROWS);
-  const pairs: [number, number][] = [];
-  for (let t = first; t + band.from <= end; t++) {
-    const h = band.from + random.integer(Math.min(band.to, end - t) - band.from + 1);
-    if (!Number.isNaN(history.observed[t + h])) pairs.push([t, h]);
-  }
-  const data: Dataset = {
-    rows: pairs.length,
-    width: FEATURES,
-    x: new Float64Array(pairs.length * FEATURES),
-    y: new Float64Array(pairs.length),
-  };
-  pairs.forEach(([t, h], row) => {
-    if ((row & 255) === 0) progress.checkStop();
-    features.write(t, h, data.x, row * FEATURES);
-    data.y[row] = history.observed[t + h] - history.filled[t];
-  });
-  return data;
-}
-
-/** Every `stride`-th row of several datasets, as one. */
-function merge(parts: Dataset[], stride: number): Dataset {
-  const kept = parts.flatMap((part) =>
-    Array.from({ length: Math.ceil(part.rows / stride) }, (_, i) => [part, i * stride] as const),
-  );
-  const width = FEATURES;
-  const merged: Dataset = {
-    rows: kept.length,
-    width,
-    x: new Float64Array(kept.length * width),
-    y: new Float64Array(kept.length),
-  };
-  kept.forEach(([part, row], i) => {
-    merged.x.set(part.x.subarray(row * width, (row + 1) * width), i * width);
-    merged.y[i] = part.y[row];
-  });
-  return merged;
-}
-
-/** Bases of the tree ensembles; a single model type uses the first. */
-const TREE_BASES: readonly { name: string; base: number | null }[] = [
-  { name: 'gradient_boosting', base: null },
-  { name: 'gradient_boosting_on_ewma', base: featureIndex('EWMA 0.3') },
-  { name: 'gradient_boosting_on_median', base: featureIndex('median of 15') },
-];
-
-function fitLinear(data: Dataset, progress: Progress): Expert {
-  return { name: 'linear_regression', base: null, model: fitRidge(data, {}, progress) };
-}
-
-function fitTrees(data: Dataset, plan: FitPlan, seed: number, progress: Progress): Expert[] {
-  const rounds = Math.min(MAX_ROUNDS, plan.epochs * ROUNDS_PER_EPOCH);
-  const bases = plan.modelType === 'auto' ? TREE_BASES : TREE_BASES.slice(0, 1);
-  return bases.map(({ name, base }, i) => {
-    const part = progress.part(i / bases.length, (i + 1) / bases.length);
-    return { name, base, model: fitBoosting(relativeTo(data, base), { rounds, seed: seed + i }, part) };
-  });
+/** Names of the experts of a band, in the order they are fitted; the naive forecast is always the first. */
+function namesFor(plan: FitPlan, band: number): string[] {
+  const { modelType, network = true, only } = plan;
+  const all = [...RULES, ...RECIPES].map(({ name }) => name);
+  const ofType = modelType === 'auto' ? [...all, ...(network ? [NETWORK] : [])] : [NAIVE, modelType];
+  return ofType.filter((name) => only === undefined || name === NAIVE || only[band].has(name));
 }
 
 /** One network for all bands, since the horizon is among its inputs. */
-function fitNetwork(sets: Dataset[], plan: FitPlan, progress: Progress): Expert {
-  const stride = Math.max(1, Math.floor(sets.length / 2));
-  const { epochs, learningRate, seed } = plan;
-  return {
-    name: 'neural_network',
-    base: null,
-    model: fitMlp(merge(sets, stride), { epochs, learningRate, seed }, progress),
-  };
+function fitNetwork(
+  sets: readonly Dataset[],
+  { epochs, learningRate, seed }: FitPlan,
+  progress: Progress,
+): Expert {
+  const model = fitMlp(interleave(sets), { epochs, learningRate, seed }, progress);
+  return { name: NETWORK, base: null, model };
+}
+
+function fitBand(
+  data: Dataset,
+  names: readonly string[],
+  plan: FitPlan,
+  seed: number,
+  progress: Progress,
+): Expert[] {
+  const recipes = RECIPES.filter(({ name }) => names.includes(name));
+  const fitted = recipes.map(({ name, base, recipe }, i) => {
+    const part = progress.part(i / recipes.length, (i + 1) / recipes.length);
+    return { name, base, model: recipe(relativeTo(data, base), plan, seed + i, part) };
+  });
+  return [...RULES.filter(({ name }) => names.includes(name)), ...fitted];
 }
 
 /**
@@ -138,23 +98,15 @@ export function fitBands(
   plan: FitPlan,
   progress: Progress,
 ): Expert[][] {
-  const { modelType, seed, network = true } = plan;
-  const wants = (type: ModelType) => modelType === type || modelType === 'auto';
-  const sets = bands.map((band, i) => makeDataset(history, features, band, end, seed + i, progress));
-  const fitted: Expert[][] = bands.map(() => (modelType === 'auto' ? [...RULES] : [RULES[0]]));
-  const networkShare = wants('neural_network') && network ? (modelType === 'auto' ? 0.4 : 1) : 0;
-  sets.forEach((data, i) => {
-    const part = progress.part(
-      ((1 - networkShare) * i) / sets.length,
-      ((1 - networkShare) * (i + 1)) / sets.length,
-    );
-    if (wants('linear_regression')) fitted[i].push(fitLinear(data, part.part(0, 0.2)));
-    if (wants('gradient_boosting'))
-      fitted[i].push(...fitTrees(data, plan, seed + 101 * i, part.part(0.2, 1)));
+  const sets = bands.map((band, i) => makeDataset(history, features, band, end, plan.seed + i, progress));
+  const names = bands.map((_, i) => namesFor(plan, i));
+  const wantsNetwork = names.some((own) => own.includes(NETWORK));
+  const share = wantsNetwork ? (plan.modelType === 'auto' ? NETWORK_SHARE : 1) : 0;
+  const fitted = sets.map((data, i) => {
+    const part = progress.part(((1 - share) * i) / sets.length, ((1 - share) * (i + 1)) / sets.length);
+    return fitBand(data, names[i], plan, plan.seed + 101 * i, part);
   });
-  if (networkShare > 0) {
-    const network = fitNetwork(sets, plan, progress.part(1 - networkShare, 1));
-    for (const experts of fitted) experts.push(network);
-  }
-  return fitted;
+  if (!wantsNetwork) return fitted;
+  const network = fitNetwork(sets, plan, progress.part(1 - share, 1));
+  return fitted.map((experts, i) => (names[i].includes(NETWORK) ? [...experts, network] : experts));
 }

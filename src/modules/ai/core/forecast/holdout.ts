@@ -1,10 +1,9 @@
 import type { Progress } from '../progress.js';
 import type { BandRunner, Settled } from './band.js';
 import { NAIVE } from './experts.js';
-import type { Band } from './fit.js';
 import { AdaptiveInterval, type IntervalState, LEVELS } from './interval.js';
 import { type ForecastMetrics, MetricsTally } from './metrics.js';
-import { MIXTURE, type ModelType } from './model.js';
+import { type Band, MIXTURE, type ModelType } from './model.js';
 
 /** Index of the level that coverage is reported for: 90 %. */
 const REPORTED = LEVELS.indexOf(0.9);
@@ -53,12 +52,19 @@ export function compare(runs: BandRun[], candidates: string[]): Record<string, n
   return Object.fromEntries(candidates.map((candidate) => [candidate, relative(candidate)]));
 }
 
-/** The candidate with the lowest relative error; the naive forecast where nothing is below it. */
+/** The mixture adapts to what comes after the hold-out: a single expert must beat it by this share to be preferred. */
+const PREFERENCE = 0.05;
+
+/** The candidate with the lowest relative error, the mixture for preference; naive where nothing is below it. */
 export function pick(relative: Record<string, number | null>): string {
-  return Object.entries(relative).reduce(
+  const lowest = Object.entries(relative).reduce(
     (best, [name, error]) => (error !== null && error < (relative[best] ?? 1) ? name : best),
     NAIVE,
   );
+  const mixed = relative[MIXTURE] ?? null;
+  return mixed !== null && mixed < 1 && (1 - PREFERENCE) * mixed <= (relative[lowest] ?? 1)
+    ? MIXTURE
+    : lowest;
 }
 
 /** Candidates that a model type may be served by. */

@@ -11,6 +11,16 @@ interface MemoryState {
 /** Plain data of a mixture: one memory after another, the shortest first. */
 export type MixtureState = MemoryState[];
 
+/** What a mixture of some of the experts would know. */
+export function subset(state: MixtureState, kept: readonly number[]): MixtureState {
+  const pick = (values: number[]) => kept.map((i) => values[i]);
+  return state.map(({ regret, variance, peak }) => ({
+    regret: pick(regret),
+    variance: pick(variance),
+    peak: pick(peak),
+  }));
+}
+
 /** Memories as multiples of the half-life. */
 const SPANS = [0.25, 1, 4] as const;
 

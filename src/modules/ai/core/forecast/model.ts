@@ -10,13 +10,15 @@ export type ModelType = (typeof MODEL_TYPES)[number];
 /** What answers: one expert by its name, or the online mixture of all. */
 export const MIXTURE = 'mixture';
 
-/** The forecasters for a range of horizons, with what they have learnt of their own errors. */
-export interface BandModel {
-  /** Horizons in buckets that it answers, both included. */
+/** Horizons in buckets that one set of experts answers, both included, and the one its errors are measured at. */
+export interface Band {
   from: number;
   to: number;
-  /** Horizon that its errors are measured at. */
   measured: number;
+}
+
+/** The forecasters for a range of horizons, with what they have learnt of their own errors. */
+export interface BandModel extends Band {
   experts: Expert[];
   /** `mixture` or the name of one expert. */
   servedBy: string;

@@ -3,12 +3,20 @@ import { Progress, type TrainingHooks } from '../progress.js';
 import { BandRunner } from './band.js';
 import { findCycles } from './cycles.js';
 import { FeatureBuilder } from './features.js';
-import { type Band, bandsUpTo, type FitPlan, fitBands } from './fit.js';
+import { bandsUpTo, type FitPlan, fitBands } from './fit.js';
 import { History } from './history.js';
 import { type BandRun, candidatesOf, compare, type JudgedBand, judge, pick, replay } from './holdout.js';
 import { MetricsTally, meanAbsoluteChange } from './metrics.js';
-import type { MixtureState } from './mixture.js';
-import { type ForecastCard, type ForecastModel, MIXTURE, MODEL_TYPES, type ModelType } from './model.js';
+import { Mixture, type MixtureState, subset } from './mixture.js';
+import {
+  type Band,
+  type BandModel,
+  type ForecastCard,
+  type ForecastModel,
+  MIXTURE,
+  MODEL_TYPES,
+  type ModelType,
+} from './model.js';
 import { type Grid, observed, type SeriesInput, toGrid } from './series.js';
 
 /** Fewer observed buckets than this are refused. */
@@ -18,6 +26,8 @@ export const MAX_HORIZON = 288;
 /** A model needs so many observed buckets for each bucket of its longest horizon. */
 const SAMPLES_PER_STEP = 6;
 const HOLD_OUT = 0.2;
+/** An expert that weighs less in a mixture is not kept. */
+const MIN_WEIGHT = 0.005;
 /** Buckets of context that a model keeps for itself. */
 const MAX_TAIL = 12_000;
 
@@ -58,33 +68,70 @@ export function mixtureHalfLife(history: History): number {
   return Math.max(24, Math.min(2 * history.day, Math.floor(history.length / 10)));
 }
 
+/** A series with what is needed to fit and to measure on it. */
+interface Ground {
+  history: History;
+  features: FeatureBuilder;
+  bands: Band[];
+  /** First bucket of the hold-out. */
+  split: number;
+  cycles: [number, number];
+}
+
 interface Rehearsal {
   runs: BandRun[];
   mixtures: MixtureState[];
 }
 
-/** Fits on buckets before `split` and runs over the rest. */
-function rehearse(
-  history: History,
-  features: FeatureBuilder,
-  bands: Band[],
-  split: number,
-  plan: FitPlan,
-  progress: Progress,
-): Rehearsal {
+function prepare(grid: Grid, longest: number): Ground {
+  const history = new History(grid.startMs, grid.stepMs, grid.values);
+  const split = Math.floor(history.length * (1 - HOLD_OUT));
+  const cycles = findCycles(history.filled.slice(0, split), grid.stepMs);
+  const features = new FeatureBuilder(history, { cycles });
+  return { history, features, bands: bandsUpTo(longest), split, cycles };
+}
+
+/** Fits on the buckets before the hold-out and runs over it. */
+function rehearse({ history, features, bands, split }: Ground, plan: FitPlan, progress: Progress): Rehearsal {
   const experts = fitBands(history, features, bands, split - 1, plan, progress.part(0, 0.85));
   const halfLife = mixtureHalfLife(history);
-  const runners = bands.map(
-    (band, i) =>
-      new BandRunner({ ...band, experts: experts[i], servedBy: MIXTURE }, features, history, halfLife),
-  );
+  const runners = bands.map((band, i) => {
+    const model = { ...band, experts: experts[i], servedBy: MIXTURE };
+    return new BandRunner(model, features, history, halfLife);
+  });
   const settled = replay(runners, split - 1, history.length, progress.part(0.85, 1, 'evaluation'));
-  const runs = bands.map((band, i) => ({
-    band,
-    names: experts[i].map(({ name }) => name),
-    settled: settled[i],
-  }));
+  const names = experts.map((own) => own.map(({ name }) => name));
+  const runs = bands.map((band, i) => ({ band, names: names[i], settled: settled[i] }));
   return { runs, mixtures: runners.map((runner) => runner.state().mixture) };
+}
+
+/** Names of the experts that a band will be served by: all with a weight worth the time in a mixture, else the one. */
+function servingExperts(
+  judged: JudgedBand,
+  names: string[],
+  mixture: MixtureState,
+  halfLife: number,
+): Set<string> {
+  if (judged.servedBy !== MIXTURE) return new Set([judged.servedBy]);
+  const weights = new Mixture(names.length, halfLife, mixture).weights();
+  return new Set(names.filter((_, i) => weights[i] >= MIN_WEIGHT));
+}
+
+/** Fits again on the whole series what will be served. */
+function finish(
+  { history, features, bands }: Ground,
+  { runs, mixtures }: Rehearsal,
+  judged: JudgedBand[],
+  plan: FitPlan,
+  progress: Progress,
+): BandModel[] {
+  const halfLife = mixtureHalfLife(history);
+  const only = judged.map((band, i) => servingExperts(band, runs[i].names, mixtures[i], halfLife));
+  const fitted = fitBands(history, features, bands, history.length - 1, { ...plan, only }, progress);
+  return judged.map(({ band, servedBy, interval }, i) => {
+    const kept = fitted[i].map(({ name }) => runs[i].names.indexOf(name));
+    return { ...band, experts: fitted[i], servedBy, mixture: subset(mixtures[i], kept), interval };
+  });
 }
 
 function makeCard(
@@ -109,43 +156,33 @@ function tailOf(grid: Grid, day: number): ForecastModel['tail'] {
 
 /**
  * Trains a forecaster. Quality is measured by rolling origin over the last fifth of the series, with experts that were
- * fitted on the first four fifths; then everything is fitted again on all of it.
+ * fitted on the first four fifths; then what proved best is fitted again on all of it.
  *
  * @throws InvalidInputError on unreadable input, NotEnoughDataError, TrainingStoppedError
  */
 export function trainForecaster(series: SeriesInput, options: TrainOptions = {}): ForecastModel {
   checkOptions(options);
   const { modelType = 'auto', epochs = 20, learningRate, seed = 1 } = options;
-  const grid = toGrid(series);
-  const samples = observed(grid.values);
-  const bands = bandsUpTo(longestFor(samples, options.horizon));
-  const history = new History(grid.startMs, grid.stepMs, grid.values);
-  const split = Math.floor(history.length * (1 - HOLD_OUT));
-  const cycles = findCycles(history.filled.slice(0, split), grid.stepMs);
-  const features = new FeatureBuilder(history, { cycles });
   const plan: FitPlan = { modelType, epochs, learningRate, seed };
   const progress = new Progress(options);
-  const { runs, mixtures } = rehearse(
-    history,
-    features,
-    bands,
-    split,
-    plan,
-    progress.part(0, 0.5, 'hold-out'),
-  );
-  const candidates = compare(runs, candidatesOf(runs[0].names, modelType));
-  const choice = pick(candidates);
+  const grid = toGrid(series);
+  const samples = observed(grid.values);
+  const ground = prepare(grid, longestFor(samples, options.horizon));
+  const { history, split, cycles } = ground;
+  const rehearsal = rehearse(ground, plan, progress.part(0, 0.6, 'hold-out'));
+  const candidates = compare(rehearsal.runs, candidatesOf(rehearsal.runs[0].names, modelType));
   const scale = meanAbsoluteChange(grid.values, split);
   const total = new MetricsTally();
-  const judged = runs.map((run) => judge(run, choice, scale, total));
-  const experts = fitBands(
-    history,
-    features,
-    bands,
-    history.length - 1,
-    plan,
-    progress.part(0.5, 1, 'final'),
-  );
+  const choice = pick(candidates);
+  const judged = rehearsal.runs.map((run) => judge(run, choice, scale, total));
+  const bands = finish(ground, rehearsal, judged, plan, progress.part(0.6, 1, 'final'));
+  const card = {
+    ...makeCard(judged, total, scale),
+    candidates,
+    trainedOn: samples,
+    heldOut: history.length - split,
+  };
+  progress.report('forecast', 1, 1);
   return {
     kind: 'forecast',
     version: 1,
@@ -156,19 +193,8 @@ export function trainForecaster(series: SeriesInput, options: TrainOptions = {})
     cycles,
     halfLife: mixtureHalfLife(history),
     nonNegative: grid.values.every((value) => !(value < 0)),
-    bands: judged.map(({ band, servedBy, interval }, i) => ({
-      ...band,
-      experts: experts[i],
-      servedBy,
-      mixture: mixtures[i],
-      interval,
-    })),
+    bands,
     tail: tailOf(grid, history.day),
-    card: {
-      ...makeCard(judged, total, scale),
-      candidates,
-      trainedOn: samples,
-      heldOut: history.length - split,
-    },
+    card,
   };
 }
