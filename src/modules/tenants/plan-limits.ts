@@ -3,7 +3,6 @@ import { AppError } from '../../common/errors.js';
 import type { Transaction } from '../../platform/database/index.js';
 import { LIMITED_KINDS, type LimitedKind, type Plan } from './plans.js';
 import { PlansReadModel } from './plans.read-model.js';
-import type { Tenant } from './tenant.entity.js';
 import { TenantsRepository } from './tenants.repository.js';
 
 /** A tenant has more of something than a plan allows. */
@@ -33,8 +32,9 @@ export class PlanLimits {
    * @throws AppError 403 PLAN_LIMIT_REACHED with the limit and the plan that lifts it
    */
   async requireRoom(tx: Transaction, tenantId: string, kind: LimitedKind): Promise<void> {
-    await this.check(tx, await this.tenants.get(tx, tenantId), kind);
-    await this.check(tx, await this.tenants.lock(tx, tenantId), kind);
+    await this.check(tx, tenantId, kind);
+    await this.tenants.lock(tx, tenantId);
+    await this.check(tx, tenantId, kind);
   }
 
   /** What the tenant has more of than `plan` allows; empty when it fits. */
@@ -49,12 +49,11 @@ export class PlanLimits {
     return excess;
   }
 
-  private async check(tx: Transaction, tenant: Tenant, kind: LimitedKind): Promise<void> {
-    const plan = await this.plans.get(tx, tenant.plan, tenant.plan_version);
+  private async check(tx: Transaction, tenantId: string, kind: LimitedKind): Promise<void> {
+    const { plan, own, have } = await this.plans.standing(tx, tenantId, kind);
     const ofPlan = plan.limits[kind];
-    const own = kind === 'users' ? (tenant.settings.max_users ?? null) : null;
     const limit = own !== null && (ofPlan === null || own < ofPlan) ? own : ofPlan;
-    if (limit === null || (await this.tenants.count(tx, tenant.id, kind)) < limit) return;
+    if (limit === null || have < limit) return;
     const lifting = own === limit && own !== ofPlan ? null : await this.planThatLifts(tx, plan, kind, limit);
     throw planLimitReached(plan, kind, limit, lifting);
   }

@@ -1,7 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { notFound } from '../../common/errors.js';
 import type { Transaction } from '../../platform/database/index.js';
-import type { Plan, PlanId } from './plans.js';
+import type { LimitedKind, Plan, PlanId } from './plans.js';
+
+/** The table in which each kind is counted. */
+export const COUNTED: Record<LimitedKind, string> = {
+  pools: 'pools',
+  backends: 'backends',
+  routes: 'routes',
+  users: 'memberships',
+};
 
 interface PlanRow {
   id: PlanId;
@@ -95,5 +103,22 @@ export class PlansReadModel {
     );
     if (!rows[0]) throw notFound('Tenant', tenantId);
     return toPlan(rows[0]);
+  }
+
+  /** A tenant's plan, its own limit on users, and how many it has of one kind: in one round trip. */
+  async standing(
+    tx: Transaction,
+    tenantId: string,
+    kind: LimitedKind,
+  ): Promise<{ plan: Plan; own: number | null; have: number }> {
+    const rows: (PlanRow & { own: number | null; have: number })[] = await tx.query(
+      `SELECT p.*, (t.settings ->> 'max_users')::int AS own,
+              (SELECT count(*)::int FROM ${COUNTED[kind]} c WHERE c.tenant_id = t.id) AS have
+       FROM tenants t JOIN plans p ON (p.id, p.version) = (t.plan, t.plan_version) WHERE t.id = $1`,
+      [tenantId],
+    );
+    if (!rows[0]) throw notFound('Tenant', tenantId);
+    const { own, have } = rows[0];
+    return { plan: toPlan(rows[0]), own: kind === 'users' ? own : null, have };
   }
 }

@@ -4,7 +4,7 @@ import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
 import type { Transaction } from '../../platform/database/index.js';
 import type { LimitedKind, PlanId } from './plans.js';
-import { PlansReadModel } from './plans.read-model.js';
+import { COUNTED, PlansReadModel } from './plans.read-model.js';
 import { Tenant, type TenantSettings } from './tenant.entity.js';
 
 export interface NewTenant {
@@ -13,13 +13,6 @@ export interface NewTenant {
   plan: PlanId;
   settings?: TenantSettings;
 }
-
-const COUNTED: Record<LimitedKind, string> = {
-  pools: 'pools',
-  backends: 'backends',
-  routes: 'routes',
-  users: 'memberships',
-};
 
 @Injectable()
 export class TenantsRepository {

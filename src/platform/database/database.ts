@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type DataSource, EntityManager } from 'typeorm';
+import { ConnectionQueue } from './connection-queue.js';
 import { isDatabaseDown, isRetryable } from './postgres-errors.js';
 
 /** One open transaction. Repositories take it as their first argument; services pass it on. */
@@ -26,7 +27,11 @@ const hooksByTransaction = new WeakMap<Transaction, Hooks>();
  */
 @Injectable()
 export class Database {
-  constructor(readonly dataSource: DataSource) {}
+  private readonly queue: ConnectionQueue;
+
+  constructor(readonly dataSource: DataSource) {
+    this.queue = new ConnectionQueue((dataSource.options as { poolSize?: number }).poolSize ?? 10);
+  }
 
   /** Runs `work` in one transaction that sees `tenantId`'s rows. Serialisation failures are retried. */
   tenant<T>(tenantId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -85,10 +90,22 @@ export class Database {
   private async run<T>(enter: (tx: Transaction) => Promise<unknown>, work: (tx: Transaction) => Promise<T>) {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.once(enter, work);
+        return await this.inTurn(() => this.once(enter, work));
       } catch (e) {
         if (!isRetryable(e) || attempt >= MAX_ATTEMPTS) throw e;
       }
+    }
+  }
+
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const leave = await this.queue.enter();
+    try {
+      return await work();
+    } catch (e) {
+      if (isDatabaseDown(e)) this.queue.failWaiting(e);
+      throw e;
+    } finally {
+      leave();
     }
   }
 
