@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type INestApplicationContext, Logger } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { MessageMappingProperties } from '@nestjs/websockets';
+import type { Observable } from 'rxjs';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { AppError, notFound } from '../../common/errors.js';
 import { toAppError } from '../database/postgres-errors.js';
@@ -75,12 +76,16 @@ export class SocketAdapter extends WsAdapter {
    * Messages go straight to the gateway's handler `message`; a stream for each client, as the base class makes, would
    * cost kilobytes. A message that is no JSON arrives as null.
    */
-  override bindMessageHandlers(client: WebSocket, handlers: MessageMappingProperties[]): void {
+  override bindMessageHandlers(
+    client: WebSocket,
+    handlers: MessageMappingProperties[],
+    run: (result: unknown) => Observable<unknown>,
+  ): void {
     const handler = handlers.find(({ message }) => message === 'message');
     if (!handler) return;
-    client.on('message', (data) => {
-      Promise.resolve(handler.callback(jsonOrNull(data))).catch((e: Error) => this.log.error(e));
-    });
+    client.on('message', (data) =>
+      run(handler.callback(jsonOrNull(data))).subscribe({ error: (e: Error) => this.log.error(e) }),
+    );
   }
 
   /** A client's broken frames end its socket; they are no event of ours to log. */
