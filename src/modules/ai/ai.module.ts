@@ -1,7 +1,10 @@
 import { Module } from '@nestjs/common';
+import { BackendsModule } from '../backends/index.js';
 import { BillingModule } from '../billing/index.js';
 import { PoolsModule } from '../pools/index.js';
 import { TelemetryModule } from '../telemetry/index.js';
+import { ComparisonController } from './comparison/comparison.controller.js';
+import { ComparisonService } from './comparison/comparison.service.js';
 import { AiConfigController } from './config/ai-config.controller.js';
 import { AiConfigRepository } from './config/ai-config.repository.js';
 import { AiConfigService } from './config/ai-config.service.js';
@@ -16,6 +19,8 @@ import { ModelsRepository } from './models/models.repository.js';
 import { ModelsService } from './models/models.service.js';
 import { OllamaRuntime } from './models/ollama.runtime.js';
 import { OnnxRuntime } from './models/onnx.runtime.js';
+import { OverviewController } from './overview/overview.controller.js';
+import { OverviewService } from './overview/overview.service.js';
 import { PredictionsController } from './predictions/predictions.controller.js';
 import { PredictionsRepository } from './predictions/predictions.repository.js';
 import { PredictionsService } from './predictions/predictions.service.js';
@@ -26,12 +31,20 @@ import { TrainingService } from './training/training.service.js';
 import { TrainingRunner } from './training/training-runner.js';
 
 @Module({
-  imports: [BillingModule, PoolsModule, TelemetryModule],
-  controllers: [AiConfigController, ModelsController, PredictionsController, TrainingController],
+  imports: [BackendsModule, BillingModule, PoolsModule, TelemetryModule],
+  controllers: [
+    AiConfigController,
+    ComparisonController,
+    ModelsController,
+    OverviewController,
+    PredictionsController,
+    TrainingController,
+  ],
   providers: [
     AiConfigRepository,
     AiConfigService,
     BuiltinRuntime,
+    ComparisonService,
     ForecastKeeper,
     ForecastsService,
     ModelVersionsRepository,
@@ -39,6 +52,7 @@ import { TrainingRunner } from './training/training-runner.js';
     ModelsService,
     OllamaRuntime,
     OnnxRuntime,
+    OverviewService,
     PredictionsRepository,
     PredictionsService,
     Predictor,

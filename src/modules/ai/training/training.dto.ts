@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional, IsString, MaxLength, registerDecorator } from 'class-validator';
 import { IsLine, PageQuery } from '../../../platform/http/index.js';
-import { IsQueryInt } from '../config/ai-config.dto.js';
+import { IsQueryInt, queryBoolean } from '../config/ai-config.dto.js';
 import type { ForecastMetrics } from '../core/index.js';
 import type { TrainingRow } from './training.repository.js';
 
@@ -13,9 +13,6 @@ export type TrainingStatus = (typeof TRAINING_STATUSES)[number];
 
 export const MAX_SERIES = 50_000;
 export const MAX_ROWS = 20_000;
-
-const queryBoolean = ({ value }: { value: unknown }) =>
-  value === 'true' ? true : value === 'false' ? false : value;
 
 /** Checks a long array by hand: the validator's own way is super-linear in keys. */
 function IsArrayOf(

@@ -106,19 +106,32 @@ function withoutFigures(
   };
 }
 
+/** As {@link comparing}, in one go. */
+export function compareAlgorithms(
+  traffic: RecordedTraffic,
+  factories: Readonly<Record<string, BalancerFactory>>,
+  seed = 1,
+): AlgorithmComparison {
+  const steps = comparing(traffic, factories, seed);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
 /**
- * Replays recorded traffic through balancing algorithms. Only requests whose backend was drawn at random tell how a
+ * Replays recorded traffic through balancing algorithms, and yields after each so that a caller can let others run. Only requests whose backend was drawn at random tell how a
  * backend does (a log of an algorithm's own choices misled by up to 242 % when it was tried); all recorded requests give
  * the arrival times.
  *
  * @param factories a fresh balancer for each algorithm's name
  * @throws InvalidInputError on a recorded share that is none
  */
-export function compareAlgorithms(
+export function* comparing(
   traffic: RecordedTraffic,
   factories: Readonly<Record<string, BalancerFactory>>,
   seed = 1,
-): AlgorithmComparison {
+): Generator<void, AlgorithmComparison> {
   const { requests, backends, recordedShare } = traffic;
   if (!(recordedShare > 0 && recordedShare <= 1))
     throw new InvalidInputError('the recorded share must be above 0 and at most 1');
@@ -133,11 +146,13 @@ export function compareAlgorithms(
   }
   const models = groups.map((group) => new ServiceModel(group));
   const arrivals = arrivalsOf(traffic, MAX_REQUESTS, new Random(seed));
-  const measured = names.map((algorithm) => {
+  const measured: Measured[] = [];
+  for (const algorithm of names) {
     const random = new Random(seed + 1);
     const balancer = factories[algorithm](backends, () => random.next());
-    return { algorithm, stretches: replayTrace(arrivals, models, balancer, seed + 2) };
-  });
+    measured.push({ algorithm, stretches: replayTrace(arrivals, models, balancer, seed + 2) });
+    yield;
+  }
   const whole = new Uint8Array(STRETCHES).fill(1);
   const recommended = best(scores(measured, whole)).algorithm;
   return {

@@ -2,6 +2,7 @@ export {
   type AlgorithmComparison,
   type AlgorithmFigures,
   compareAlgorithms,
+  comparing,
   MIN_SUPPORT,
 } from './compare.js';
 export type { BalancerFactory, SimulatedBalancer } from './replay.js';
