@@ -148,6 +148,19 @@ describe('the load balancer, over the API', () => {
     );
   });
 
+  it('stores its last figures when it stops', async () => {
+    const { host, token } = await site();
+    const { data: me } = await first.client(token).GET('/auth/me');
+    for (let i = 0; i < 7; i++) expect((await through(second, host)).status).toBe(200);
+    expect(await second.stop()).toBe(0);
+    const [stored] = await db.sql(
+      'SELECT sum(requests)::int AS n FROM traffic_minutes WHERE tenant_id = $1',
+      [(me as { tenant_id: string }).tenant_id],
+    );
+    expect(stored).toEqual({ n: 7 });
+    second = await startServer({ env: { ...env, NODE_NAME: 'second' } });
+  }, 60_000);
+
   it('reads the whole configuration again after a kill -9 and serves it at once', async () => {
     const { host } = await site();
     await second.kill();
