@@ -28,6 +28,8 @@ import { SessionWatch } from './realtime/session-watch.js';
 import { BackendsInPoolsReadModel } from './rules/backends-in-pools.read-model.js';
 import { HostRules } from './rules/host-rules.js';
 import { LeaderRules } from './rules/leader-rules.js';
+import { QuotaRules } from './rules/quota-rules.js';
+import { RequestQuotasReadModel } from './rules/request-quotas.read-model.js';
 import { MonitoringStatusController } from './status/monitoring-status.controller.js';
 import { HostMetricsService } from './system/host-metrics.service.js';
 import { HostSampler } from './system/host-sampler.js';
@@ -51,7 +53,7 @@ const alerts = [
   NotificationChannels,
   NotificationTest,
 ];
-const rules = [HostRules, LeaderRules, BackendsInPoolsReadModel];
+const rules = [HostRules, LeaderRules, QuotaRules, BackendsInPoolsReadModel, RequestQuotasReadModel];
 const system = [HostMetricsService, HostSampler, SystemMetricsRepository, RealtimeMetrics, ClusterOverview];
 const traffic = [TrafficWindow, AnalyticsService, ObjectNamesReadModel];
 const tenant = [TenantMonitoringService, TenantLogReadModel, TenantInventoryReadModel];

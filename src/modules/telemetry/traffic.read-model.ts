@@ -132,6 +132,16 @@ export class TrafficReadModel {
     return new Map(rows.map((row) => [row.tenant_id, totalsOf(row)]));
   }
 
+  /** Requests of every tenant that had any, of the minutes that start in [from, to); takes a system transaction. */
+  async requestsByTenant(tx: Transaction, from: Date, to: Date): Promise<Map<string, number>> {
+    const rows: { tenant_id: string; requests: number }[] = await tx.query(
+      `SELECT tenant_id, sum(requests)::float8 AS requests FROM traffic_minutes
+       WHERE minute >= $1 AND minute < $2 GROUP BY tenant_id`,
+      [from, to],
+    );
+    return new Map(rows.map((row) => [row.tenant_id, row.requests]));
+  }
+
   /**
    * Sums by step of time, oldest first; steps without traffic are left out.
    * @param stepSeconds a multiple of 60

@@ -15,6 +15,8 @@ import { LiveBackends } from '../../telemetry/index.js';
 const NAME = 'backends';
 const UPDATE = 'backends_update';
 const LIVE_MS = 1000;
+/** Many changes of health at once are one frame. */
+const COALESCE_MS = 50;
 
 interface Known {
   row: BackendRow;
@@ -31,6 +33,8 @@ export class BackendsChannel implements OnModuleInit, OnApplicationBootstrap, On
   /** By tenant, of the tenants that somebody on this node follows. */
   private readonly known = new Map<string, Map<string, Known>>();
   private refreshing?: Periodic;
+  /** Tenants whose backends' health changed since the last frame. */
+  private readonly changed = new Set<string>();
 
   constructor(
     private readonly channels: Channels,
@@ -54,7 +58,7 @@ export class BackendsChannel implements OnModuleInit, OnApplicationBootstrap, On
     this.notifications.on<ConfigurationChanged>(CONFIGURATION_CHANGED, ({ tenantId }) =>
       this.reread(tenantId).catch(() => this.channels.refresh(NAME, tenantId)),
     );
-    this.notifications.on<BackendHealthChanged>(BACKEND_HEALTH, ({ tenantId }) => this.tellLive(tenantId));
+    this.notifications.on<BackendHealthChanged>(BACKEND_HEALTH, ({ tenantId }) => this.tellSoon(tenantId));
     this.refreshing = repeat('channel backends', LIVE_MS, async () => {
       for (const tenantId of this.known.keys()) this.tellLive(tenantId);
     });
@@ -84,6 +88,16 @@ export class BackendsChannel implements OnModuleInit, OnApplicationBootstrap, On
     const removed = [...known.keys()].filter((id) => !left.has(id));
     for (const id of removed) known.delete(id);
     this.tell(tenantId, rows, removed);
+  }
+
+  private tellSoon(tenantId: string): void {
+    this.changed.add(tenantId);
+    if (this.changed.size > 1) return;
+    setTimeout(() => {
+      const tenantIds = [...this.changed];
+      this.changed.clear();
+      for (const id of tenantIds) this.tellLive(id);
+    }, COALESCE_MS).unref();
   }
 
   private tellLive(tenantId: string): void {

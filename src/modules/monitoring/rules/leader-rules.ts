@@ -14,6 +14,8 @@ const SWEEP_MS = 3_600_000;
 const ALERTS_KEPT_DAYS = 90;
 /** A network that breaks takes many backends at once; the rest follows in the next pass. */
 const NEW_ALERTS_A_PASS = 100;
+/** Many changes of health at once are one pass. */
+const COALESCE_MS = 100;
 
 const BACKEND_DOWN = 'backend_down:';
 const NODE_DOWN = 'node_down:';
@@ -27,6 +29,7 @@ const NOT_APPLIED = 'config_not_applied:';
 @Injectable()
 export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
   private checking?: Periodic;
+  private isDue = false;
   private sweeping?: Periodic;
 
   constructor(
@@ -42,7 +45,7 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.checking = repeat('alert rules', EVERY_MS, () => this.check());
-    this.notifications.on(BACKEND_HEALTH, () => void this.checking?.runNow());
+    this.notifications.on(BACKEND_HEALTH, () => this.checkSoon());
     this.sweeping = repeat('alert retention', SWEEP_MS, async () => {
       if (this.leader.isLeader)
         await this.leader.lead((tx) => this.stored.deleteResolvedBefore(tx, ALERTS_KEPT_DAYS));
@@ -58,6 +61,15 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
     if (!this.leader.isLeader) return;
     await this.checkBackends();
     await this.checkNodes();
+  }
+
+  private checkSoon(): void {
+    if (this.isDue || !this.leader.isLeader) return;
+    this.isDue = true;
+    setTimeout(() => {
+      this.isDue = false;
+      void this.checking?.runNow();
+    }, COALESCE_MS).unref();
   }
 
   private async checkBackends(): Promise<void> {
