@@ -25,16 +25,16 @@ export class Plans1764000020000 implements MigrationInterface {
         max_pools, max_backends, max_routes, max_users, requests_per_month, ai_jobs_per_month, sso, backups_kept,
         included_requests, included_bytes, price_per_million_requests, price_per_gb, features) VALUES
       ('free', 1, 'Free', 0, 'USD', 0, 0, 0,
-        5, 20, 10, 5, 100000, 10, false, 1, 100000, 10000000000, NULL, NULL,
+        5, 20, 10, 5, 50000, 10, false, 1, 50000, 10000000000, NULL, NULL,
         '["HTTP load balancing", "Health checks", "Metrics"]'),
       ('basic', 1, 'Basic', 1, 'USD', 999, 9990, 14,
-        25, 100, 50, 25, 1000000, 100, false, 7, 1000000, 100000000000, 500, 9,
+        25, 100, 50, 25, 250000, 100, false, 7, 250000, 100000000000, 1000, 9,
         '["HTTP load balancing", "Health checks", "Metrics", "TLS certificates", "Traffic forecasts"]'),
       ('professional', 1, 'Professional', 2, 'USD', 2999, 29990, 14,
-        200, 1000, 500, 100, 20000000, 1000, true, 14, 20000000, 1000000000000, 300, 7,
+        200, 1000, 500, 100, 5000000, 1000, true, 14, 5000000, 1000000000000, 600, 7,
         '["HTTP load balancing", "Health checks", "Metrics", "TLS certificates", "Traffic forecasts", "AI pipelines", "Single sign-on"]'),
       ('enterprise', 1, 'Enterprise', 3, 'USD', 9999, 99990, 14,
-        NULL, NULL, NULL, NULL, NULL, NULL, true, 90, 100000000, 5000000000000, 200, 5,
+        NULL, NULL, NULL, NULL, NULL, NULL, true, 90, 50000000, 5000000000000, 400, 5,
         '["HTTP load balancing", "Health checks", "Metrics", "TLS certificates", "Traffic forecasts", "AI pipelines", "Single sign-on", "No limits on pools, backends, routes and users"]');
       REVOKE INSERT, UPDATE, DELETE ON plans FROM veloflux_app, veloflux_system;
 

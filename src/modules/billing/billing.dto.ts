@@ -19,7 +19,7 @@ export class PlanLimitsResponse {
   max_users: number | null;
   /**
    * Requests a month without an alert; more are carried, and billed where the plan has a price for them.
-   * @example 1000000
+   * @example 250000
    */
   requests_per_month: number | null;
   /** @example 100 */
@@ -31,7 +31,7 @@ export class PlanLimitsResponse {
 }
 
 export class PlanIncludedResponse {
-  /** @example 1000000 */
+  /** @example 250000 */
   requests: number;
   /**
    * Traffic both ways, in 10^9 bytes.
@@ -43,7 +43,7 @@ export class PlanIncludedResponse {
 export class PlanOverageResponse {
   /**
    * Minor units for a million requests over the included ones; null: not billed.
-   * @example 500
+   * @example 1000
    */
   per_million_requests: number | null;
   /**
@@ -113,16 +113,16 @@ export class PlanResponse {
 export class UsageItemResponse {
   /** @example requests */
   meter: 'requests' | 'bandwidth_gb' | 'ai_jobs';
-  /** @example 1250000 */
+  /** @example 375000 */
   quantity: number;
   /**
    * Null: no limit.
-   * @example 1000000
+   * @example 250000
    */
   included: number | null;
   /**
    * What is over the included quantity.
-   * @example 250000
+   * @example 125000
    */
   overage: number;
   /**
@@ -145,7 +145,7 @@ export class UsageResponse {
   plan: PlanId;
   /**
    * Requests carried in the period, up to a few seconds ago.
-   * @example 1250000
+   * @example 375000
    */
   usage: number;
   /**

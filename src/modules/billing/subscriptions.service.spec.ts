@@ -179,21 +179,21 @@ describe('Subscriptions of the built-in billing', () => {
   it('bills usage over the included amount when the month is over, each request once', async () => {
     const tenantId = await app.tenant();
     const s = await start(tenantId, 'basic', at('2026-06-01T00:00:00'));
-    await use(tenantId, at('2026-06-01T00:00:00'), 900_000, 50e9);
-    await use(tenantId, at('2026-06-30T23:59:00'), 350_000, 62.5e9);
+    await use(tenantId, at('2026-06-01T00:00:00'), 150_000, 50e9);
+    await use(tenantId, at('2026-06-30T23:59:00'), 225_000, 62.5e9);
     await use(tenantId, at('2026-07-01T00:00:00'), 7);
     await renewals.run(at('2026-07-01T00:01:00'));
     expect(await linesOf(tenantId)).toHaveLength(1);
     await Promise.all([renewals.run(at('2026-07-01T00:03:00')), renewals.run(at('2026-07-01T00:03:00'))]);
     expect((await linesOf(tenantId)).slice(1)).toEqual([
       [
-        'Requests over 1000000, 2026-06-01 to 2026-07-01: 125',
+        'Requests over 250000, 2026-06-01 to 2026-07-01: 125',
         'Traffic in GB over 100, 2026-06-01 to 2026-07-01: 113',
         'Basic: 999',
       ],
     ]);
     // a node that was cut off brings a minute of June late
-    await use(tenantId, at('2026-06-30T23:59:00'), 450_000);
+    await use(tenantId, at('2026-06-30T23:59:00'), 275_000);
     await renewals.run(at('2026-08-01T00:10:00'));
     expect((await linesOf(tenantId))[2]).toEqual([
       'Counted after the invoice of 2026-07-01: requests: 50',
@@ -205,11 +205,11 @@ describe('Subscriptions of the built-in billing', () => {
   it('bills the usage of a yearly subscription by the month', async () => {
     const tenantId = await app.tenant();
     await start(tenantId, 'basic', at('2025-01-31T00:00:00'), 'yearly');
-    await use(tenantId, at('2025-02-28T00:00:00'), 2_000_000);
+    await use(tenantId, at('2025-02-28T00:00:00'), 750_000);
     await renewals.run(at('2026-02-01T00:10:00'));
     expect(await linesOf(tenantId)).toEqual([
       ['Basic: 9990'],
-      ['Requests over 1000000, 2025-02-28 to 2025-03-31: 500'],
+      ['Requests over 250000, 2025-02-28 to 2025-03-31: 500'],
       ['Basic: 9990'],
     ]);
   });
@@ -238,7 +238,7 @@ describe('Subscriptions of the built-in billing', () => {
   it('does not change for the worse when the roll-over breaks off at any statement', async () => {
     const tenantId = await app.tenant();
     const s = await start(tenantId, 'basic', at('2026-06-01T00:00:00'));
-    await use(tenantId, at('2026-06-05T00:00:00'), 1_250_000);
+    await use(tenantId, at('2026-06-05T00:00:00'), 375_000);
     // each run meets one error more, later and later in the transaction, as a kill would
     for (const table of ['usage_closings', 'subscriptions', 'billing_history', 'audit_log', 'invoices']) {
       await app.db.sql(
@@ -254,7 +254,7 @@ describe('Subscriptions of the built-in billing', () => {
     }
     await renewals.run(at('2026-07-01T00:10:00'));
     expect((await linesOf(tenantId))[1]).toEqual([
-      'Requests over 1000000, 2026-06-01 to 2026-07-01: 125',
+      'Requests over 250000, 2026-06-01 to 2026-07-01: 125',
       'Basic: 999',
     ]);
   });
