@@ -46,7 +46,7 @@ export class DrainResponse {
    * Whether it has nothing in hand any more and can be stopped; null for another node, whose state `/api/cluster` shows.
    * @example true
    */
-  finished: boolean | null;
+  drained: boolean | null;
   @ApiProperty({
     description: 'What it still has in hand: requests of the API and of the data plane, sockets',
     type: 'object',

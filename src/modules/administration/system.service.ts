@@ -43,8 +43,8 @@ export class SystemService implements OnApplicationBootstrap {
     if (id !== this.nodes.localId) return this.respond(id, 'system draining', true, null);
     const deadline = performance.now() + deadlineMs;
     while (!this.isIdle() && performance.now() < deadline) await delay(LOOK_EVERY_MS);
-    const finished = this.isIdle();
-    return this.respond(id, finished ? 'system drained' : 'system draining', true, finished);
+    const drained = this.isIdle();
+    return this.respond(id, drained ? 'system drained' : 'system draining', true, drained);
   }
 
   async undrain(node: string | undefined): Promise<DrainResponse> {
@@ -75,9 +75,9 @@ export class SystemService implements OnApplicationBootstrap {
     return api <= 1 && Object.values(others).every((n) => n === 0);
   }
 
-  private respond(node: string, status: string, draining: boolean, finished: boolean | null): DrainResponse {
+  private respond(node: string, status: string, draining: boolean, drained: boolean | null): DrainResponse {
     const { api = 0, ...others } = this.health.load();
     const inHand = { api: Math.max(0, api - 1), ...others };
-    return { status, node, draining, finished, in_hand: finished === null ? {} : inHand };
+    return { status, node, draining, drained, in_hand: drained === null ? {} : inHand };
   }
 }
