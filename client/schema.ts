@@ -747,6 +747,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/oidc/{tenant_id}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the provider sends people back: answers with a session, as a sign-in does */
+        get: operations["OidcSignIn_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/oidc/{tenant_id}/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Begin to sign in through the tenant’s provider */
+        get: operations["OidcSignIn_login"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/password": {
         parameters: {
             query?: never;
@@ -1662,6 +1696,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/system/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a node out of service
+         * @description Its health turns 503, WebSockets get 1001, every answer ends its connection; what it has in hand is finished. Then it can be stopped.
+         */
+        post: operations["SystemDrain_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system/info": {
         parameters: {
             query?: never;
@@ -1673,6 +1727,23 @@ export interface paths {
         get: operations["System_info"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/undrain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take a node back into service */
+        post: operations["SystemDrain_undrain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1812,6 +1883,42 @@ export interface paths {
         get: operations["TenantMonitoring_metrics"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tenants/{tenant_id}/oidc/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a tenant’s single sign-on settings; the secret is never shown */
+        get: operations["Oidc_get"];
+        /** Set a tenant’s single sign-on provider */
+        put: operations["Oidc_put"];
+        post?: never;
+        /** Remove a tenant’s single sign-on */
+        delete: operations["Oidc_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tenants/{tenant_id}/oidc/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try the provider: reachable, describes itself, has keys */
+        post: operations["Oidc_test"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4019,6 +4126,32 @@ export interface components {
             /** @description What it should be: at Stripe, in telemetry, by the lines. */
             there: string | null;
         };
+        DrainResponse: {
+            /**
+             * @description What it still has in hand: requests of the API and of the data plane, sockets
+             * @example {
+             *       "api": 0,
+             *       "proxy": 0,
+             *       "sockets": 0
+             *     }
+             */
+            in_hand: {
+                [key: string]: number;
+            };
+            status: string;
+            /**
+             * @description Id of the node concerned.
+             * @example node_01jz3k5v8hf0vbn2x4q6t8w0ya
+             */
+            node: string;
+            /** @example true */
+            draining: boolean;
+            /**
+             * @description Whether it has nothing in hand any more and can be stopped; null for another node, whose state `/api/cluster` shows.
+             * @example true
+             */
+            finished: boolean | null;
+        };
         EndpointResponse: {
             /** @example /api/users */
             path: string;
@@ -4712,6 +4845,131 @@ export interface components {
          * @enum {string}
          */
         NotificationChannel: "email" | "slack" | "webhook";
+        OidcCheck: {
+            /**
+             * @example discovery
+             * @enum {string}
+             */
+            name: "keys" | "address" | "issuer" | "discovery" | "endpoints" | "pkce";
+            /** @example true */
+            ok: boolean;
+            message: string;
+        };
+        OidcConfigRequest: {
+            /**
+             * @description Role by group; of several the highest counts. With a mapping, roles follow it at every sign-in
+             * @example {
+             *       "operators": "admin",
+             *       "developers": "member"
+             *     }
+             */
+            role_mapping?: {
+                [key: string]: "viewer" | "member" | "admin";
+            };
+            /**
+             * @description The provider's issuer URL: https, and no private, loopback, link-local or metadata address.
+             * @example https://auth.example.com
+             */
+            provider_url: string;
+            /** @example your_client_id */
+            client_id: string;
+            /**
+             * @description Never shown again. Left out, the one that is stored stays.
+             * @example your_client_secret
+             */
+            client_secret?: string;
+            /**
+             * @description Where the provider sends people back. Left out: this API's own callback. When it is a page of yours, that page
+             *     hands `code`, `state` and `iss` on to the callback.
+             * @example https://app.example.com/callback
+             */
+            redirect_uri?: string;
+            /**
+             * @description `openid profile email` when not given.
+             * @example [
+             *       "openid",
+             *       "profile",
+             *       "email"
+             *     ]
+             */
+            scopes?: string[];
+            /**
+             * @description Name of the claim that holds a person's groups.
+             * @example groups
+             */
+            groups_claim?: string;
+            /**
+             * @description For people in no mapped group; `viewer` when not given.
+             * @example viewer
+             * @enum {string}
+             */
+            default_role?: "viewer" | "member" | "admin";
+            /**
+             * @description Whether people with a verified e-mail address of the tenant's domains are added at their first sign-in; true when
+             *     not given.
+             * @example true
+             */
+            create_users?: boolean;
+        };
+        OidcConfigResponse: {
+            /**
+             * @example {
+             *       "operators": "admin",
+             *       "developers": "member"
+             *     }
+             */
+            role_mapping: {
+                [key: string]: "viewer" | "member" | "admin";
+            };
+            /** @example https://auth.example.com */
+            provider_url: string;
+            /** @example your_client_id */
+            client_id: string;
+            /**
+             * @description Whether a client secret is stored.
+             * @example true
+             */
+            has_client_secret: boolean;
+            /** @example https://app.example.com/callback */
+            redirect_uri: string;
+            /**
+             * @example [
+             *       "openid",
+             *       "profile",
+             *       "email"
+             *     ]
+             */
+            scopes: string[];
+            /** @example groups */
+            groups_claim: string;
+            /**
+             * @example viewer
+             * @enum {string}
+             */
+            default_role: "viewer" | "member" | "admin";
+            /** @example true */
+            create_users: boolean;
+            /**
+             * @description Where people begin to sign in.
+             * @example https://api.example.com/api/auth/oidc/tenant_01jz3k5v8hf0vbn2x4q6t8w0ya/login
+             */
+            login_url: string;
+            /** @example 2026-06-19T10:00:00.000Z */
+            updated_at: string;
+        };
+        OidcTestResponse: {
+            /** @example true */
+            success: boolean;
+            /** @description What is wrong; null when all is well. */
+            error: string | null;
+            /**
+             * @description What kind of thing is wrong; null when all is well.
+             * @enum {string|null}
+             */
+            error_code: "timeout" | "redirect" | "blocked_address" | "dns" | "refused" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
+            /** @description In order, up to the first that fails. */
+            checks: components["schemas"]["OidcCheck"][];
+        };
         OutputDto: {
             /**
              * @description One figure a label.
@@ -6162,7 +6420,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            status: "completed" | "pending" | "failed" | "running" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -6207,7 +6465,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            status: "completed" | "pending" | "failed" | "running" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -6775,7 +7033,7 @@ export interface components {
              * @example done
              * @enum {string}
              */
-            state: "running" | "done" | "dead" | "pending";
+            state: "dead" | "pending" | "done" | "running";
             /**
              * @description `applied`, or why it changed nothing; null while it waits.
              * @example applied
@@ -6805,7 +7063,7 @@ export interface components {
              * @example pending
              * @enum {string}
              */
-            state: "running" | "done" | "dead" | "pending";
+            state: "dead" | "pending" | "done" | "running";
             /** @example false */
             duplicate: boolean;
         };
@@ -16200,6 +16458,288 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    OidcSignIn_callback: {
+        parameters: {
+            query?: {
+                iss?: unknown;
+                state?: unknown;
+                code?: unknown;
+            };
+            header?: never;
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "token": "eyJhbGciOiJIUzI1NiJ9.e30.signature",
+                     *       "access_token": "eyJhbGciOiJIUzI1NiJ9.e30.signature",
+                     *       "token_type": "bearer",
+                     *       "refresh_token": "refresh_session_01jz3k5v8hf0vbn2x4q6t8w0ya.3q2EXAMPLE",
+                     *       "expires_in": 1800,
+                     *       "user": {
+                     *         "user_id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "email": "user@example.com",
+                     *         "username": "user@example.com",
+                     *         "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "role": "admin",
+                     *         "first_name": "John",
+                     *         "last_name": "Doe"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SessionResponse"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    OidcSignIn_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Not used: the answer is the redirect */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example  */
+                    "text/html": string;
+                };
+            };
+            /** @description To the provider */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29430,6 +29970,172 @@ export interface operations {
             };
         };
     };
+    SystemDrain_drain: {
+        parameters: {
+            query?: {
+                /** @description How long the answer waits for what the node has in hand; 10s when not given. */
+                deadline?: string;
+                /** @description Id or name of the node; the one that answers when not given. */
+                node?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "in_hand": {
+                     *         "api": 0,
+                     *         "proxy": 0,
+                     *         "sockets": 0
+                     *       },
+                     *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "draining": true,
+                     *       "finished": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DrainResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     System_info: {
         parameters: {
             query?: never;
@@ -29491,6 +30197,170 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    SystemDrain_undrain: {
+        parameters: {
+            query?: {
+                /** @description Id or name of the node; the one that answers when not given. */
+                node?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "in_hand": {
+                     *         "api": 0,
+                     *         "proxy": 0,
+                     *         "sockets": 0
+                     *       },
+                     *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "draining": true,
+                     *       "finished": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DrainResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31678,6 +32548,818 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["TenantMetricsResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Oidc_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "role_mapping": {
+                     *         "operators": "admin",
+                     *         "developers": "member"
+                     *       },
+                     *       "provider_url": "https://auth.example.com",
+                     *       "client_id": "your_client_id",
+                     *       "has_client_secret": true,
+                     *       "redirect_uri": "https://app.example.com/callback",
+                     *       "scopes": [
+                     *         "openid",
+                     *         "profile",
+                     *         "email"
+                     *       ],
+                     *       "groups_claim": "groups",
+                     *       "default_role": "viewer",
+                     *       "create_users": true,
+                     *       "login_url": "https://api.example.com/api/auth/oidc/tenant_01jz3k5v8hf0vbn2x4q6t8w0ya/login",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OidcConfigResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Oidc_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role_mapping": {
+                 *         "operators": "admin",
+                 *         "developers": "member"
+                 *       },
+                 *       "provider_url": "https://auth.example.com",
+                 *       "client_id": "your_client_id",
+                 *       "client_secret": "your_client_secret",
+                 *       "redirect_uri": "https://app.example.com/callback",
+                 *       "scopes": [
+                 *         "openid",
+                 *         "profile",
+                 *         "email"
+                 *       ],
+                 *       "groups_claim": "groups",
+                 *       "default_role": "viewer",
+                 *       "create_users": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["OidcConfigRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "role_mapping": {
+                     *         "operators": "admin",
+                     *         "developers": "member"
+                     *       },
+                     *       "provider_url": "https://auth.example.com",
+                     *       "client_id": "your_client_id",
+                     *       "has_client_secret": true,
+                     *       "redirect_uri": "https://app.example.com/callback",
+                     *       "scopes": [
+                     *         "openid",
+                     *         "profile",
+                     *         "email"
+                     *       ],
+                     *       "groups_claim": "groups",
+                     *       "default_role": "viewer",
+                     *       "create_users": true,
+                     *       "login_url": "https://api.example.com/api/auth/oidc/tenant_01jz3k5v8hf0vbn2x4q6t8w0ya/login",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OidcConfigResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Oidc_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Oidc_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "error_code": "timeout",
+                     *       "checks": [
+                     *         {
+                     *           "name": "discovery",
+                     *           "ok": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OidcTestResponse"];
                 };
             };
             /** @description No valid credential */

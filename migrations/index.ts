@@ -13,6 +13,7 @@ import { NodeHolders1764000032000 } from './1764000032000-node-holders.js';
 import { BackupScope1764000033000 } from './1764000033000-backup-scope.js';
 import { ApiKeys1764000034000 } from './1764000034000-api-keys.js';
 import { Webhooks1764000035000 } from './1764000035000-webhooks.js';
+import { Oidc1764000036000 } from './1764000036000-oidc.js';
 import { Ai1764000040000 } from './1764000040000-ai.js';
 import { Workers1764000050000 } from './1764000050000-workers.js';
 
@@ -33,6 +34,7 @@ export const migrations = [
   BackupScope1764000033000,
   ApiKeys1764000034000,
   Webhooks1764000035000,
+  Oidc1764000036000,
   Workers1764000050000,
   Ai1764000040000,
 ];

@@ -3,7 +3,7 @@
 // API base + 10·i, admin + 1, data plane + 2, TLS + 3. Ctrl+C stops all of them; one that dies does not stop the others.
 import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled, root } from './ensure.mjs';
@@ -23,9 +23,16 @@ if (!process.env.DATABASE_URL) {
   const { startEmbeddedPostgres } = await import(join(root, 'dist/src/platform/database/embedded-postgres.js'));
   postgres = await startEmbeddedPostgres({ dataDir, settings: { max_connections: 40 * count } });
 }
-const secrets = {
-  JWT_SECRET: process.env.JWT_SECRET ?? randomBytes(32).toString('hex'),
-  ENCRYPTION_KEY: process.env.ENCRYPTION_KEY ?? randomBytes(32).toString('hex'),
+/** Made once and kept beside the data, which holds what they signed and encrypted. */
+function keptSecret(name) {
+  const file = join(dataDir, `${name}.key`);
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 });
+  return readFileSync(file, 'utf8');
+}
+const shared = {
+  JWT_SECRET: process.env.JWT_SECRET ?? keptSecret('jwt'),
+  ENCRYPTION_KEY: process.env.ENCRYPTION_KEY ?? keptSecret('encryption'),
+  BACKUP_TARGET: process.env.BACKUP_TARGET ?? join(dataDir, 'backups'),
 };
 
 function startNode(i) {
@@ -36,7 +43,7 @@ function startNode(i) {
     detached: true, // Ctrl+C reaches this process only, which stops the nodes one by one
     env: {
       ...process.env,
-      ...secrets,
+      ...shared,
       DATABASE_URL: process.env.DATABASE_URL ?? postgres.url,
       DATA_DIR: join(dataDir, `node-${i + 1}`),
       NODE_NAME: `node-${i + 1}`,

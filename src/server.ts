@@ -9,7 +9,7 @@ import { type Environment, loadEnvironment } from './platform/config/environment
 import { Listeners } from './platform/http/listeners.js';
 import { buildOpenApi, serveOpenApi } from './platform/http/openapi.js';
 import { configureServer, createAdapter } from './platform/http/server.js';
-import { AppLogger } from './platform/observability/index.js';
+import { AppLogger, HealthRegistry } from './platform/observability/index.js';
 import { SocketAdapter } from './platform/realtime/index.js';
 
 export interface Ports {
@@ -29,6 +29,9 @@ export async function start(): Promise<Ports> {
   });
   app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });
   const listeners = new Listeners(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
+  const health = app.get(HealthRegistry);
+  health.registerLoad('api', () => listeners.requestsInHand);
+  health.onDraining((draining) => listeners.endConnections(draining));
   await configureServer(app);
   app.useWebSocketAdapter(new SocketAdapter(app));
   serveOpenApi(app, buildOpenApi(app, PRODUCT_VERSION));

@@ -2,29 +2,31 @@ import { Controller, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { durationMs } from '../../common/durations.js';
 import { Access } from '../../platform/security/index.js';
-import { DrainService } from './drain.service.js';
-import { DrainQuery, DrainResponse } from './system.dto.js';
+import { DrainQuery, DrainResponse, UndrainQuery } from './system.dto.js';
+import { SystemService } from './system.service.js';
 
-const DEFAULT_DEADLINE = '10s';
-
-@ApiTags('Administration')
+@ApiTags('Cluster')
 @Controller('api/system')
-export class SystemController {
-  constructor(private readonly node: DrainService) {}
+export class SystemDrainController {
+  constructor(private readonly system: SystemService) {}
 
   @Post('drain')
   @HttpCode(200)
   @Access('system.write')
-  @ApiOperation({ summary: 'Take this node out of service and wait until nothing is in flight' })
+  @ApiOperation({
+    summary: 'Take a node out of service',
+    description:
+      'Its health turns 503, WebSockets get 1001, every answer ends its connection; what it has in hand is finished. Then it can be stopped.',
+  })
   drain(@Query() query: DrainQuery): Promise<DrainResponse> {
-    return this.node.drain(durationMs(query.deadline ?? DEFAULT_DEADLINE));
+    return this.system.drain(query.node, durationMs(query.deadline ?? '10s'));
   }
 
   @Post('undrain')
   @HttpCode(200)
   @Access('system.write')
-  @ApiOperation({ summary: 'Put this node back into service' })
-  undrain(): Promise<DrainResponse> {
-    return this.node.undrain();
+  @ApiOperation({ summary: 'Take a node back into service' })
+  undrain(@Query() query: UndrainQuery): Promise<DrainResponse> {
+    return this.system.undrain(query.node);
   }
 }

@@ -1,37 +1,57 @@
-import { IsOptional } from 'class-validator';
+import { ApiProperty } from '@nestjs/swagger';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { IsDuration } from '../../platform/http/index.js';
 
 export class DrainQuery {
   /**
-   * How long requests in flight may take; 10 s when it is left out.
+   * How long the answer waits for what the node has in hand; 10s when not given.
    * @example 30s
    */
   @IsOptional()
-  @IsDuration('0s', '10m')
+  @IsDuration('0s', '5m')
   deadline?: string;
+
+  /**
+   * Id or name of the node; the one that answers when not given.
+   * @example node-2
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(200)
+  node?: string;
+}
+
+export class UndrainQuery {
+  /**
+   * Id or name of the node; the one that answers when not given.
+   * @example node-2
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(200)
+  node?: string;
 }
 
 export class DrainResponse {
   /** @example system drained */
   status: string;
   /**
-   * Whether the node is out of service: its `/health` answers 503.
-   * @example true
+   * Id of the node concerned.
+   * @example node_01jz3k5v8hf0vbn2x4q6t8w0ya
    */
+  node: string;
+  /** @example true */
   draining: boolean;
   /**
-   * Whether nothing is in flight any more: it can be stopped.
+   * Whether it has nothing in hand any more and can be stopped; null for another node, whose state `/api/cluster` shows.
    * @example true
    */
-  drained: boolean;
-  /**
-   * End users' requests that were still in flight at the deadline.
-   * @example 0
-   */
-  requests_in_flight: number;
-  /**
-   * Live channels that were closed with 1001.
-   * @example 3
-   */
-  websockets_closed: number;
+  drained: boolean | null;
+  @ApiProperty({
+    description: 'What it still has in hand: requests of the API and of the data plane, sockets',
+    type: 'object',
+    additionalProperties: { type: 'integer' },
+    example: { api: 0, proxy: 0, sockets: 0 },
+  })
+  in_hand: Record<string, number>;
 }

@@ -3,7 +3,7 @@ import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { unauthorized } from '../../common/errors.js';
 import { Environment } from '../../platform/config/environment.js';
-import { Access, CurrentUser, type Principal, Public, SOCKET_COOKIE } from '../../platform/security/index.js';
+import { Access, CurrentUser, type Principal, Public } from '../../platform/security/index.js';
 import {
   ChangePasswordRequest,
   ChangePasswordResponse,
@@ -20,6 +20,7 @@ import { meResponse, sessionResponse } from './auth.mapper.js';
 import { AuthService, type SignedIn } from './auth.service.js';
 import { PasswordGuard } from './password.strategy.js';
 import { SessionsService } from './sessions.service.js';
+import { socketCookie } from './socket-cookie.js';
 
 @ApiTags('Authentication')
 @Controller(['api/auth', 'auth'])
@@ -123,17 +124,15 @@ export class AuthController {
 
   private async end(user: Principal, reply: FastifyReply): Promise<LogoutResponse> {
     await this.auth.logout(user);
-    reply.header('set-cookie', this.cookie('', 0));
+    reply.header('set-cookie', socketCookie(this.environment, '', 0));
     return { success: true, message: 'Signed out' };
   }
 
   private answer(reply: FastifyReply, signedIn: SignedIn): SessionResponse {
-    reply.header('set-cookie', this.cookie(signedIn.tokens.accessToken, signedIn.tokens.expiresIn));
+    reply.header(
+      'set-cookie',
+      socketCookie(this.environment, signedIn.tokens.accessToken, signedIn.tokens.expiresIn),
+    );
     return sessionResponse(signedIn);
-  }
-
-  private cookie(value: string, seconds: number): string {
-    const secure = this.environment.production ? '; Secure' : '';
-    return `${SOCKET_COOKIE}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
   }
 }

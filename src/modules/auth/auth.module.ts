@@ -12,6 +12,12 @@ import { AuthController } from './auth.controller.js';
 import { AuthService } from './auth.service.js';
 import { Credentials } from './credentials.js';
 import { LockoutRepository } from './lockout.repository.js';
+import { OidcController } from './oidc/oidc.controller.js';
+import { OidcRepository } from './oidc/oidc.repository.js';
+import { OidcService } from './oidc/oidc.service.js';
+import { OidcClient } from './oidc/oidc-client.js';
+import { OidcSignInController } from './oidc/oidc-sign-in.controller.js';
+import { OidcSignInService } from './oidc/oidc-sign-in.service.js';
 import { PasswordStrategy } from './password.strategy.js';
 import { ProfileController } from './profile.controller.js';
 import { SessionsRepository } from './sessions.repository.js';
@@ -21,7 +27,7 @@ import { SessionsService } from './sessions.service.js';
 @Global()
 @Module({
   imports: [JwtModule.register({}), PassportModule, SettingsModule, TenantsModule],
-  controllers: [AuthController, ProfileController, ApiKeysController],
+  controllers: [AuthController, ProfileController, ApiKeysController, OidcController, OidcSignInController],
   providers: [
     AuthService,
     SessionsService,
@@ -31,6 +37,10 @@ import { SessionsService } from './sessions.service.js';
     LockoutRepository,
     ApiKeysService,
     ApiKeysRepository,
+    OidcService,
+    OidcSignInService,
+    OidcClient,
+    OidcRepository,
     { provide: Authenticator, useClass: Credentials },
   ],
   exports: [Authenticator, SessionsService],

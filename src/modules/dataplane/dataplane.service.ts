@@ -9,6 +9,7 @@ import { unavailable } from '../../common/errors.js';
 import { isDatabaseDown, Notifications } from '../../platform/database/index.js';
 import { outsideOfRequest } from '../../platform/http/index.js';
 import { CONFIGURATION_CHANGED } from '../../platform/journal/index.js';
+import { HealthRegistry } from '../../platform/observability/index.js';
 import { NodesService } from '../cluster/index.js';
 import { TrafficMetrics } from '../telemetry/index.js';
 import type { DataPlaneStatusResponse } from './dataplane.dto.js';
@@ -30,7 +31,9 @@ export class DataPlaneService implements OnApplicationBootstrap, BeforeApplicati
     private readonly nodes: NodesService,
     private readonly notifications: Notifications,
     metrics: TrafficMetrics,
+    health: HealthRegistry,
   ) {
+    health.registerLoad('proxy', () => this.engine.stats().requestsInFlight);
     this.keeper = new SnapshotKeeper({
       engine,
       read: (since) => source.changedSince(since),

@@ -172,6 +172,39 @@ export class Accounts {
     return { userId: user.id };
   }
 
+  /** E-mail domains that are the tenant's: its own, and those whose people may register. */
+  async domains(tx: Transaction, tenantId: string): Promise<string[]> {
+    const { domain, settings } = await this.tenants.get(tx, tenantId);
+    return [...(domain ? [domain] : []), ...(settings.allow_registration_domains ?? [])].map((d) =>
+      d.toLowerCase(),
+    );
+  }
+
+  /**
+   * A new person whom the tenant's sign-in provider vouches for; they have no password.
+   * @throws AppError 403 at the plan's limit
+   */
+  async addVouched(
+    tx: Transaction,
+    tenantId: string,
+    person: Omit<Registration, 'passwordHash'>,
+    role: TenantRole,
+  ): Promise<string> {
+    await this.limits.requireRoom(tx, tenantId, 'users');
+    const { email, firstName: first_name, lastName: last_name } = person;
+    const user = await this.users.insert(tx, { email, first_name, last_name, password_hash: null });
+    await this.users.addMember(tx, { tenant_id: tenantId, user_id: user.id, role, status: 'active' });
+    return user.id;
+  }
+
+  /** Gives a member another role; sessions look again. */
+  async changeRole(tx: Transaction, tenantId: string, userId: string, role: TenantRole): Promise<void> {
+    const member = await this.users.membership(tx, tenantId, userId);
+    if (member.role === role) return;
+    await this.users.saveMember(tx, { ...member, role });
+    await this.notifications.publish(tx, MEMBERSHIP_CHANGED, { userId } satisfies MembershipChanged);
+  }
+
   private async acceptInvitation(
     tx: Transaction,
     user: User,

@@ -69,3 +69,8 @@ export function classify(error: unknown): OutgoingError {
   const failure = timedOut ? 'timeout' : failureOf(errors.map((e) => String(e.code ?? '')));
   return new OutgoingError(failure, MESSAGES[failure], error);
 }
+
+/** Why a request of the guarded client failed, when that is behind `error`. */
+export function outgoingFailureOf(error: unknown): OutgoingError | null {
+  return ([...chain(error)].find((e) => e instanceof OutgoingError) as OutgoingError | undefined) ?? null;
+}

@@ -19,7 +19,9 @@ const CLOSE_IDLE_EVERY_MS = 50;
  */
 export class Listeners {
   private readonly extra: Server[] = [];
-  private draining = false;
+  private ending = false;
+  private stopping = false;
+  private inHand = 0;
 
   constructor(private readonly fastify: FastifyInstance) {
     fastify.addHook('onRequest', (request, reply, done) => {
@@ -30,8 +32,13 @@ export class Listeners {
       else reply.callNotFound();
     });
     fastify.addHook('onSend', (_request, reply, payload, done) => {
-      if (this.draining) reply.header('connection', 'close');
+      if (this.ending) reply.header('connection', 'close');
       done(null, payload);
+    });
+    fastify.addHook('onRequest', (_request, reply, done) => {
+      this.inHand++;
+      reply.raw.once('close', () => this.inHand--);
+      done();
     });
     // runs inside app.close(), before the main server is closed: requests in flight on every port are awaited
     fastify.addHook('preClose', () => this.close());
@@ -61,10 +68,21 @@ export class Listeners {
     return (server.address() as AddressInfo).port;
   }
 
-  /** From now on every answer ends its connection, and connections that fall idle are closed at once. */
+  /** Requests that are being answered. */
+  get requestsInHand(): number {
+    return this.inHand;
+  }
+
+  /** Whether every answer ends its connection, so that clients go elsewhere. Idle ones are left: a request may be on its way. */
+  endConnections(ending: boolean): void {
+    this.ending = ending || this.stopping;
+  }
+
+  /** Before a stop: every answer ends its connection, and connections that fall idle are closed at once. */
   drain(): void {
-    if (this.draining) return;
-    this.draining = true;
+    if (this.stopping) return;
+    this.stopping = true;
+    this.ending = true;
     setInterval(() => {
       for (const server of [this.fastify.server, ...this.extra]) server.closeIdleConnections();
     }, CLOSE_IDLE_EVERY_MS).unref();

@@ -9,11 +9,37 @@ const PROBE_LIMIT_MS = 2000;
 @Injectable()
 export class HealthRegistry {
   private readonly probes = new Map<string, ComponentProbe>();
-  /** While true the node takes no new work: health checks of the proxy in front fail. */
-  draining = false;
+  private readonly drainListeners: ((draining: boolean) => void)[] = [];
+  private readonly loads = new Map<string, () => number>();
+  private isDraining = false;
 
   register(component: string, probe: ComponentProbe): void {
     this.probes.set(component, probe);
+  }
+
+  /** While true the node takes no new work: health checks of the proxy in front fail. */
+  get draining(): boolean {
+    return this.isDraining;
+  }
+
+  setDraining(draining: boolean): void {
+    if (draining === this.isDraining) return;
+    this.isDraining = draining;
+    for (const listener of this.drainListeners) listener(draining);
+  }
+
+  onDraining(listener: (draining: boolean) => void): void {
+    this.drainListeners.push(listener);
+  }
+
+  /** Registers how much a part of the node has in hand. */
+  registerLoad(part: string, inHand: () => number): void {
+    this.loads.set(part, inHand);
+  }
+
+  /** What the node has in hand, by part: requests, sockets. */
+  load(): Record<string, number> {
+    return Object.fromEntries([...this.loads].map(([part, inHand]) => [part, inHand()]));
   }
 
   async states(): Promise<Record<string, ComponentState>> {

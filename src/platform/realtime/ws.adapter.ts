@@ -5,8 +5,9 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import type { WebSocket, WebSocketServer } from 'ws';
-import { AppError, notFound } from '../../common/errors.js';
+import { AppError, notFound, unavailable } from '../../common/errors.js';
 import { toAppError } from '../database/postgres-errors.js';
+import { HealthRegistry } from '../observability/index.js';
 import { CLOSE } from './close-codes.js';
 import { Handshakes } from './handshakes.js';
 import { refuseUpgrade } from './upgrade.js';
@@ -31,6 +32,7 @@ export class SocketAdapter extends WsAdapter {
   private readonly log = new Logger('realtime');
   private readonly gateways: Gateway[] = [];
   private readonly handshakes: Handshakes;
+  private readonly health: HealthRegistry;
   private readonly onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) =>
     void this.upgrade(request, socket, head);
   private attachedTo?: HttpServer;
@@ -38,6 +40,11 @@ export class SocketAdapter extends WsAdapter {
   constructor(app: INestApplicationContext) {
     super(app);
     this.handshakes = app.get(Handshakes);
+    this.health = app.get(HealthRegistry);
+    this.health.registerLoad('sockets', () => this.clients.length);
+    this.health.onDraining((draining) => {
+      if (draining) this.endAll();
+    });
   }
 
   override create(port: number, options: Record<string, unknown> & { path?: string } = {}): WebSocketServer {
@@ -102,6 +109,18 @@ export class SocketAdapter extends WsAdapter {
     await super.close(server);
   }
 
+  private get clients(): WebSocket[] {
+    return this.gateways.flatMap((gateway) => [...gateway.server.clients]);
+  }
+
+  /** Sends everybody away with 1001: they come back to another node. */
+  private endAll(): void {
+    for (const client of this.clients) {
+      client.close(CLOSE.goingAway, 'the node takes no new work; connect again');
+      setTimeout(() => client.terminate(), CLOSE_GRACE_MS).unref();
+    }
+  }
+
   override async dispose(): Promise<void> {
     this.attachedTo?.off('upgrade', this.onUpgrade);
     await super.dispose();
@@ -112,6 +131,7 @@ export class SocketAdapter extends WsAdapter {
     const onError = () => socket.destroy();
     socket.on('error', onError);
     try {
+      if (this.health.draining) throw unavailable('DRAINING', 'This node takes no new work; connect again');
       const { gateway, params, url } = this.find(request);
       request.socketParams = params;
       request.admission = await this.handshakes.admit(gateway.path, { request, url, params });
