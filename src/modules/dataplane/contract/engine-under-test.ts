@@ -11,18 +11,27 @@ export class EngineUnderTest {
   /** Version of the last snapshot. */
   version = 0;
   private upstreams: Upstream[] = [];
+  private engines: DataPlaneEngine[] = [];
 
   constructor(private readonly factory: EngineFactory) {}
 
   async begin(): Promise<void> {
     this.version = 0;
     this.upstreams = [];
-    this.engine = await this.factory();
+    this.engines = [];
+    this.engine = await this.make();
     await this.engine.start();
   }
 
+  /** Another engine, not started; it is stopped at the end. */
+  async make(): Promise<DataPlaneEngine> {
+    const engine = await this.factory();
+    this.engines.push(engine);
+    return engine;
+  }
+
   async end(): Promise<void> {
-    await this.engine.stop(0);
+    for (const engine of this.engines) await engine.stop(0);
     await Promise.all(this.upstreams.map((upstream) => upstream.kill()));
   }
 

@@ -27,6 +27,15 @@ export function describeVersions(t: EngineUnderTest): void {
       expect(t.engine.health()).toMatchObject({ running: true, version: 0, lastError: null });
     });
 
+    it('a snapshot that is applied before the start is served from the start', async () => {
+      const [a] = await t.ups('a');
+      const early = await t.make();
+      await early.apply(snapshotOf(3, sliceOf([poolOf([backendOf(a.port)])], [routeOf()])));
+      await early.start();
+      expect((await get(early)).echo.name).toBe('a');
+      expect(early.health()).toMatchObject({ running: true, version: 3 });
+    });
+
     it('an apply that resolved is what new connections get', async () => {
       const [a, b] = await t.ups('a', 'b');
       await t.usePool([a]);

@@ -79,6 +79,11 @@ export class ApplyQueue {
     });
   }
 
+  /** What was thought to be in effect is not. */
+  revert(inEffect: Snapshot): void {
+    this.inEffect = inEffect;
+  }
+
   close(reason: Error): void {
     this.closed = reason;
     for (const { reject } of [...this.waiters.splice(0), ...this.pokes.splice(0)]) reject(reason);

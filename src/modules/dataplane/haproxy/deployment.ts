@@ -33,6 +33,8 @@ export interface DeploymentContext {
 }
 
 const STATE_FILE = 'server-state';
+/** A worker that is going accepts connections that it never answers. */
+const STATISTICS_TIMEOUT_MS = 3_000;
 
 /** Brings what HAProxy runs to what a snapshot says: by the runtime API where it can, else by a reload. */
 export class Deployment {
@@ -184,6 +186,6 @@ export class Deployment {
 
   /** The statistics of servers and of the frontend. */
   readStatistics(): Promise<string> {
-    return ask(this.statsSocket, 'show stat -1 5 -1');
+    return ask(this.statsSocket, 'show stat -1 5 -1', STATISTICS_TIMEOUT_MS);
   }
 }

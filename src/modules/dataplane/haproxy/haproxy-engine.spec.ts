@@ -307,6 +307,17 @@ describeWithHaproxy('HAProxy in particular', () => {
     });
   });
 
+  it('a snapshot that is applied before the start is what it begins with', async () => {
+    const early = new HaproxyEngine({ directory: temporaryDirectory(), host: '127.0.0.1', httpPort: 0 });
+    engines.push(early);
+    await expect(early.apply(snapshot([], [routeOf()]))).rejects.toThrow(SnapshotRefused);
+    await early.apply(snapshot([poolOf([all()[0]])]));
+    await early.start();
+    expect(early.health()).toMatchObject({ running: true, version: 2, lastError: null });
+    expect((await get(early)).echo.name).toBe('a');
+    expect(early.reloads).toBe(0);
+  });
+
   describe('refusals', () => {
     it('what haproxy -c refuses is refused, and the last good configuration stays, on disk too', async () => {
       await engine.stop(0);

@@ -10,7 +10,7 @@ import {
 } from '../engine.js';
 import type { Snapshot } from '../snapshot.js';
 import { LogReceiver } from './access-log.js';
-import { ApplyQueue, type ApplyTarget } from './apply-queue.js';
+import { ApplyQueue, type ApplyTarget, Postponed } from './apply-queue.js';
 import { HaproxyError, probeVersion } from './binary.js';
 import { type Choices, choose, readChoices, writeChoices } from './choices.js';
 import { Deployment } from './deployment.js';
@@ -20,6 +20,7 @@ import type { CertificateFile } from './model.js';
 import { Observer, requestsInFlight } from './observer.js';
 import { fixedOptions, type HaproxyEngineOptions } from './options.js';
 import { HaproxyProcess } from './process.js';
+import { checkSnapshot } from './render.js';
 import { parseStat } from './stats.js';
 
 const EMPTY: Snapshot = { version: 0, tenants: new Map() };
@@ -49,6 +50,7 @@ export class HaproxyEngine implements DataPlaneEngine {
   private lastError: string | null = null;
   private polling: NodeJS.Timeout | null = null;
   private stepping: NodeJS.Timeout | null = null;
+  private begun = false;
   private closed = false;
   private restart: NodeJS.Timeout | null = null;
   private restartMs = RESTART_MS.first;
@@ -82,8 +84,8 @@ export class HaproxyEngine implements DataPlaneEngine {
   }
 
   /**
-   * Starts HAProxy with an empty configuration, or adopts one that runs in the directory already: that one carries the
-   * old traffic until the first snapshot, whose reload hands its listeners over.
+   * Starts HAProxy, or adopts one that runs in the directory already: that one carries the old traffic until the first
+   * snapshot, whose reload hands its listeners over.
    */
   async start(): Promise<void> {
     if (!this.attached) await probeVersion(this.binary);
@@ -93,12 +95,14 @@ export class HaproxyEngine implements DataPlaneEngine {
     this.deployment = this.makeDeployment(this.choices);
     this.deployment.certificates = this.certificates;
     this.deployment.continueFrom(await this.lastSocketNumber());
-    if (!adopted) await this.begin(this.deployment);
+    if (!adopted || this.snapshot !== EMPTY) await this.begin();
+    this.begun = true;
     this.pollLater(this.options.pollMs ?? POLL_MS);
     const { weightStepMs = 5_000 } = this.options;
     this.stepping = setInterval(() => this.stepWeights(weightStepMs), weightStepMs).unref();
   }
 
+  /** Before the start it only checks the snapshot; the start then begins with it. */
   apply(snapshot: Snapshot): Promise<void> {
     return this.queue.push(snapshot);
   }
@@ -197,13 +201,22 @@ export class HaproxyEngine implements DataPlaneEngine {
     await this.process.reload();
   }
 
-  private async begin(deployment: Deployment): Promise<void> {
-    try {
-      await deployment.replace(EMPTY);
-    } catch (error) {
+  /** Begins with what was applied before the start; with nothing, when HAProxy refuses that. */
+  private async begin(): Promise<void> {
+    const begun = this.queue.poke();
+    if (this.attached) {
       // Somebody else will start it, with the files that are there now.
-      if (!this.attached) throw error;
-      this.restartLater();
+      begun.catch(() => {});
+      return;
+    }
+    try {
+      await begun;
+    } catch (error) {
+      if (!(error instanceof SnapshotRefused) || this.snapshot === EMPTY) throw error;
+      this.snapshot = EMPTY;
+      this.queue.revert(EMPTY);
+      await this.queue.poke();
+      this.lastError = error.message;
     }
   }
 
@@ -224,14 +237,17 @@ export class HaproxyEngine implements DataPlaneEngine {
 
   private async run(target: ApplyTarget): Promise<void> {
     try {
-      await this.deployment!.apply(target);
+      if (this.deployment) await this.deployment.apply(target);
+      else checkSnapshot(target.snapshot);
       this.snapshot = target.snapshot;
       this.observer.use(target.snapshot);
       this.lastError = null;
       this.restartMs = RESTART_MS.first;
     } catch (error) {
       this.lastError = (error as Error).message;
-      if (!this.process.running) this.restartLater();
+      // Whoever starts the engine is told; later it is tried again and again.
+      if (error instanceof Postponed && !this.begun && !this.attached) throw new HaproxyError(error.message);
+      if (this.deployment && !this.process.running) this.restartLater();
       throw error;
     }
   }
@@ -254,14 +270,14 @@ export class HaproxyEngine implements DataPlaneEngine {
 
   /** A poll that fails says nothing: HAProxy is being replaced, or its end is noticed elsewhere. */
   private async poll(): Promise<void> {
+    const { pollMs = POLL_MS } = this.options;
     const began = performance.now();
     try {
       this.observer.readStatistics(await this.deployment!.readStatistics());
+      this.pollLater(Math.max(pollMs, (performance.now() - began) * LEAST_REST));
     } catch {
-      // The next one tells.
+      this.pollLater(pollMs);
     }
-    const cost = performance.now() - began;
-    this.pollLater(Math.max(this.options.pollMs ?? POLL_MS, cost * LEAST_REST));
   }
 
   private pollLater(milliseconds: number): void {

@@ -44,6 +44,14 @@ export function render(
   };
 }
 
+/** @throws SnapshotRefused for what `render` would refuse. */
+export function checkSnapshot({ tenants }: Snapshot): void {
+  const fragments = [...tenants].map(
+    ([tenantId, slice]) => [tenantId, renderTenant(slice, '', NO_OVERRIDES)] as const,
+  );
+  refuseSharedNames(new Map(fragments));
+}
+
 /** Hosts belong to one tenant, and ids are unique over all tenants: tables and sections are keyed by them. */
 function refuseSharedNames(tenants: ReadonlyMap<string, TenantFragment>): void {
   const owners = new Map<string, string>();
