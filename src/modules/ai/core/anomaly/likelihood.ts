@@ -18,6 +18,9 @@ export function normalTail(z: number): number {
   return z >= 0 ? tail : 1 - tail;
 }
 
+/** Surprises, in usual errors, vary by at least this much: a ripple on a flat series is none. */
+const LEAST_SPREAD = 0.25;
+
 /**
  * Anomaly likelihood (Lavin and Ahmad 2015): how unlikely the mean of the last few surprises is, given the long run of
  * surprises. A series that is always noisy gets low scores for its noise.
@@ -48,7 +51,7 @@ export class AnomalyLikelihood {
     this.recent.push(surprise);
     if (this.recent.length > this.short) this.recent.shift();
     const now = this.recent.reduce((sum, value) => sum + value, 0) / this.recent.length;
-    const spread = Math.max(Math.sqrt(this.variance), 0.05 * this.mean, 1e-6);
+    const spread = Math.max(Math.sqrt(this.variance), LEAST_SPREAD);
     const tail = normalTail((now - this.mean) / spread);
     this.learn(surprise);
     return clamp(-Math.log10(Math.max(tail, 1e-10)) / 10, 0, 1);

@@ -37,6 +37,12 @@ describe('ResidualDetector', () => {
     expect(found(run(new Array(800).fill(0)))).toEqual([]);
   });
 
+  it('takes a ripple on a flat series for nothing', () => {
+    const values = new Array(800).fill(5);
+    values[700] = 5.01;
+    expect(found(run(values))).toEqual([]);
+  });
+
   it('expects ranges that hold most ordinary values and not the odd one', () => {
     const findings = run(noisy(2000, (i) => (i === 1800 ? 80 : 0))).slice(300);
     const inside = findings.filter(

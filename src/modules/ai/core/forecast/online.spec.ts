@@ -19,11 +19,11 @@ describe('Mixture', () => {
     let mixed = 0;
     for (let i = 0; i < 500; i++) {
       const actual = random.normal();
-      const forecasts = Float64Array.of(actual + 1, actual - 1);
+      const forecasts = Float64Array.of(actual + 1, actual - 3);
       if (i >= 100) mixed += Math.abs(mixture.combine(forecasts) - actual) / 400;
       mixture.update(forecasts, actual);
     }
-    expect(mixed).toBeLessThan(0.3);
+    expect(mixed).toBeLessThan(0.7);
   });
 
   it('follows a change of the best expert', () => {
@@ -71,6 +71,18 @@ describe('AdaptiveInterval', () => {
     const held = coverage(() => random.normal() * (random.next() < 0.03 ? 200 : 1), 4000);
     expect(held[LEVELS.indexOf(0.9)]).toBeGreaterThan(0.88);
     expect(held[LEVELS.indexOf(0.9)]).toBeLessThan(0.92);
+  });
+
+  it('aims wider after a miss and narrower after a hit', () => {
+    const interval = new AdaptiveInterval();
+    for (let i = 0; i < 30; i++) interval.update(1, 1, []);
+    const [, , before] = interval.state().miss;
+    interval.update(100, 1, interval.widths());
+    const [, , missed] = interval.state().miss;
+    interval.update(0, 1, interval.widths());
+    const [, , hit] = interval.state().miss;
+    expect(missed).toBeLessThan(before);
+    expect(hit).toBeGreaterThan(missed);
   });
 
   it('is wider for a higher confidence', () => {

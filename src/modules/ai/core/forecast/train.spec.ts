@@ -1,5 +1,6 @@
 import { InvalidInputError, NotEnoughDataError, TrainingStoppedError } from '../errors.js';
 import { Random } from '../numeric/random.js';
+import { FEATURES } from './features.js';
 import { Forecaster, forecast } from './forecast.js';
 import type { RegularSeries } from './series.js';
 import { type TrainOptions, trainForecaster } from './train.js';
@@ -143,12 +144,22 @@ describe('Forecaster', () => {
   });
 
   it('never forecasts below zero what never was', () => {
-    const low = {
-      startMs: START,
-      stepMs: STEP,
-      values: Array.from({ length: 400 }, (_, i) => Math.max(0, Math.sin(i / 20) * 5)),
+    const zeros = new Array<number>(FEATURES).fill(0);
+    const falling = {
+      kind: 'ridge' as const,
+      centre: zeros,
+      scale: zeros,
+      slope: zeros,
+      intercept: -1e6,
+      cut: 8,
     };
-    const points = forecast(trainForecaster(low, quick), [], 12);
-    expect(Math.min(...points.map(({ lower }) => lower))).toBeGreaterThanOrEqual(0);
+    const bands = model.bands.map((band) => ({
+      ...band,
+      servedBy: 'falling',
+      experts: [{ name: 'falling', base: null, model: falling }],
+    }));
+    expect(model.nonNegative).toBe(true);
+    expect(forecast({ ...model, bands }, [], 1)[0]).toMatchObject({ value: 0, lower: 0 });
+    expect(forecast({ ...model, bands, nonNegative: false }, [], 1)[0].value).toBeLessThan(-9e5);
   });
 });
