@@ -1,0 +1,352 @@
+import { existsSync } from 'node:fs';
+import { createServer, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type TestDatabase, testDatabase } from '../support/database.js';
+import {
+  adminToken,
+  newTenant,
+  type SignedInTenant,
+  startServer,
+  type TestServer,
+  unique,
+  until,
+} from '../support/server.js';
+import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
+
+const SECRETS = { JWT_SECRET: 'j'.repeat(40), ENCRYPTION_KEY: 'e'.repeat(40) };
+const LONG = process.env.VELOFLUX_LONG === '1';
+const report = (line: string) => process.stdout.write(`    ${line}\n`);
+
+/** A node of the installation on `database`; `env` may lead it there by another way. */
+const startNode = (database: TestDatabase, name: string, env: Record<string, string> = {}) =>
+  startServer({ env: { DATABASE_URL: database.url, NODE_NAME: name, ...SECRETS, ...env } });
+
+interface Lease {
+  holder: string;
+  epoch: string;
+  held: boolean;
+}
+const lease = async (database: TestDatabase): Promise<Lease> => {
+  const [row] = await database.sql(
+    `SELECT holder, epoch::text AS epoch, expires_at > clock_timestamp() AS held FROM leases WHERE name = 'leader'`,
+  );
+  return row as unknown as Lease;
+};
+
+/** Waits until somebody leads under a later epoch. @returns milliseconds since `since` */
+async function newLeader(database: TestDatabase, after: Lease, since: number): Promise<number> {
+  await until('a new leader', async () => {
+    const now = await lease(database);
+    return now.held && Number(now.epoch) > Number(after.epoch);
+  });
+  return Math.round(performance.now() - since);
+}
+
+describe('several nodes of one installation', () => {
+  let database: TestDatabase;
+  let nodes: TestServer[];
+  let tenant: SignedInTenant;
+  beforeAll(async () => {
+    database = await testDatabase();
+    nodes = [await startNode(database, 'a'), await startNode(database, 'b')];
+    tenant = await newTenant(nodes[0]!, 'enterprise');
+  }, 120_000);
+  afterAll(async () => {
+    await Promise.all(nodes.map((n) => n.stop()));
+    await database.close();
+  }, 60_000);
+
+  it('all carry a change that one of them took', async () => {
+    const upstream = createServer((_, response) => response.end('carried')).listen(0, '127.0.0.1');
+    const client = nodes[0]!.client(tenant.token);
+    const host = `${unique('site')}.example.com`;
+    await client.POST('/api/pools', {
+      body: { name: 'web', algorithm: 'round_robin', health_check: { enabled: false } },
+    });
+    const address = `127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+    await client.POST('/api/backends', { body: { address, pool: 'web', weight: 1 } });
+    const made = await client.POST('/api/routes', {
+      body: { host, pool: 'web' },
+      params: { query: { wait: 'applied' } },
+    });
+    expect(made.response.status).toBe(201);
+    for (const node of nodes) expect(await get(node.proxy, host)).toBe(200);
+    upstream.close();
+  });
+
+  it('forget a session that ended on another one, and count failed sign-ins together', async () => {
+    const { token, email } = await newTenant(nodes[0]!);
+    const status = async (node: TestServer) => (await node.client(token).GET('/api/profile')).response.status;
+    expect(await status(nodes[1]!)).toBe(200);
+    await nodes[0]!.client(token).POST('/api/auth/logout');
+    await until('the other node to refuse', async () => (await status(nodes[1]!)) === 401, 5000);
+    const answers: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const { response } = await nodes[i % 2]!.client().POST('/api/auth/login', {
+        body: { email, password: `wrong-${i}-password` },
+      });
+      answers.push(response.status);
+    }
+    expect(answers).toEqual([401, 401, 401, 401, 401, 423]);
+  });
+
+  it('are drained one at a time: health says so, and the others show it', async () => {
+    const [first, second] = nodes as [TestServer, TestServer];
+    const admin = await adminToken(first);
+    const drained = await first
+      .client(admin)
+      .POST('/api/system/drain', { params: { query: { deadline: '5s' } } });
+    expect(drained.data).toMatchObject({ status: 'system drained', draining: true, drained: true });
+    expect((await fetch(`${first.api}/health`)).status).toBe(503);
+    expect((await fetch(`${second.api}/health`)).status).toBe(200);
+    await until('the other node to show it', async () => {
+      const { data } = await second.client(admin).GET('/api/cluster');
+      return data!.nodes.some((n) => n.name === 'a' && n.status === 'draining');
+    });
+    await first.client(admin).POST('/api/system/undrain');
+    expect((await fetch(`${first.api}/health`)).status).toBe(200);
+  });
+});
+
+const get = (base: string, host: string) =>
+  new Promise<number>((ok) => {
+    const call = request(base, { headers: { host }, agent: false }, (response) => {
+      response.resume();
+      ok(response.statusCode!);
+    });
+    call.on('error', () => ok(0));
+    call.end();
+  });
+
+describe('when the leader', () => {
+  let database: TestDatabase;
+  let line: TcpProxy;
+  beforeAll(async () => {
+    database = await testDatabase();
+    const { hostname, port } = new URL(database.url);
+    line = await tcpProxy({ host: hostname, port: Number(port) });
+  }, 60_000);
+  afterAll(async () => {
+    await line.close();
+    await database.close();
+  });
+
+  /** One node that leads, by its own line to the database, and one that waits. */
+  async function pair(work: (leader: TestServer, before: Lease) => Promise<void>): Promise<void> {
+    const own = Object.assign(new URL(database.url), { port: String(line.port) }).href;
+    const leader = await startNode(database, 'leader', { DATABASE_URL: own });
+    await until('it to lead', async () => (await lease(database)).held);
+    const other = await startNode(database, 'other');
+    try {
+      await work(leader, await lease(database));
+    } finally {
+      await Promise.all([
+        leader.process.exitCode === null && leader.process.signalCode === null ? leader.stop() : null,
+        other.stop(),
+      ]);
+    }
+  }
+
+  it('is killed, another leads', async () => {
+    await pair(async (leader, before) => {
+      const since = performance.now();
+      await leader.kill();
+      report(`killed: a new leader after ${await newLeader(database, before, since)} ms`);
+    });
+  }, 120_000);
+
+  it('is frozen, another leads, and what it writes when it wakes is refused', async () => {
+    await pair(async (leader, before) => {
+      const since = performance.now();
+      leader.process.kill('SIGSTOP');
+      try {
+        report(`frozen: a new leader after ${await newLeader(database, before, since)} ms`);
+      } finally {
+        leader.process.kill('SIGCONT');
+      }
+      const after = await lease(database);
+      await until('the woken node to answer', async () => (await fetch(`${leader.api}/health`)).ok);
+      const now = await lease(database);
+      expect({ holder: now.holder, epoch: now.epoch }).toEqual({ holder: after.holder, epoch: after.epoch });
+    });
+  }, 120_000);
+
+  it('is cut off from the database, another leads, and it comes back as a follower', async () => {
+    await pair(async (leader, before) => {
+      const since = performance.now();
+      line.blackhole();
+      try {
+        report(`cut off: a new leader after ${await newLeader(database, before, since)} ms`);
+      } finally {
+        line.heal();
+      }
+      const after = await lease(database);
+      await until('it to answer again', async () => (await fetch(`${leader.api}/health`)).ok, 30_000);
+      expect((await lease(database)).holder).toBe(after.holder);
+    });
+  }, 120_000);
+
+  const faketime = [
+    '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
+    '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1',
+  ].find(existsSync);
+  it('has a clock that is an hour off, nothing changes: the database’s clock counts', async () => {
+    if (!faketime) return report('skipped: libfaketime is not installed');
+    const wrong = await startNode(database, 'wrong clock', { LD_PRELOAD: faketime, FAKETIME: '-1h' });
+    const right = await startNode(database, 'right clock');
+    await until('somebody to lead', async () => (await lease(database)).held);
+    const before = await lease(database);
+    const { data } = await right.client(await adminToken(right)).GET('/api/cluster');
+    expect(data!.nodes.filter((n) => n.status === 'active')).toHaveLength(2);
+    await new Promise((r) => setTimeout(r, 3500)); // longer than a lease lives: nobody may have taken it over
+    expect(await lease(database)).toMatchObject({ holder: before.holder, epoch: before.epoch, held: true });
+    await Promise.all([wrong.stop(), right.stop()]);
+  }, 120_000);
+});
+
+/** What stands in front of the nodes: asks each one's health ten times a second and sends requests to the healthy ones. */
+function front(targets: () => { api: string; proxy: string }[]): { server: Server; stop: () => void } {
+  const healthy = new Set<string>();
+  const look = async () => {
+    await Promise.all(
+      targets().map(async ({ api, proxy }) => {
+        const ok = await fetch(`${api}/health`, { signal: AbortSignal.timeout(1000) }).then(
+          (r) => r.ok,
+          () => false,
+        );
+        if (ok) healthy.add(proxy);
+        else healthy.delete(proxy);
+      }),
+    );
+  };
+  let next = 0;
+  const timer = setInterval(() => void look(), 100);
+  const forward = (
+    incoming: Parameters<Parameters<typeof createServer>[1] & object>[0],
+    tries: number,
+    done: (status: number, body: Buffer) => void,
+  ) => {
+    const list = [...healthy];
+    const base = list[next++ % Math.max(1, list.length)];
+    if (!base || tries === 0) return done(503, Buffer.alloc(0));
+    const call = request(base + incoming.url, { headers: incoming.headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (d: Buffer) => chunks.push(d));
+      response.on('end', () => done(response.statusCode!, Buffer.concat(chunks)));
+      response.on('error', () => done(502, Buffer.alloc(0)));
+    });
+    // only a connection that was refused is tried elsewhere: nothing was sent
+    call.on('error', (e: NodeJS.ErrnoException) =>
+      e.code === 'ECONNREFUSED' ? forward(incoming, tries - 1, done) : done(502, Buffer.alloc(0)),
+    );
+    call.end();
+  };
+  const server = createServer((incoming, response) =>
+    forward(incoming, 3, (status, body) => {
+      response.writeHead(status);
+      response.end(body);
+    }),
+  ).listen(0, '127.0.0.1');
+  void look();
+  return { server, stop: () => clearInterval(timer) };
+}
+
+describe('a rolling restart of three nodes', () => {
+  it('costs not one request through the proxy in front', async () => {
+    const database = await testDatabase();
+    const nodes: TestServer[] = [];
+    for (const name of ['one', 'two', 'three']) nodes.push(await startNode(database, name));
+    const tenant = await newTenant(nodes[0]!, 'enterprise');
+    const upstream = createServer((_, response) => response.end('carried')).listen(0, '127.0.0.1');
+    const host = `${unique('site')}.example.com`;
+    const client = nodes[0]!.client(tenant.token);
+    await client.POST('/api/pools', {
+      body: { name: 'web', algorithm: 'round_robin', health_check: { enabled: false } },
+    });
+    const address = `127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+    await client.POST('/api/backends', { body: { address, pool: 'web', weight: 1 } });
+    await client.POST('/api/routes', { body: { host, pool: 'web' }, params: { query: { wait: 'applied' } } });
+
+    const { server, stop } = front(() => nodes);
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await until('the front to serve', async () => (await get(base, host)) === 200);
+    const statuses: number[] = [];
+    let running = true;
+    const load = Promise.all(
+      Array.from({ length: 4 }, async () => {
+        while (running) statuses.push(await get(base, host));
+      }),
+    );
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i]!;
+      await node
+        .client(await adminToken(node))
+        .POST('/api/system/drain', { params: { query: { deadline: '5s' } } });
+      const seen = statuses.length;
+      await until('the front to have noticed', () => statuses.length > seen + 50);
+      expect(await node.stop()).toBe(0);
+      nodes[i] = await startNode(database, `again ${i}`);
+    }
+    running = false;
+    await load;
+    report(`${statuses.length} requests, ${statuses.filter((s) => s !== 200).length} failed`);
+    expect(statuses.filter((s) => s !== 200)).toEqual([]);
+    stop();
+    server.close();
+    upstream.close();
+    await Promise.all(nodes.map((n) => n.stop()));
+    await database.close();
+  }, 240_000);
+});
+
+describe('imports that a kill -9 interrupts', () => {
+  it(
+    'leave the old configuration or the new one, never a mix',
+    async () => {
+      const rounds = LONG ? 200 : 5;
+      const database = await testDatabase();
+      let server = await startNode(database, 'victim');
+      const tenant = await newTenant(server, 'enterprise');
+      const client = () => server.client(tenant.token);
+      const exported = async () =>
+        (await (
+          await fetch(`${server.api}/api/config/export`, {
+            headers: { authorization: `Bearer ${tenant.token}` },
+          })
+        ).json()) as object;
+      const put = (body: object) =>
+        fetch(`${server.api}/api/config/import`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${tenant.token}`, 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        });
+      for (let i = 0; i < 30; i++) {
+        await client().POST('/api/pools', { body: { name: `pool-${i}`, algorithm: 'round_robin' } });
+        await client().POST('/api/backends', {
+          body: { address: `192.0.2.${i + 1}:80`, pool: `pool-${i}`, weight: 1 },
+        });
+      }
+      const base = JSON.stringify(await exported());
+      const states = [base, base.replaceAll('"algorithm":"round_robin"', '"algorithm":"random"')];
+      let kept = 0;
+      for (let round = 0; round < rounds; round++) {
+        const wanted = states[(round + 1) % 2]!;
+        const importing = put(JSON.parse(wanted)).catch(() => undefined);
+        await new Promise((r) => setTimeout(r, 5 + ((round * 37) % 120)));
+        await server.kill();
+        await importing;
+        server = await startNode(database, 'victim');
+        const now = JSON.stringify(await exported());
+        expect(states).toContain(now);
+        if (now !== wanted) {
+          kept++;
+          expect((await put(JSON.parse(wanted))).status).toBe(200);
+        }
+      }
+      report(`${rounds} imports killed: ${rounds - kept} were in effect, ${kept} were not, none in part`);
+      await server.stop();
+      await database.close();
+    },
+    LONG ? 3_600_000 : 180_000,
+  );
+});
