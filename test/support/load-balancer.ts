@@ -48,6 +48,7 @@ export async function loadBalancer(): Promise<LoadBalancer> {
     repositories.pools,
     repositories.backends,
     repositories.routes,
+    new Environment(),
   );
   source.onModuleInit();
   return {

@@ -14,11 +14,11 @@ export interface TenantRows {
 }
 
 /** Turns one tenant's rows into what an engine runs: names become ids, durations milliseconds, defaults are filled in. */
-export function compileTenant(tenantId: string, rows: TenantRows): TenantSlice {
+export function compileTenant(tenantId: string, rows: TenantRows, allowPrivate = true): TenantSlice {
   const pools = new Map(rows.pools.map((row) => [row.id, { row, backends: [] as BackendConfig[] }]));
   for (const backend of rows.backends) {
     const pool = pools.get(backend.pool_id);
-    pool?.backends.push(compileBackend(backend, pool.row.health_check));
+    pool?.backends.push(compileBackend(backend, pool.row.health_check, allowPrivate));
   }
   return {
     tenantId,
@@ -38,7 +38,7 @@ const compilePool = (row: PoolRow, backends: BackendConfig[]): PoolConfig => ({
   backends,
 });
 
-function compileBackend(row: BackendSource, ofPool: HealthCheck): BackendConfig {
+function compileBackend(row: BackendSource, ofPool: HealthCheck, allowPrivate: boolean): BackendConfig {
   const address = parseHostPort(row.address);
   if (!address) throw new SnapshotRefused(`backend ${row.id} has no valid address`);
   const check = row.health_check ? withDefaults(row.health_check, ofPool) : ofPool;
@@ -46,6 +46,7 @@ function compileBackend(row: BackendSource, ofPool: HealthCheck): BackendConfig 
     id: row.id,
     host: address.host,
     port: address.port,
+    ...(!allowPrivate && { allowPrivate }),
     weight: row.weight,
     region: row.region,
     adminState: row.admin_state,

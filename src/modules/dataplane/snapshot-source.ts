@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Environment } from '../../platform/config/environment.js';
 import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
 import { Journal } from '../../platform/journal/index.js';
 import { BackendsReadModel } from '../backends/index.js';
@@ -27,6 +28,7 @@ export class SnapshotSource implements OnModuleInit {
     private readonly pools: PoolsReadModel,
     private readonly backends: BackendsReadModel,
     private readonly routes: RoutesReadModel,
+    private readonly environment: Environment,
   ) {}
 
   onModuleInit(): void {
@@ -77,7 +79,12 @@ export class SnapshotSource implements OnModuleInit {
       const rows = byTenant(tenantIds ?? [], { pools, backends, routes });
       return {
         version: state.version,
-        tenants: new Map([...rows].map(([id, tenant]) => [id, compileTenant(id, tenant)])),
+        tenants: new Map(
+          [...rows].map(([id, tenant]) => [
+            id,
+            compileTenant(id, tenant, this.environment.ALLOW_PRIVATE_BACKENDS),
+          ]),
+        ),
       };
     });
   }

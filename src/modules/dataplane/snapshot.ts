@@ -59,6 +59,8 @@ export interface BackendConfig {
   readonly id: string;
   readonly host: string;
   readonly port: number;
+  /** Whether its name may lead to a private or loopback address; absent: yes. Others are refused in any case. */
+  readonly allowPrivate?: boolean;
   /** 1–1000; relative to the other backends of the pool. */
   readonly weight: number;
   readonly region: string | null;

@@ -79,9 +79,9 @@ export class HealthChecker {
   }
 
   private check(watch: Watch): void {
-    const { host, port, healthCheck } = watch.backend.config;
+    const { host, port, healthCheck, allowPrivate = true } = watch.backend.config;
     this.running++;
-    probe({ host, port, ...healthCheck }, (result) => {
+    probe({ host, port, allowPrivate, ...healthCheck }, (result) => {
       this.running--;
       if (watch.stopped) return;
       this.options.onResult(watch.backend, result);

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { backendLookup } from '../transport/lookup.js';
 
 /** Each check opens a connection of its own: that is part of what it checks. */
 const AGENT = new Agent({ keepAlive: false });
@@ -9,6 +10,8 @@ export interface ProbeTarget {
   readonly path: string;
   readonly timeoutMs: number;
   readonly expectedStatus: number;
+  /** Whether its name may lead to a private or loopback address. */
+  readonly allowPrivate: boolean;
 }
 
 /** Outcome of one health check; the reason names no address. */
@@ -29,6 +32,7 @@ export function probe(target: ProbeTarget, done: (result: ProbeResult) => void):
     port: target.port,
     path: target.path,
     agent: AGENT,
+    lookup: backendLookup(target.allowPrivate),
     headers: { host: hostField(target), connection: 'close', 'user-agent': 'VeloFlux-health-check' },
   });
   const late = (): void => settle({ good: false, reason: `no answer within ${target.timeoutMs} ms` });

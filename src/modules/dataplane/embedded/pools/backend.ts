@@ -48,6 +48,7 @@ export class Backend implements Candidate {
     this.connections ??= new UndiciUpstream({
       host: this.config.host,
       port: this.config.port,
+      allowPrivate: this.config.allowPrivate ?? true,
       connectTimeoutMs: () => this.pool.config.connectTimeoutMs,
     });
     return this.connections;

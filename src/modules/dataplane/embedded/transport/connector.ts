@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { backendLookup } from './lookup.js';
 
 /** No connection came about in the time allowed. */
 export class ConnectTimeout extends Error {
@@ -10,11 +11,13 @@ export function openConnection(
   host: string,
   port: number,
   timeoutMs: number,
+  allowPrivate: boolean,
   done: (error: Error | null, socket: Socket | null) => void,
 ): Socket {
   const socket = connect({
     host,
     port,
+    lookup: backendLookup(allowPrivate),
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,

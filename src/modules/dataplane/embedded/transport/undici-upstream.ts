@@ -11,6 +11,8 @@ const MAX_RESPONSE_HEAD_BYTES = 65_536;
 export interface UpstreamAddress {
   readonly host: string;
   readonly port: number;
+  /** Whether its name may lead to a private or loopback address. */
+  readonly allowPrivate: boolean;
   /** Asked at each connection, so that a change needs no new pool. */
   connectTimeoutMs(): number;
 }
@@ -32,7 +34,7 @@ export class UndiciUpstream implements Upstream {
       keepAliveMaxTimeout: LONGEST_IDLE_MS,
       maxHeaderSize: MAX_RESPONSE_HEAD_BYTES,
       connect: (_options, callback) => {
-        openConnection(host, port, address.connectTimeoutMs(), (error, socket) => {
+        openConnection(host, port, address.connectTimeoutMs(), address.allowPrivate, (error, socket) => {
           if (error) callback(error, null);
           else callback(null, socket!);
         });
