@@ -21,6 +21,13 @@ import { OllamaRuntime } from './models/ollama.runtime.js';
 import { OnnxRuntime } from './models/onnx.runtime.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewService } from './overview/overview.service.js';
+import { PipelineExecutor } from './pipelines/pipeline-executor.js';
+import { PipelineRunsRepository } from './pipelines/pipeline-runs.repository.js';
+import { PipelineWorker } from './pipelines/pipeline-worker.js';
+import { PipelineStepsController, PipelinesController } from './pipelines/pipelines.controller.js';
+import { PipelinesRepository } from './pipelines/pipelines.repository.js';
+import { PipelinesService } from './pipelines/pipelines.service.js';
+import { StepRunner } from './pipelines/step-runner.js';
 import { PredictionsController } from './predictions/predictions.controller.js';
 import { PredictionsRepository } from './predictions/predictions.repository.js';
 import { PredictionsService } from './predictions/predictions.service.js';
@@ -37,6 +44,8 @@ import { TrainingRunner } from './training/training-runner.js';
     ComparisonController,
     ModelsController,
     OverviewController,
+    PipelineStepsController,
+    PipelinesController,
     PredictionsController,
     TrainingController,
   ],
@@ -53,10 +62,16 @@ import { TrainingRunner } from './training/training-runner.js';
     OllamaRuntime,
     OnnxRuntime,
     OverviewService,
+    PipelineExecutor,
+    PipelineRunsRepository,
+    PipelineWorker,
+    PipelinesRepository,
+    PipelinesService,
     PredictionsRepository,
     PredictionsService,
     Predictor,
     SettledForecastsRepository,
+    StepRunner,
     TrafficSeries,
     TrainingRepository,
     TrainingRunner,

@@ -46,7 +46,7 @@ const isInput = (value: unknown): boolean => {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
   return Object.entries(value).every(([name, v]) => FIELDS[name]?.(v) ?? false);
 };
-const IsInput =
+export const IsInput =
   (each: boolean): PropertyDecorator =>
   (target, propertyName) =>
     registerDecorator({
@@ -103,7 +103,7 @@ export class PredictOptions {
   confidence_threshold?: number;
 }
 
-const inputSchema = { oneOf: [{ type: 'string' }, { $ref: getSchemaPath(StructuredInputDto) }] };
+export const inputSchema = { oneOf: [{ type: 'string' }, { $ref: getSchemaPath(StructuredInputDto) }] };
 
 @ApiExtraModels(StructuredInputDto)
 export class PredictRequest {

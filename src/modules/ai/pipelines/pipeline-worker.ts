@@ -1,0 +1,107 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Database, Notifications, type Transaction } from '../../../platform/database/index.js';
+import { type JobControl, Leader, type Periodic, repeat, WorkQueue } from '../../../platform/jobs/index.js';
+import { Channels } from '../../../platform/realtime/index.js';
+import { PipelineExecutor, type StepResult } from './pipeline-executor.js';
+import { PipelineRunsRepository, type RunRow } from './pipeline-runs.repository.js';
+import { PipelinesRepository } from './pipelines.repository.js';
+
+const CANCEL = 'ai.pipeline.cancel';
+const CONCURRENCY = 4;
+const LEASE_SECONDS = 20;
+const MAX_ATTEMPTS = 3;
+const PRUNE_MS = 3_600_000;
+
+/** Least served first: one tenant's long line does not make another wait. */
+const FAIR = `(SELECT count(*) FROM ai_pipeline_runs o WHERE o.tenant_id = ai_pipeline_runs.tenant_id
+  AND o.state = 'running'), available_at`;
+
+/** Runs pipelines in the background, any node any run; one whose node died is begun anew by another. */
+@Injectable()
+export class PipelineWorker implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly queue: WorkQueue<RunRow>;
+  private readonly running = new Map<string, AbortController>();
+  private pruning?: Periodic;
+
+  constructor(
+    private readonly database: Database,
+    private readonly notifications: Notifications,
+    private readonly leader: Leader,
+    private readonly pipelines: PipelinesRepository,
+    private readonly runs: PipelineRunsRepository,
+    private readonly executor: PipelineExecutor,
+    private readonly channels: Channels,
+  ) {
+    this.queue = new WorkQueue<RunRow>(database, notifications, {
+      table: 'ai_pipeline_runs',
+      concurrency: CONCURRENCY,
+      leaseSeconds: LEASE_SECONDS,
+      maxAttempts: MAX_ATTEMPTS,
+      orderBy: FAIR,
+      handle: (row, job) => this.work(row, job),
+      onDead: (tx, row, { message }) => {
+        const error = `given up after ${MAX_ATTEMPTS} tries: ${message}`;
+        return this.runs.end(tx, row.id, { status: 'failed', output: null, steps: row.steps, error });
+      },
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.notifications.on<{ id: string }>(CANCEL, ({ id }) => this.running.get(id)?.abort());
+    this.queue.start();
+    this.pruning = repeat('pipeline runs', PRUNE_MS, async () => {
+      if (this.leader.isLeader) await this.leader.lead((tx) => this.runs.prune(tx));
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.pruning?.stop();
+    await this.queue.stop();
+  }
+
+  wake(tx: Transaction): Promise<void> {
+    return this.queue.wake(tx);
+  }
+
+  /** Tells the node that runs this to end it. */
+  async announceCancel(tx: Transaction, id: string): Promise<void> {
+    await this.notifications.publish(tx, CANCEL, { id });
+  }
+
+  private async work(row: RunRow, job: JobControl): Promise<void> {
+    const cancelled = new AbortController();
+    this.running.set(row.id, cancelled);
+    try {
+      const pipeline = await this.database.tenant(row.tenant_id, async (tx) => {
+        // a cancellation that came before this node listened for it
+        if ((await this.runs.begin(tx, row.id)).cancel_requested) cancelled.abort();
+        return this.pipelines.get(tx, row.tenant_id, row.pipeline_id);
+      });
+      if (!pipeline) throw new Error('the pipeline was deleted');
+      const outcome = await this.executor.execute(
+        row.tenant_id,
+        pipeline.steps,
+        row.input,
+        AbortSignal.any([cancelled.signal, job.signal]),
+        (results) => this.report(row, results, pipeline.steps.length),
+      );
+      // a node that stops is no cancellation: another one begins anew
+      if (outcome.status === 'cancelled' && !cancelled.signal.aborted) throw job.signal.reason;
+      await job.finish(async (tx) => {
+        await this.runs.end(tx, row.id, outcome);
+        await this.channels.changed(tx, 'ai', row.tenant_id);
+      });
+    } finally {
+      this.running.delete(row.id);
+    }
+  }
+
+  /** Goes on beside the steps; the run's end overwrites it. */
+  private report({ id, tenant_id }: RunRow, results: StepResult[], of: number): void {
+    if (results.length === of) return;
+    const percent = (100 * results.length) / of;
+    void this.database
+      .tenant(tenant_id, (tx) => this.runs.progress(tx, id, percent, [...results]))
+      .catch(() => undefined);
+  }
+}

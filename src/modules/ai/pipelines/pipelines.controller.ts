@@ -1,0 +1,141 @@
+import { Body, Controller, Delete, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Page } from '../../../common/pagination.js';
+import { ApiCreates, ApiPage, IdParam, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
+import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
+import {
+  CreatePipelineRequest,
+  PipelineDeletedResponse,
+  PipelineResponse,
+  PipelineRunResponse,
+  PipelinesQuery,
+  RunPipelineQuery,
+  RunPipelineRequest,
+  RunPipelineResponse,
+  RunsQuery,
+  StepSchemaResponse,
+  UpdatePipelineRequest,
+} from './pipelines.dto.js';
+import { PipelinesService } from './pipelines.service.js';
+import { STEP_SCHEMAS } from './step-schemas.js';
+
+/** A series of 50,000 points. */
+const DATA_LIMITS = { maxBytes: 4 * 1024 * 1024, maxKeys: 110_000 };
+
+@ApiTags('AI: pipelines')
+@Controller('api/ai/pipeline-steps')
+export class PipelineStepsController {
+  @Get()
+  @Access('ai.read')
+  @ApiOperation({ summary: 'List the kinds of steps with their parameters' })
+  list(): StepSchemaResponse[] {
+    return [...STEP_SCHEMAS];
+  }
+}
+
+@ApiTags('AI: pipelines')
+@Controller(['api/ai/pipelines', 'api/ai/pipeline'])
+export class PipelinesController {
+  constructor(private readonly pipelines: PipelinesService) {}
+
+  @Get()
+  @Access('ai.read')
+  @ListEnvelope('pipelines')
+  @ApiPage(PipelineResponse)
+  @ApiOperation({ summary: 'List pipelines, by name' })
+  list(@CurrentUser() user: Principal, @Query() query: PipelinesQuery): Promise<Page<PipelineResponse>> {
+    return this.pipelines.list(user.tenantId, pageRequest(query), query.category);
+  }
+
+  @Post()
+  @Access('ai.write')
+  @ApiCreates()
+  @ApiOperation({ summary: 'Create a pipeline' })
+  create(@CurrentUser() user: Principal, @Body() body: CreatePipelineRequest): Promise<PipelineResponse> {
+    return this.pipelines.create(user.tenantId, body);
+  }
+
+  @Get(':id')
+  @Access('ai.read')
+  @ApiOperation({ summary: 'Read a pipeline' })
+  get(@CurrentUser() user: Principal, @IdParam('pipeline') id: string): Promise<PipelineResponse> {
+    return this.pipelines.get(user.tenantId, id);
+  }
+
+  @Put(':id')
+  @Access('ai.write')
+  @ApiOperation({ summary: 'Change a pipeline; what is not sent stays' })
+  update(
+    @CurrentUser() user: Principal,
+    @IdParam('pipeline') id: string,
+    @Body() body: UpdatePipelineRequest,
+  ): Promise<PipelineResponse> {
+    return this.pipelines.update(user.tenantId, id, body);
+  }
+
+  @Delete(':id')
+  @HttpCode(200)
+  @Access('ai.write')
+  @ApiOperation({ summary: 'Delete a pipeline and its runs' })
+  async delete(
+    @CurrentUser() user: Principal,
+    @IdParam('pipeline') id: string,
+  ): Promise<PipelineDeletedResponse> {
+    await this.pipelines.delete(user.tenantId, id);
+    return { pipeline: 'deleted', id };
+  }
+
+  @Post(':id/run')
+  @HttpCode(200)
+  @Access('ai.predict')
+  @RouteConfig(DATA_LIMITS)
+  @ApiOperation({ summary: 'Run a pipeline; a step that fails is in the answer, with the reason' })
+  run(
+    @CurrentUser() user: Principal,
+    @IdParam('pipeline') id: string,
+    @Query() query: RunPipelineQuery,
+    @Body() body: RunPipelineRequest,
+  ): Promise<RunPipelineResponse> {
+    const { tenantId } = user;
+    return query.async
+      ? this.pipelines.enqueue(tenantId, id, body.input)
+      : this.pipelines.run(tenantId, id, body.input);
+  }
+
+  @Get(':id/runs')
+  @Access('ai.read')
+  @ListEnvelope('runs')
+  @ApiPage(PipelineRunResponse)
+  @ApiOperation({ summary: 'List the runs of a pipeline, newest first; kept for 30 days' })
+  runs(
+    @CurrentUser() user: Principal,
+    @IdParam('pipeline') id: string,
+    @Query() query: RunsQuery,
+  ): Promise<Page<PipelineRunResponse>> {
+    return this.pipelines.listRuns(user.tenantId, id, pageRequest(query), query.status);
+  }
+
+  @Get(':id/runs/:run_id')
+  @Access('ai.read')
+  @ApiOperation({ summary: 'Read a run' })
+  readRun(
+    @CurrentUser() user: Principal,
+    @IdParam('pipeline') id: string,
+    @IdParam('run', 'run_id') runId: string,
+  ): Promise<PipelineRunResponse> {
+    return this.pipelines.getRun(user.tenantId, id, runId);
+  }
+
+  @Post(':id/runs/:run_id/cancel')
+  @HttpCode(200)
+  @Access('ai.predict')
+  @ApiOperation({ summary: 'Cancel a run that waits or runs; one that has ended stays as it is' })
+  cancel(
+    @CurrentUser() user: Principal,
+    @IdParam('pipeline') id: string,
+    @IdParam('run', 'run_id') runId: string,
+  ): Promise<PipelineRunResponse> {
+    return this.pipelines.cancel(user.tenantId, id, runId);
+  }
+}

@@ -1,0 +1,291 @@
+import { ApiExtraModels, ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform, Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsObject,
+  IsOptional,
+  Matches,
+  ValidateNested,
+} from 'class-validator';
+import { IsLine, PageQuery } from '../../../platform/http/index.js';
+import { queryBoolean } from '../config/ai-config.dto.js';
+import type { PredictionInput } from '../models/runtime.js';
+import { IsInput, inputSchema, OutputDto, StructuredInputDto } from '../predictions/predictions.dto.js';
+import { RUN_STATUSES, type RunRow, type RunStatus } from './pipeline-runs.repository.js';
+import type { PipelineRow } from './pipelines.repository.js';
+import { STEP_NAMES, type StepName } from './step-schemas.js';
+
+const MAX_STEPS = 20;
+const scalar = [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }];
+
+export class PipelineStepRequest {
+  /** @example sentiment_analysis */
+  @IsIn(STEP_NAMES)
+  name: StepName;
+  /** By the step's schema, which GET /api/ai/pipeline-steps lists. */
+  @ApiPropertyOptional({
+    type: 'object',
+    additionalProperties: { oneOf: scalar },
+    example: { model: 'sentiment-analysis' },
+  })
+  @IsOptional()
+  @IsObject()
+  parameters?: Record<string, string | number | boolean>;
+}
+
+export class CreatePipelineRequest {
+  /** @example Review pipeline */
+  @IsLine(100)
+  name: string;
+  /**
+   * Letters, digits and _ - of your choice; the category follows from it or from the steps.
+   * @example text_processing
+   */
+  @Matches(/^[a-z][\w-]{0,59}$/i)
+  type: string;
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(MAX_STEPS)
+  @ValidateNested({ each: true })
+  @Type(() => PipelineStepRequest)
+  steps: PipelineStepRequest[];
+}
+
+export class UpdatePipelineRequest {
+  /** @example Review pipeline */
+  @IsOptional()
+  @IsLine(100)
+  name?: string;
+  /** @example text_processing */
+  @IsOptional()
+  @Matches(/^[a-z][\w-]{0,59}$/i)
+  type?: string;
+  @IsOptional()
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(MAX_STEPS)
+  @ValidateNested({ each: true })
+  @Type(() => PipelineStepRequest)
+  steps?: PipelineStepRequest[];
+}
+
+export class PipelinesQuery extends PageQuery {
+  /** @example nlp */
+  @IsOptional()
+  @IsLine(60)
+  category?: string;
+}
+
+export class PipelineStepResponse {
+  /** @example sentiment_analysis */
+  name: string;
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: { oneOf: scalar },
+    example: { model: 'sentiment-analysis' },
+  })
+  parameters: Record<string, string | number | boolean>;
+}
+
+export class PipelineResponse {
+  /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
+  id: string;
+  /** @example Review pipeline */
+  name: string;
+  /** @example text_processing */
+  type: string;
+  /**
+   * `nlp`, `vision`, `time_series` or `mixed`.
+   * @example nlp
+   */
+  category: string;
+  steps: PipelineStepResponse[];
+  /**
+   * Counts the changes.
+   * @example 1
+   */
+  version: number;
+  /** @example 2026-06-19T15:30:00.000Z */
+  created_at: string;
+  /** @example 2026-06-19T15:30:00.000Z */
+  updated_at: string;
+
+  static from(row: PipelineRow): PipelineResponse {
+    const { id, name, type, category, steps, version } = row;
+    return {
+      id,
+      name,
+      type,
+      category,
+      steps,
+      version,
+      created_at: row.created_at.toISOString(),
+      updated_at: row.updated_at.toISOString(),
+    };
+  }
+}
+
+export class PipelineDeletedResponse {
+  /** @example deleted */
+  pipeline: string;
+  /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
+  id: string;
+}
+
+export class RunPipelineQuery {
+  /**
+   * Run it in the background; the answer comes at once, with the run's id.
+   * @example true
+   */
+  @IsOptional()
+  @Transform(queryBoolean)
+  @IsBoolean()
+  async?: boolean;
+}
+
+@ApiExtraModels(StructuredInputDto)
+export class RunPipelineRequest {
+  @ApiProperty({ ...inputSchema, example: 'What a wonderful day' })
+  @IsInput(false)
+  input: PredictionInput;
+}
+
+export class PipelineOutputDto extends OutputDto {
+  /** @example ["What", "a", "day"] */
+  tokens?: string[];
+  /**
+   * ISO 639-1 code; null when the text does not show it.
+   * @example en
+   */
+  language?: string | null;
+}
+
+export class StepResultResponse {
+  /** @example sentiment_analysis */
+  name: string;
+  /**
+   * `skipped`: an earlier one failed or the run was cancelled.
+   * @example completed
+   */
+  status: 'completed' | 'failed' | 'skipped';
+  /** @example 1.7 */
+  duration_ms: number | null;
+  /**
+   * Why it failed.
+   * @example null
+   */
+  error: string | null;
+}
+
+export class RunPipelineResponse {
+  /** @example run */
+  pipeline: string;
+  /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
+  id: string;
+  /** @example run_01jz3k5v8hf0vbn2x4q6t8w0ya */
+  run_id: string;
+  /** @example false */
+  async: boolean;
+  /** @example completed */
+  status: RunStatus;
+  /** Of the last step; null until all are completed. */
+  output: PipelineOutputDto | null;
+  /**
+   * Why it failed.
+   * @example null
+   */
+  error: string | null;
+  steps: StepResultResponse[];
+
+  static from({ id, pipeline_id, async, status, output, error, steps }: RunRow): RunPipelineResponse {
+    return { pipeline: 'run', id: pipeline_id, run_id: id, async, status, output, error, steps };
+  }
+}
+
+export class RunsQuery extends PageQuery {
+  /** @example completed */
+  @IsOptional()
+  @IsIn(RUN_STATUSES)
+  status?: RunStatus;
+}
+
+export class PipelineRunResponse {
+  /** @example run_01jz3k5v8hf0vbn2x4q6t8w0ya */
+  id: string;
+  /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
+  pipeline_id: string;
+  /** @example completed */
+  status: RunStatus;
+  /** @example true */
+  async: boolean;
+  /** Of the last step; null until all are completed. */
+  output: PipelineOutputDto | null;
+  /**
+   * Why it failed.
+   * @example null
+   */
+  error: string | null;
+  steps: StepResultResponse[];
+  /**
+   * Per cent.
+   * @example 100
+   */
+  progress: number;
+  /** @example 2026-06-19T15:30:00.000Z */
+  created_at: string;
+  /** @example 2026-06-19T15:30:00.000Z */
+  started_at: string | null;
+  /** @example 2026-06-19T15:30:01.000Z */
+  finished_at: string | null;
+
+  static from(row: RunRow): PipelineRunResponse {
+    const { id, pipeline_id, status, output, error, steps, progress } = row;
+    return {
+      id,
+      pipeline_id,
+      status,
+      async: row.async,
+      output,
+      error,
+      steps,
+      progress,
+      created_at: row.created_at.toISOString(),
+      started_at: row.started_at?.toISOString() ?? null,
+      finished_at: row.finished_at?.toISOString() ?? null,
+    };
+  }
+}
+
+export class StepParameterResponse {
+  /** @example model */
+  name: string;
+  /** @example string */
+  type: 'string' | 'integer' | 'number' | 'boolean';
+  /** @example false */
+  required: boolean;
+  /** Null: none. */
+  @ApiProperty({ oneOf: scalar, nullable: true, example: 'sentiment-analysis' })
+  default: string | number | boolean | null;
+  /** @example 0 */
+  minimum?: number;
+  /** @example 1 */
+  maximum?: number;
+  /** @example Name of a built-in or deployed model */
+  description: string;
+}
+
+export class StepSchemaResponse {
+  /** @example sentiment_analysis */
+  name: string;
+  /** @example nlp */
+  category: 'nlp' | 'time_series';
+  /** @example text */
+  takes: 'text' | 'series';
+  /** @example Positive, negative or neutral */
+  description: string;
+  parameters: StepParameterResponse[];
+}
