@@ -159,6 +159,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/algorithm-comparison": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Compare the balancing algorithms on your recorded traffic */
+        get: operations["Comparison_compare"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/analytics/history": {
         parameters: {
             query?: never;
@@ -228,6 +245,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the models can answer */
+        get: operations["Overview_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/health/detailed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the models can answer (alias of /api/ai/health) */
+        get: operations["Overview_health_alias"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/history": {
         parameters: {
             query?: never;
@@ -237,6 +288,40 @@ export interface paths {
         };
         /** Predictions over time: how many, how fast, how sure */
         get: operations["Predictions_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The next forecast, what it advises, and how good the forecasts were */
+        get: operations["Overview_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/metrics/detailed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The next forecast, what it advises, and how good the forecasts were (alias of /api/ai/metrics) */
+        get: operations["Overview_metrics_alias"];
         put?: never;
         post?: never;
         delete?: never;
@@ -310,6 +395,233 @@ export interface paths {
         put?: never;
         /** Train one model anew */
         post: operations["Training_retrainModel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List pipelines, by name (alias of /api/ai/pipelines) */
+        get: operations["Pipelines_list_alias"];
+        put?: never;
+        /** Create a pipeline (alias of /api/ai/pipelines) */
+        post: operations["Pipelines_create_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipeline-steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the kinds of steps with their parameters */
+        get: operations["PipelineSteps_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipeline/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a pipeline (alias of /api/ai/pipelines/{id}) */
+        get: operations["Pipelines_get_alias"];
+        /** Change a pipeline; what is not sent stays (alias of /api/ai/pipelines/{id}) */
+        put: operations["Pipelines_update_alias"];
+        post?: never;
+        /** Delete a pipeline and its runs (alias of /api/ai/pipelines/{id}) */
+        delete: operations["Pipelines_delete_alias"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipeline/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run a pipeline; a step that fails is in the answer, with the reason (alias of /api/ai/pipelines/{id}/run) */
+        post: operations["Pipelines_run_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipeline/{id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the runs of a pipeline, newest first; kept for 30 days (alias of /api/ai/pipelines/{id}/runs) */
+        get: operations["Pipelines_runs_alias"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipeline/{id}/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a run (alias of /api/ai/pipelines/{id}/runs/{run_id}) */
+        get: operations["Pipelines_readRun_alias"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipeline/{id}/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel a run that waits or runs; one that has ended stays as it is (alias of /api/ai/pipelines/{id}/runs/{run_id}/cancel) */
+        post: operations["Pipelines_cancel_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipelines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List pipelines, by name */
+        get: operations["Pipelines_list"];
+        put?: never;
+        /** Create a pipeline */
+        post: operations["Pipelines_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipelines/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a pipeline */
+        get: operations["Pipelines_get"];
+        /** Change a pipeline; what is not sent stays */
+        put: operations["Pipelines_update"];
+        post?: never;
+        /** Delete a pipeline and its runs */
+        delete: operations["Pipelines_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipelines/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Run a pipeline; a step that fails is in the answer, with the reason */
+        post: operations["Pipelines_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipelines/{id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the runs of a pipeline, newest first; kept for 30 days */
+        get: operations["Pipelines_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipelines/{id}/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a run */
+        get: operations["Pipelines_readRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/pipelines/{id}/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel a run that waits or runs; one that has ended stays as it is */
+        post: operations["Pipelines_cancel"];
         delete?: never;
         options?: never;
         head?: never;
@@ -429,6 +741,23 @@ export interface paths {
         put?: never;
         /** Train anew; with `full` also a model for each pool (alias of /api/ai/retrain) */
         post: operations["Training_retrain_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the AI works for you, and its models */
+        get: operations["Overview_status"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2901,6 +3230,49 @@ export interface components {
             forecast?: components["schemas"]["ForecastConfig"];
             anomalies?: components["schemas"]["AnomaliesConfig"];
         };
+        AiHealthResponse: {
+            /**
+             * @description `degraded`: a deployed model is unavailable.
+             * @example healthy
+             * @enum {string}
+             */
+            status: "healthy" | "unhealthy" | "degraded";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            /** @description With `detailed`. */
+            models?: components["schemas"]["ModelStateResponse"][];
+        };
+        AiMetricsResponse: {
+            /** @example true */
+            enabled: boolean;
+            /**
+             * @description The one that most pools use; `none` without pools.
+             * @example round_robin
+             */
+            current_algorithm: string;
+            prediction_data: components["schemas"]["PredictionDataResponse"];
+            model_performance: components["schemas"]["ModelPerformanceResponse"];
+            /** @description With `detailed`. */
+            details?: components["schemas"]["MetricsDetails"];
+            /** @description With `history`: the last 24 hours, newest first. */
+            history?: components["schemas"]["ForecastHistoryItem"][];
+        };
+        AiStatusResponse: {
+            /** @example true */
+            enabled: boolean;
+            /**
+             * @description `disabled`: switched off for this tenant.
+             * @example active
+             * @enum {string}
+             */
+            status: "active" | "disabled";
+            models: components["schemas"]["ModelStateResponse"][];
+            /**
+             * @description Trainings that wait or run.
+             * @example 0
+             */
+            open_trainings: number;
+        };
         AlertResponse: {
             /** @example WARNING */
             severity: components["schemas"]["Severity"];
@@ -2990,6 +3362,27 @@ export interface components {
             info: number;
             /** @example 7 */
             total: number;
+        };
+        AlgorithmFiguresResponse: {
+            /** @example least_connections */
+            algorithm: string;
+            /**
+             * @description Median time to the answer; null without enough traffic.
+             * @example 11.8
+             */
+            p50_ms: number | null;
+            /** @example 84.2 */
+            p99_ms: number | null;
+            /**
+             * @description Share of answers of class 5xx.
+             * @example 0.002
+             */
+            error_rate: number | null;
+            /**
+             * @description Recorded requests that were replayed.
+             * @example 4200
+             */
+            sample_size: number;
         };
         /** @enum {string} */
         AnalyticsKey: "tenant" | "pool" | "route" | "backend";
@@ -3497,6 +3890,35 @@ export interface components {
              */
             dask_avg_task_time: number;
         };
+        ComparisonResponse: {
+            /** @description What the figures rest on, and what they do not tell. */
+            basis: string;
+            /** @example 4200 */
+            sample_size: number;
+            window: components["schemas"]["ComparisonWindow"];
+            algorithms: components["schemas"]["AlgorithmFiguresResponse"][];
+            /**
+             * @description Null without enough traffic.
+             * @example least_connections
+             */
+            recommended_algorithm: string | null;
+            /**
+             * @description Share of bootstrap resamples of the traffic in which the recommended one is the best, or within 5 % of it.
+             * @example 0.93
+             */
+            confidence: number | null;
+        };
+        ComparisonWindow: {
+            /** @example 2026-06-18T15:30:00.000Z */
+            from: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            to: string;
+            /**
+             * @description The pool that carried most of it; null without traffic.
+             * @example web_servers
+             */
+            pool: string | null;
+        };
         ComponentsResponse: {
             /**
              * @example healthy
@@ -3919,6 +4341,15 @@ export interface components {
             checksum: string;
             status: string;
         };
+        CreatePipelineRequest: {
+            name: string;
+            /**
+             * @description Letters, digits and _ - of your choice; the category follows from it or from the steps.
+             * @example text_processing
+             */
+            type: string;
+            steps: components["schemas"]["PipelineStepRequest"][];
+        };
         CreatePoolRequest: {
             /**
              * @description Unique in the tenant; it is in the pool's path.
@@ -4150,7 +4581,7 @@ export interface components {
              * @description Whether it has nothing in hand any more and can be stopped; null for another node, whose state `/api/cluster` shows.
              * @example true
              */
-            finished: boolean | null;
+            drained: boolean | null;
         };
         EndpointResponse: {
             /** @example /api/users */
@@ -4287,6 +4718,21 @@ export interface components {
              * @example 0.9
              */
             interval: number;
+        };
+        ForecastHistoryItem: {
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            /** @example 512.5 */
+            predicted: number;
+            /** @example 430 */
+            lower: number;
+            /** @example 601 */
+            upper: number;
+            /**
+             * @description Null until the time has come.
+             * @example 498
+             */
+            actual: number | null;
         };
         ForecastPointDto: {
             /** @example 2026-06-19T15:30:00.000Z */
@@ -4441,10 +4887,24 @@ export interface components {
             confidence_avg: number | null;
         };
         HistoryResponse: {
-            /** @example 24h */
-            period: string;
-            /** @description Oldest first; buckets without predictions are left out. */
-            history: components["schemas"]["HistoryBucket"][];
+            /** @example event_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example 2026-06-01T00:00:00.000Z */
+            timestamp: string;
+            /** @example invoice.paid */
+            type: string;
+            description: string;
+            /**
+             * @description Minor units (cents); null when no money is concerned.
+             * @example 999
+             */
+            amount: number | null;
+            /** @example USD */
+            currency: string | null;
+            /** @example sub_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            subscription_id: string | null;
+            /** @example invoice_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            invoice_id: string | null;
         };
         ImportChanges: {
             /** @example 2 */
@@ -4589,6 +5049,37 @@ export interface components {
              */
             label: "positive" | "negative" | "neutral";
         };
+        LoadPredictorPerformance: {
+            /**
+             * @description 1 − WAPE of the forecasts of the last 7 days whose time has come; null below 30 of them.
+             * @example 0.91
+             */
+            accuracy: number | null;
+            /**
+             * @description The same of the naive forecast.
+             * @example 0.84
+             */
+            baseline_accuracy: number | null;
+            /**
+             * @description 1 − error / error of the naive forecast.
+             * @example 0.4
+             */
+            skill: number | null;
+            /**
+             * @description Forecasts whose time has come.
+             * @example 288
+             */
+            n: number;
+            /** @example 2026-06-19T15:30:00.000Z */
+            last_trained: string | null;
+            /**
+             * @description `0` before the first training.
+             * @example 3
+             */
+            version: string;
+            /** @example 42 */
+            predictions_made: number;
+        };
         /** @enum {string} */
         LogLevel: "DEBUG" | "INFO" | "WARNING" | "ERROR";
         LogLineResponse: {
@@ -4669,6 +5160,24 @@ export interface components {
              */
             role: "viewer" | "member" | "admin" | "owner" | "superadmin";
         };
+        MetricsDetails: {
+            /** @example 430 */
+            forecast_lower: number;
+            /** @example 601 */
+            forecast_upper: number;
+            /**
+             * @description Share of the actual values within the forecast's interval.
+             * @example 0.9
+             */
+            interval_coverage: number | null;
+            /**
+             * @description Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+             * @example 1200
+             */
+            capacity_per_minute: number | null;
+            comparison_basis: string;
+            algorithms: components["schemas"]["AlgorithmFiguresResponse"][];
+        };
         ModelCard: {
             /** @example lexicon */
             kind: string;
@@ -4727,6 +5236,9 @@ export interface components {
              */
             timeout?: string;
         };
+        ModelPerformanceResponse: {
+            load_predictor: components["schemas"]["LoadPredictorPerformance"];
+        };
         ModelResponse: {
             /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
@@ -4754,6 +5266,16 @@ export interface components {
             created_at: string | null;
             /** @example 2026-06-19T15:30:00.000Z */
             updated_at: string | null;
+        };
+        ModelStateResponse: {
+            /** @example load_predictor */
+            name: string;
+            /** @example 3 */
+            version: string;
+            /** @example deployed */
+            status: string;
+            /** @description Why it is unavailable. */
+            reason: string | null;
         };
         ModelUndeployedResponse: {
             /** @example undeployed */
@@ -5071,8 +5593,142 @@ export interface components {
             /** @example 2026-07-01T00:00:00.000Z */
             effective_at: string;
         };
+        PipelineDeletedResponse: {
+            /** @example deleted */
+            pipeline: string;
+            /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+        };
+        PipelineOutputDto: {
+            /**
+             * @description One figure a label.
+             * @example {
+             *       "positive": 0.93,
+             *       "negative": 0.02,
+             *       "neutral": 0.05
+             *     }
+             */
+            scores?: {
+                [key: string]: number;
+            };
+            /**
+             * @example [
+             *       "What",
+             *       "a",
+             *       "day"
+             *     ]
+             */
+            tokens?: string[];
+            /**
+             * @description ISO 639-1 code; null when the text does not show it.
+             * @example en
+             */
+            language?: string | null;
+            /**
+             * @description `uncertain` below the confidence threshold.
+             * @example positive
+             */
+            label?: string;
+            /** @example 0.93 */
+            confidence?: number;
+            points?: components["schemas"]["ForecastPointDto"][];
+            /**
+             * @description What made a forecast: `model`, or `naive` while none is trained.
+             * @example model
+             */
+            basis?: string;
+            anomalies?: components["schemas"]["FoundAnomaly"][];
+            /** @example The sky is blue because … */
+            text?: string;
+            /**
+             * @example [
+             *       0.1,
+             *       0.2
+             *     ]
+             */
+            embedding?: number[];
+        };
+        PipelineResponse: {
+            /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            name: string;
+            /** @example text_processing */
+            type: string;
+            /**
+             * @description `nlp`, `vision`, `time_series` or `mixed`.
+             * @example nlp
+             */
+            category: string;
+            steps: components["schemas"]["PipelineStepResponse"][];
+            /**
+             * @description Counts the changes.
+             * @example 1
+             */
+            version: number;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            updated_at: string;
+        };
+        PipelineRunResponse: {
+            /** @example run_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            pipeline_id: string;
+            /**
+             * @example completed
+             * @enum {string}
+             */
+            status: "completed" | "pending" | "failed" | "running" | "cancelled";
+            /** @example true */
+            async: boolean;
+            /** @description Of the last step; null until all are completed. */
+            output: components["schemas"]["PipelineOutputDto"] | null;
+            /** @description Why it failed. */
+            error: string | null;
+            steps: components["schemas"]["StepResultResponse"][];
+            /**
+             * @description Per cent.
+             * @example 100
+             */
+            progress: number;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            started_at: string | null;
+            /** @example 2026-06-19T15:30:01.000Z */
+            finished_at: string | null;
+        };
+        PipelineStepRequest: {
+            /**
+             * @description By the step's schema, which GET /api/ai/pipeline-steps lists.
+             * @example {
+             *       "model": "sentiment-analysis"
+             *     }
+             */
+            parameters?: {
+                [key: string]: string | number | boolean;
+            };
+            /**
+             * @example sentiment_analysis
+             * @enum {string}
+             */
+            name: "tokenize" | "normalize" | "language_detect" | "sentiment_analysis" | "classify" | "embed" | "generate" | "forecast" | "detect_anomalies";
+        };
+        PipelineStepResponse: {
+            /**
+             * @example {
+             *       "model": "sentiment-analysis"
+             *     }
+             */
+            parameters: {
+                [key: string]: string | number | boolean;
+            };
+            /** @example sentiment_analysis */
+            name: string;
+        };
         PlanIncludedResponse: {
-            /** @example 1000000 */
+            /** @example 250000 */
             requests: number;
             /**
              * @description Traffic both ways, in 10^9 bytes.
@@ -5094,7 +5750,7 @@ export interface components {
             max_users: number | null;
             /**
              * @description Requests a month without an alert; more are carried, and billed where the plan has a price for them.
-             * @example 1000000
+             * @example 250000
              */
             requests_per_month: number | null;
             /** @example 100 */
@@ -5107,7 +5763,7 @@ export interface components {
         PlanOverageResponse: {
             /**
              * @description Minor units for a million requests over the included ones; null: not billed.
-             * @example 500
+             * @example 1000
              */
             per_million_requests: number | null;
             /**
@@ -5295,6 +5951,52 @@ export interface components {
             latency_ms: number;
             /** @example 2026-06-19T15:30:00.000Z */
             created_at: string;
+        };
+        PredictionDataResponse: {
+            /**
+             * @description The algorithm that did best in the comparison; the current one without enough traffic.
+             * @example least_connections
+             */
+            recommended_algorithm: string;
+            /**
+             * @description 0 without a comparison.
+             * @example 0.93
+             */
+            confidence: number;
+            /**
+             * @description Requests a minute in the next step.
+             * @example 512.5
+             */
+            predicted_load: number;
+            /**
+             * @description What made the forecast: `model`, or `naive` while none is trained.
+             * @example model
+             */
+            basis: string;
+            /**
+             * @description The time that is forecast.
+             * @example 2026-06-19T15:30:00.000Z
+             */
+            prediction_time: string;
+            /**
+             * @description Addresses of up to five healthy backends, the fastest first.
+             * @example [
+             *       "10.0.0.5:8080"
+             *     ]
+             */
+            optimal_backends: string[];
+            /**
+             * @description The forecast's upper bound against the best minute of the last 7 days with at most 1 % errors.
+             * @example maintain
+             * @enum {string}
+             */
+            scaling_recommendation: "scale_up" | "maintain" | "scale_down";
+        };
+        PredictionHistoryResponse: {
+            /** @example 24h */
+            period: string;
+            /** @description Oldest first; buckets without predictions are left out. */
+            history: components["schemas"]["HistoryBucket"][];
         };
         PredictionResponse: {
             /** @example prediction_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -5723,6 +6425,30 @@ export interface components {
              */
             weight: number;
         };
+        RunPipelineRequest: {
+            /** @example What a wonderful day */
+            input: string | components["schemas"]["StructuredInputDto"];
+        };
+        RunPipelineResponse: {
+            /** @example run */
+            pipeline: string;
+            /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example run_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            run_id: string;
+            /** @example false */
+            async: boolean;
+            /**
+             * @example completed
+             * @enum {string}
+             */
+            status: "completed" | "pending" | "failed" | "running" | "cancelled";
+            /** @description Of the last step; null until all are completed. */
+            output: components["schemas"]["PipelineOutputDto"] | null;
+            /** @description Why it failed. */
+            error: string | null;
+            steps: components["schemas"]["StepResultResponse"][];
+        };
         SeriesPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
@@ -5884,6 +6610,57 @@ export interface components {
             uptime: string;
             components: components["schemas"]["ComponentsResponse"];
             data_plane: components["schemas"]["DataPlaneStatusResponse"];
+        };
+        StepParameterResponse: {
+            /**
+             * @description Null: none.
+             * @example sentiment-analysis
+             */
+            default: (string | number | boolean) | null;
+            /** @example model */
+            name: string;
+            /**
+             * @example string
+             * @enum {string}
+             */
+            type: "string" | "number" | "boolean" | "integer";
+            /** @example false */
+            required: boolean;
+            /** @example 0 */
+            minimum?: number;
+            /** @example 1 */
+            maximum?: number;
+            description: string;
+        };
+        StepResultResponse: {
+            /** @example sentiment_analysis */
+            name: string;
+            /**
+             * @description `skipped`: an earlier one failed or the run was cancelled.
+             * @example completed
+             * @enum {string}
+             */
+            status: "completed" | "failed" | "skipped";
+            /** @example 1.7 */
+            duration_ms: number | null;
+            /** @description Why it failed. */
+            error: string | null;
+        };
+        StepSchemaResponse: {
+            /** @example sentiment_analysis */
+            name: string;
+            /**
+             * @example nlp
+             * @enum {string}
+             */
+            category: "nlp" | "time_series";
+            /**
+             * @example text
+             * @enum {string}
+             */
+            takes: "text" | "series";
+            description: string;
+            parameters: components["schemas"]["StepParameterResponse"][];
         };
         StructuredInputDto: {
             /** @example This is a great product! */
@@ -6571,6 +7348,13 @@ export interface components {
             version?: string;
             config?: components["schemas"]["ModelConfig"];
         };
+        UpdatePipelineRequest: {
+            /** @example Review pipeline */
+            name?: string;
+            /** @example text_processing */
+            type?: string;
+            steps?: components["schemas"]["PipelineStepRequest"][];
+        };
         UpdatePoolRequest: {
             /**
              * @description Unique in the tenant; it is in the pool's path.
@@ -6815,16 +7599,16 @@ export interface components {
              * @enum {string}
              */
             meter: "requests" | "bandwidth_gb" | "ai_jobs";
-            /** @example 1250000 */
+            /** @example 375000 */
             quantity: number;
             /**
              * @description Null: no limit.
-             * @example 1000000
+             * @example 250000
              */
             included: number | null;
             /**
              * @description What is over the included quantity.
-             * @example 250000
+             * @example 125000
              */
             overage: number;
             /**
@@ -6860,7 +7644,7 @@ export interface components {
             plan: "free" | "basic" | "professional" | "enterprise";
             /**
              * @description Requests carried in the period, up to a few seconds ago.
-             * @example 1250000
+             * @example 375000
              */
             usage: number;
             /**
@@ -8832,6 +9616,150 @@ export interface operations {
             };
         };
     };
+    Comparison_compare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "sample_size": 4200,
+                     *       "window": {
+                     *         "from": "2026-06-18T15:30:00.000Z",
+                     *         "to": "2026-06-19T15:30:00.000Z",
+                     *         "pool": "web_servers"
+                     *       },
+                     *       "algorithms": [
+                     *         {
+                     *           "algorithm": "least_connections",
+                     *           "p50_ms": 11.8,
+                     *           "p99_ms": 84.2,
+                     *           "error_rate": 0.002,
+                     *           "sample_size": 4200
+                     *         }
+                     *       ],
+                     *       "recommended_algorithm": "least_connections",
+                     *       "confidence": 0.93
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ComparisonResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Predictions_history_alias: {
         parameters: {
             query?: {
@@ -8865,7 +9793,7 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    "application/json": components["schemas"]["HistoryResponse"];
+                    "application/json": components["schemas"]["PredictionHistoryResponse"];
                 };
             };
             /** @description No valid credential */
@@ -9820,6 +10748,336 @@ export interface operations {
             };
         };
     };
+    Overview_health: {
+        parameters: {
+            query?: {
+                /** @description Also what the figures were made from; always so below `/detailed`. */
+                detailed?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "healthy",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "models": [
+                     *         {
+                     *           "name": "load_predictor",
+                     *           "version": "3",
+                     *           "status": "deployed"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AiHealthResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Overview_health_alias: {
+        parameters: {
+            query?: {
+                /** @description Also what the figures were made from; always so below `/detailed`. */
+                detailed?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "status": "healthy",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "models": [
+                     *         {
+                     *           "name": "load_predictor",
+                     *           "version": "3",
+                     *           "status": "deployed"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AiHealthResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Predictions_history: {
         parameters: {
             query?: {
@@ -9853,7 +11111,403 @@ export interface operations {
                      *       ]
                      *     }
                      */
-                    "application/json": components["schemas"]["HistoryResponse"];
+                    "application/json": components["schemas"]["PredictionHistoryResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Overview_metrics: {
+        parameters: {
+            query?: {
+                /** @description Also the last day's forecasts beside what came. */
+                history?: boolean;
+                /** @description Also what the figures were made from; always so below `/detailed`. */
+                detailed?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enabled": true,
+                     *       "current_algorithm": "round_robin",
+                     *       "prediction_data": {
+                     *         "recommended_algorithm": "least_connections",
+                     *         "confidence": 0.93,
+                     *         "predicted_load": 512.5,
+                     *         "basis": "model",
+                     *         "prediction_time": "2026-06-19T15:30:00.000Z",
+                     *         "optimal_backends": [
+                     *           "10.0.0.5:8080"
+                     *         ],
+                     *         "scaling_recommendation": "maintain"
+                     *       },
+                     *       "model_performance": {
+                     *         "load_predictor": {
+                     *           "accuracy": 0.91,
+                     *           "baseline_accuracy": 0.84,
+                     *           "skill": 0.4,
+                     *           "n": 288,
+                     *           "last_trained": "2026-06-19T15:30:00.000Z",
+                     *           "version": "3",
+                     *           "predictions_made": 42
+                     *         }
+                     *       },
+                     *       "details": {
+                     *         "forecast_lower": 430,
+                     *         "forecast_upper": 601,
+                     *         "interval_coverage": 0.9,
+                     *         "capacity_per_minute": 1200,
+                     *         "algorithms": []
+                     *       },
+                     *       "history": [
+                     *         {
+                     *           "timestamp": "2026-06-19T15:30:00.000Z",
+                     *           "predicted": 512.5,
+                     *           "lower": 430,
+                     *           "upper": 601,
+                     *           "actual": 498
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AiMetricsResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Overview_metrics_alias: {
+        parameters: {
+            query?: {
+                /** @description Also the last day's forecasts beside what came. */
+                history?: boolean;
+                /** @description Also what the figures were made from; always so below `/detailed`. */
+                detailed?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enabled": true,
+                     *       "current_algorithm": "round_robin",
+                     *       "prediction_data": {
+                     *         "recommended_algorithm": "least_connections",
+                     *         "confidence": 0.93,
+                     *         "predicted_load": 512.5,
+                     *         "basis": "model",
+                     *         "prediction_time": "2026-06-19T15:30:00.000Z",
+                     *         "optimal_backends": [
+                     *           "10.0.0.5:8080"
+                     *         ],
+                     *         "scaling_recommendation": "maintain"
+                     *       },
+                     *       "model_performance": {
+                     *         "load_predictor": {
+                     *           "accuracy": 0.91,
+                     *           "baseline_accuracy": 0.84,
+                     *           "skill": 0.4,
+                     *           "n": 288,
+                     *           "last_trained": "2026-06-19T15:30:00.000Z",
+                     *           "version": "3",
+                     *           "predictions_made": 42
+                     *         }
+                     *       },
+                     *       "details": {
+                     *         "forecast_lower": 430,
+                     *         "forecast_upper": 601,
+                     *         "interval_coverage": 0.9,
+                     *         "capacity_per_minute": 1200,
+                     *         "algorithms": []
+                     *       },
+                     *       "history": [
+                     *         {
+                     *           "timestamp": "2026-06-19T15:30:00.000Z",
+                     *           "predicted": 512.5,
+                     *           "lower": 430,
+                     *           "upper": 601,
+                     *           "actual": 498
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AiMetricsResponse"];
                 };
             };
             /** @description No valid credential */
@@ -11440,6 +13094,4084 @@ export interface operations {
             };
         };
     };
+    Pipelines_list_alias: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                category?: string;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"pipelines": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "type": "text_processing",
+                     *         "category": "nlp",
+                     *         "steps": [
+                     *           {
+                     *             "parameters": {
+                     *               "model": "sentiment-analysis"
+                     *             },
+                     *             "name": "sentiment_analysis"
+                     *           }
+                     *         ],
+                     *         "version": 1,
+                     *         "created_at": "2026-06-19T15:30:00.000Z",
+                     *         "updated_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["PipelineResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_create_alias: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "text_processing",
+                 *       "steps": [
+                 *         {
+                 *           "parameters": {
+                 *             "model": "sentiment-analysis"
+                 *           },
+                 *           "name": "sentiment_analysis"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreatePipelineRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "text_processing",
+                     *       "category": "nlp",
+                     *       "steps": [
+                     *         {
+                     *           "parameters": {
+                     *             "model": "sentiment-analysis"
+                     *           },
+                     *           "name": "sentiment_analysis"
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It exists already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    PipelineSteps_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "name": "sentiment_analysis",
+                     *         "category": "nlp",
+                     *         "takes": "text",
+                     *         "parameters": [
+                     *           {
+                     *             "default": "sentiment-analysis",
+                     *             "name": "model",
+                     *             "type": "string",
+                     *             "required": false,
+                     *             "minimum": 0,
+                     *             "maximum": 1
+                     *           }
+                     *         ]
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["StepSchemaResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_get_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "text_processing",
+                     *       "category": "nlp",
+                     *       "steps": [
+                     *         {
+                     *           "parameters": {
+                     *             "model": "sentiment-analysis"
+                     *           },
+                     *           "name": "sentiment_analysis"
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_update_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Review pipeline",
+                 *       "type": "text_processing",
+                 *       "steps": [
+                 *         {
+                 *           "parameters": {
+                 *             "model": "sentiment-analysis"
+                 *           },
+                 *           "name": "sentiment_analysis"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdatePipelineRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "text_processing",
+                     *       "category": "nlp",
+                     *       "steps": [
+                     *         {
+                     *           "parameters": {
+                     *             "model": "sentiment-analysis"
+                     *           },
+                     *           "name": "sentiment_analysis"
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_delete_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "pipeline": "deleted",
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineDeletedResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_run_alias: {
+        parameters: {
+            query?: {
+                /** @description Run it in the background; the answer comes at once, with the run's id. */
+                async?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "input": "What a wonderful day"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RunPipelineRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "pipeline": "run",
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "run_id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "async": false,
+                     *       "status": "completed",
+                     *       "output": {
+                     *         "scores": {
+                     *           "positive": 0.93,
+                     *           "negative": 0.02,
+                     *           "neutral": 0.05
+                     *         },
+                     *         "tokens": [
+                     *           "What",
+                     *           "a",
+                     *           "day"
+                     *         ],
+                     *         "language": "en",
+                     *         "label": "positive",
+                     *         "confidence": 0.93,
+                     *         "points": [],
+                     *         "basis": "model",
+                     *         "anomalies": [],
+                     *         "text": "The sky is blue because …",
+                     *         "embedding": [
+                     *           0.1,
+                     *           0.2
+                     *         ]
+                     *       },
+                     *       "steps": [
+                     *         {
+                     *           "name": "sentiment_analysis",
+                     *           "status": "completed",
+                     *           "duration_ms": 1.7
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunPipelineResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_runs_alias: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                status?: "pending" | "running" | "completed" | "failed" | "cancelled";
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"runs": […]}` */
+                "X-API-Version"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "pipeline_id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "status": "completed",
+                     *         "async": true,
+                     *         "output": {
+                     *           "scores": {
+                     *             "positive": 0.93,
+                     *             "negative": 0.02,
+                     *             "neutral": 0.05
+                     *           },
+                     *           "tokens": [
+                     *             "What",
+                     *             "a",
+                     *             "day"
+                     *           ],
+                     *           "language": "en",
+                     *           "label": "positive",
+                     *           "confidence": 0.93,
+                     *           "points": [],
+                     *           "basis": "model",
+                     *           "anomalies": [],
+                     *           "text": "The sky is blue because …",
+                     *           "embedding": [
+                     *             0.1,
+                     *             0.2
+                     *           ]
+                     *         },
+                     *         "steps": [
+                     *           {
+                     *             "name": "sentiment_analysis",
+                     *             "status": "completed",
+                     *             "duration_ms": 1.7
+                     *           }
+                     *         ],
+                     *         "progress": 100,
+                     *         "created_at": "2026-06-19T15:30:00.000Z",
+                     *         "started_at": "2026-06-19T15:30:00.000Z",
+                     *         "finished_at": "2026-06-19T15:30:01.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["PipelineRunResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_readRun_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "pipeline_id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "status": "completed",
+                     *       "async": true,
+                     *       "output": {
+                     *         "scores": {
+                     *           "positive": 0.93,
+                     *           "negative": 0.02,
+                     *           "neutral": 0.05
+                     *         },
+                     *         "tokens": [
+                     *           "What",
+                     *           "a",
+                     *           "day"
+                     *         ],
+                     *         "language": "en",
+                     *         "label": "positive",
+                     *         "confidence": 0.93,
+                     *         "points": [],
+                     *         "basis": "model",
+                     *         "anomalies": [],
+                     *         "text": "The sky is blue because …",
+                     *         "embedding": [
+                     *           0.1,
+                     *           0.2
+                     *         ]
+                     *       },
+                     *       "steps": [
+                     *         {
+                     *           "name": "sentiment_analysis",
+                     *           "status": "completed",
+                     *           "duration_ms": 1.7
+                     *         }
+                     *       ],
+                     *       "progress": 100,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "started_at": "2026-06-19T15:30:00.000Z",
+                     *       "finished_at": "2026-06-19T15:30:01.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineRunResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_cancel_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "pipeline_id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "status": "completed",
+                     *       "async": true,
+                     *       "output": {
+                     *         "scores": {
+                     *           "positive": 0.93,
+                     *           "negative": 0.02,
+                     *           "neutral": 0.05
+                     *         },
+                     *         "tokens": [
+                     *           "What",
+                     *           "a",
+                     *           "day"
+                     *         ],
+                     *         "language": "en",
+                     *         "label": "positive",
+                     *         "confidence": 0.93,
+                     *         "points": [],
+                     *         "basis": "model",
+                     *         "anomalies": [],
+                     *         "text": "The sky is blue because …",
+                     *         "embedding": [
+                     *           0.1,
+                     *           0.2
+                     *         ]
+                     *       },
+                     *       "steps": [
+                     *         {
+                     *           "name": "sentiment_analysis",
+                     *           "status": "completed",
+                     *           "duration_ms": 1.7
+                     *         }
+                     *       ],
+                     *       "progress": 100,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "started_at": "2026-06-19T15:30:00.000Z",
+                     *       "finished_at": "2026-06-19T15:30:01.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineRunResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                category?: string;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"pipelines": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "type": "text_processing",
+                     *         "category": "nlp",
+                     *         "steps": [
+                     *           {
+                     *             "parameters": {
+                     *               "model": "sentiment-analysis"
+                     *             },
+                     *             "name": "sentiment_analysis"
+                     *           }
+                     *         ],
+                     *         "version": 1,
+                     *         "created_at": "2026-06-19T15:30:00.000Z",
+                     *         "updated_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["PipelineResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same request gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "text_processing",
+                 *       "steps": [
+                 *         {
+                 *           "parameters": {
+                 *             "model": "sentiment-analysis"
+                 *           },
+                 *           "name": "sentiment_analysis"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreatePipelineRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "text_processing",
+                     *       "category": "nlp",
+                     *       "steps": [
+                     *         {
+                     *           "parameters": {
+                     *             "model": "sentiment-analysis"
+                     *           },
+                     *           "name": "sentiment_analysis"
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It exists already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "text_processing",
+                     *       "category": "nlp",
+                     *       "steps": [
+                     *         {
+                     *           "parameters": {
+                     *             "model": "sentiment-analysis"
+                     *           },
+                     *           "name": "sentiment_analysis"
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Review pipeline",
+                 *       "type": "text_processing",
+                 *       "steps": [
+                 *         {
+                 *           "parameters": {
+                 *             "model": "sentiment-analysis"
+                 *           },
+                 *           "name": "sentiment_analysis"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdatePipelineRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "text_processing",
+                     *       "category": "nlp",
+                     *       "steps": [
+                     *         {
+                     *           "parameters": {
+                     *             "model": "sentiment-analysis"
+                     *           },
+                     *           "name": "sentiment_analysis"
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "pipeline": "deleted",
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineDeletedResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_run: {
+        parameters: {
+            query?: {
+                /** @description Run it in the background; the answer comes at once, with the run's id. */
+                async?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "input": "What a wonderful day"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RunPipelineRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "pipeline": "run",
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "run_id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "async": false,
+                     *       "status": "completed",
+                     *       "output": {
+                     *         "scores": {
+                     *           "positive": 0.93,
+                     *           "negative": 0.02,
+                     *           "neutral": 0.05
+                     *         },
+                     *         "tokens": [
+                     *           "What",
+                     *           "a",
+                     *           "day"
+                     *         ],
+                     *         "language": "en",
+                     *         "label": "positive",
+                     *         "confidence": 0.93,
+                     *         "points": [],
+                     *         "basis": "model",
+                     *         "anomalies": [],
+                     *         "text": "The sky is blue because …",
+                     *         "embedding": [
+                     *           0.1,
+                     *           0.2
+                     *         ]
+                     *       },
+                     *       "steps": [
+                     *         {
+                     *           "name": "sentiment_analysis",
+                     *           "status": "completed",
+                     *           "duration_ms": 1.7
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunPipelineResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_runs: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                status?: "pending" | "running" | "completed" | "failed" | "cancelled";
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"runs": […]}` */
+                "X-API-Version"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "pipeline_id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "status": "completed",
+                     *         "async": true,
+                     *         "output": {
+                     *           "scores": {
+                     *             "positive": 0.93,
+                     *             "negative": 0.02,
+                     *             "neutral": 0.05
+                     *           },
+                     *           "tokens": [
+                     *             "What",
+                     *             "a",
+                     *             "day"
+                     *           ],
+                     *           "language": "en",
+                     *           "label": "positive",
+                     *           "confidence": 0.93,
+                     *           "points": [],
+                     *           "basis": "model",
+                     *           "anomalies": [],
+                     *           "text": "The sky is blue because …",
+                     *           "embedding": [
+                     *             0.1,
+                     *             0.2
+                     *           ]
+                     *         },
+                     *         "steps": [
+                     *           {
+                     *             "name": "sentiment_analysis",
+                     *             "status": "completed",
+                     *             "duration_ms": 1.7
+                     *           }
+                     *         ],
+                     *         "progress": 100,
+                     *         "created_at": "2026-06-19T15:30:00.000Z",
+                     *         "started_at": "2026-06-19T15:30:00.000Z",
+                     *         "finished_at": "2026-06-19T15:30:01.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["PipelineRunResponse"][];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_readRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "pipeline_id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "status": "completed",
+                     *       "async": true,
+                     *       "output": {
+                     *         "scores": {
+                     *           "positive": 0.93,
+                     *           "negative": 0.02,
+                     *           "neutral": 0.05
+                     *         },
+                     *         "tokens": [
+                     *           "What",
+                     *           "a",
+                     *           "day"
+                     *         ],
+                     *         "language": "en",
+                     *         "label": "positive",
+                     *         "confidence": 0.93,
+                     *         "points": [],
+                     *         "basis": "model",
+                     *         "anomalies": [],
+                     *         "text": "The sky is blue because …",
+                     *         "embedding": [
+                     *           0.1,
+                     *           0.2
+                     *         ]
+                     *       },
+                     *       "steps": [
+                     *         {
+                     *           "name": "sentiment_analysis",
+                     *           "status": "completed",
+                     *           "duration_ms": 1.7
+                     *         }
+                     *       ],
+                     *       "progress": 100,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "started_at": "2026-06-19T15:30:00.000Z",
+                     *       "finished_at": "2026-06-19T15:30:01.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineRunResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "pipeline_id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "status": "completed",
+                     *       "async": true,
+                     *       "output": {
+                     *         "scores": {
+                     *           "positive": 0.93,
+                     *           "negative": 0.02,
+                     *           "neutral": 0.05
+                     *         },
+                     *         "tokens": [
+                     *           "What",
+                     *           "a",
+                     *           "day"
+                     *         ],
+                     *         "language": "en",
+                     *         "label": "positive",
+                     *         "confidence": 0.93,
+                     *         "points": [],
+                     *         "basis": "model",
+                     *         "anomalies": [],
+                     *         "text": "The sky is blue because …",
+                     *         "embedding": [
+                     *           0.1,
+                     *           0.2
+                     *         ]
+                     *       },
+                     *       "steps": [
+                     *         {
+                     *           "name": "sentiment_analysis",
+                     *           "status": "completed",
+                     *           "duration_ms": 1.7
+                     *         }
+                     *       ],
+                     *       "progress": 100,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "started_at": "2026-06-19T15:30:00.000Z",
+                     *       "finished_at": "2026-06-19T15:30:01.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineRunResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Predictions_predict: {
         parameters: {
             query?: never;
@@ -12763,6 +18495,143 @@ export interface operations {
             };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Overview_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enabled": true,
+                     *       "status": "active",
+                     *       "models": [
+                     *         {
+                     *           "name": "load_predictor",
+                     *           "version": "3",
+                     *           "status": "deployed"
+                     *         }
+                     *       ],
+                     *       "open_trainings": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AiStatusResponse"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19549,18 +25418,13 @@ export interface operations {
                     /**
                      * @example [
                      *       {
-                     *         "period": "24h",
-                     *         "history": [
-                     *           {
-                     *             "timestamp": "2026-06-19T15:00:00.000Z",
-                     *             "model": "sentiment-analysis",
-                     *             "predictions": 42,
-                     *             "errors": 0,
-                     *             "latency_p50_ms": 1.4,
-                     *             "latency_p95_ms": 4.1,
-                     *             "confidence_avg": 0.81
-                     *           }
-                     *         ]
+                     *         "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "timestamp": "2026-06-01T00:00:00.000Z",
+                     *         "type": "invoice.paid",
+                     *         "amount": 999,
+                     *         "currency": "USD",
+                     *         "subscription_id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "invoice_id": "invoice_01jz3k5v8hf0vbn2x4q6t8w0ya"
                      *       }
                      *     ]
                      */
@@ -20330,17 +26194,17 @@ export interface operations {
                      *           "max_backends": 100,
                      *           "max_routes": 50,
                      *           "max_users": 25,
-                     *           "requests_per_month": 1000000,
+                     *           "requests_per_month": 250000,
                      *           "ai_jobs_per_month": 100,
                      *           "sso": false,
                      *           "backups_kept": 7
                      *         },
                      *         "included": {
-                     *           "requests": 1000000,
+                     *           "requests": 250000,
                      *           "bandwidth_gb": 100
                      *         },
                      *         "overage": {
-                     *           "per_million_requests": 500,
+                     *           "per_million_requests": 1000,
                      *           "per_gb": 9
                      *         },
                      *         "features": [
@@ -22164,15 +28028,15 @@ export interface operations {
                      *       "period_start": "2026-06-01T00:00:00.000Z",
                      *       "period_end": "2026-07-01T00:00:00.000Z",
                      *       "plan": "basic",
-                     *       "usage": 1250000,
+                     *       "usage": 375000,
                      *       "cost": 125,
                      *       "currency": "USD",
                      *       "items": [
                      *         {
                      *           "meter": "requests",
-                     *           "quantity": 1250000,
-                     *           "included": 1000000,
-                     *           "overage": 250000,
+                     *           "quantity": 375000,
+                     *           "included": 250000,
+                     *           "overage": 125000,
                      *           "amount": 125
                      *         }
                      *       ]
@@ -29998,7 +35862,7 @@ export interface operations {
                      *       },
                      *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "draining": true,
-                     *       "finished": true
+                     *       "drained": true
                      *     }
                      */
                     "application/json": components["schemas"]["DrainResponse"];
@@ -30301,7 +36165,7 @@ export interface operations {
                      *       },
                      *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "draining": true,
-                     *       "finished": true
+                     *       "drained": true
                      *     }
                      */
                     "application/json": components["schemas"]["DrainResponse"];
@@ -31890,15 +37754,15 @@ export interface operations {
                      *         "period_start": "2026-06-01T00:00:00.000Z",
                      *         "period_end": "2026-07-01T00:00:00.000Z",
                      *         "plan": "basic",
-                     *         "usage": 1250000,
+                     *         "usage": 375000,
                      *         "cost": 125,
                      *         "currency": "USD",
                      *         "items": [
                      *           {
                      *             "meter": "requests",
-                     *             "quantity": 1250000,
-                     *             "included": 1000000,
-                     *             "overage": 250000,
+                     *             "quantity": 375000,
+                     *             "included": 250000,
+                     *             "overage": 125000,
                      *             "amount": 125
                      *           }
                      *         ]

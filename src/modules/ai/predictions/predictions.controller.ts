@@ -7,8 +7,8 @@ import { Access, CurrentUser, type Principal } from '../../../platform/security/
 import {
   BatchPredictRequest,
   BatchPredictResponse,
-  HistoryQuery,
-  HistoryResponse,
+  PredictionHistoryQuery,
+  PredictionHistoryResponse,
   PredictionResponse,
   PredictionsQuery,
   PredictRequest,
@@ -56,7 +56,10 @@ export class PredictionsController {
   @Get(['history', 'analytics/history'])
   @Access('ai.read')
   @ApiOperation({ summary: 'Predictions over time: how many, how fast, how sure' })
-  history(@CurrentUser() user: Principal, @Query() query: HistoryQuery): Promise<HistoryResponse> {
+  history(
+    @CurrentUser() user: Principal,
+    @Query() query: PredictionHistoryQuery,
+  ): Promise<PredictionHistoryResponse> {
     return this.predictions.history(user.tenantId, query.period ?? '24h');
   }
 }

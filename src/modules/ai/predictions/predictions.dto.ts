@@ -278,7 +278,7 @@ export class PredictionsQuery extends PageQuery {
   model?: string;
 }
 
-export class HistoryQuery {
+export class PredictionHistoryQuery {
   /**
    * How far back.
    * @example 24h
@@ -304,7 +304,7 @@ export class HistoryBucket {
   /** @example 0.81 */
   confidence_avg: number | null;
 }
-export class HistoryResponse {
+export class PredictionHistoryResponse {
   /** @example 24h */
   period: string;
   /** Oldest first; buckets without predictions are left out. */

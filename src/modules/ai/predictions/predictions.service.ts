@@ -9,7 +9,7 @@ import type { PredictionInput } from '../models/runtime.js';
 import {
   type BatchPredictRequest,
   type BatchPredictResponse,
-  type HistoryResponse,
+  type PredictionHistoryResponse,
   PredictionResponse,
   type PredictRequest,
   type PredictResponse,
@@ -99,7 +99,7 @@ export class PredictionsService implements OnApplicationBootstrap, OnApplication
     );
   }
 
-  async history(tenantId: string, period: string): Promise<HistoryResponse> {
+  async history(tenantId: string, period: string): Promise<PredictionHistoryResponse> {
     const bucket = Math.max(60, RANGES[period]! / 96);
     const history = await this.database.tenant(tenantId, (tx) =>
       this.predictions.history(tx, tenantId, since(period), bucket),
