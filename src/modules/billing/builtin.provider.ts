@@ -186,6 +186,7 @@ function newSubscription(order: SubscriptionOrder, plan: Plan, now: Date): NewSu
     payment_method: order.paymentMethod,
     currency: plan.currency,
     amount: priceOf(plan, order.cycle),
+    created_at: now,
     ...periodsFrom(start, monthsOf(order.cycle)),
     ...(trialEnd && { current_period_end: trialEnd, usage_period_end: trialEnd, trial_end: trialEnd }),
   };

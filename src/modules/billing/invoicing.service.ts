@@ -56,6 +56,7 @@ export class Invoicing {
       lines,
       period_start: period.start,
       period_end: period.end,
+      created_at: now,
       due_at: new Date(now.getTime() + PAYMENT_DAYS * DAY_MS),
       paid_at: due === 0 ? now : null,
     });
