@@ -268,6 +268,7 @@ describe('a rolling restart of three nodes', () => {
     await client.POST('/api/routes', { body: { host, pool: 'web' }, params: { query: { wait: 'applied' } } });
 
     const { server, stop } = front(() => nodes);
+    await until('the front to listen', () => server.listening);
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     await until('the front to serve', async () => (await get(base, host)) === 200);
     const statuses: number[] = [];
