@@ -81,9 +81,15 @@ export class Notifications implements OnApplicationBootstrap, OnApplicationShutd
     });
     client.on('notification', (message) => this.receive(message.payload ?? ''));
     client.on('error', () => undefined);
-    client.on('end', () => this.reconnectLater());
-    await client.connect();
-    await client.query(`LISTEN ${CHANNEL}`);
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+    } catch (e) {
+      client.end().catch(() => undefined);
+      throw e;
+    }
+    // only now: a client that never connected reports its end as well as its error, and each would try again
+    client.once('end', () => this.reconnectLater());
     this.client = client;
   }
 
