@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { describeWithHaproxy, removeTemporaryDirectories, temporaryDirectory } from '../contract/haproxy.js';
@@ -422,7 +422,9 @@ describeWithHaproxy('HAProxy in particular', () => {
       engine = await startEngine({ mode: 'attach' });
       expect(engine.health().running).toBe(false);
       const applied = use([poolOf([all()[0]])]);
-      const args = ['-W', '-S', join(directory, 'master.sock'), '-f', join(directory, 'current')];
+      const current = join(directory, 'current');
+      await until('something to start with', () => existsSync(current));
+      const args = ['-W', '-S', join(directory, 'master.sock'), '-f', current];
       const external: ChildProcess = spawn('haproxy', args, { stdio: 'ignore' });
       try {
         await applied;
@@ -477,6 +479,19 @@ describeWithHaproxy('HAProxy in particular', () => {
       expect(engine.reloads).toBe(reloads);
       expect(load.failures).toEqual([]);
     });
+  });
+
+  it('a first check does not wait for the longest interval there is', async () => {
+    const pool = (id: string, port: number, intervalMs: number): PoolConfig =>
+      poolOf([backendOf(port, { id: `backend_${id}`, healthCheck: { ...QUICK_CHECK, intervalMs } })], {
+        id: `pool_${id}`,
+      });
+    const slow = Array.from({ length: 5 }, (_, i) => pool(`slow_${i}`, upstreams[0].port, 60_000));
+    const quick = [...slow, pool('quick', upstreams[1].port, 200)];
+    await use(quick, []);
+    await until('every first check', () =>
+      [...engine.stats().backends.values()].every(({ health }) => health === 'healthy'),
+    );
   });
 
   it('a check that differs from the others of its pool follows its own rules, also after a change', async () => {

@@ -25,8 +25,8 @@ import { parseStat } from './stats.js';
 
 const EMPTY: Snapshot = { version: 0, tenants: new Map() };
 const POLL_MS = 2_000;
-/** After a look at the statistics of very many servers, a rest of this many times what it took. */
-const LEAST_REST = 10;
+/** After the statistics of very many servers, a rest of this many times what it took to read them. */
+const LEAST_REST = 20;
 const RESTART_MS = { first: 100, longest: 5_000 };
 
 /**
@@ -270,14 +270,16 @@ export class HaproxyEngine implements DataPlaneEngine {
 
   /** A poll that fails says nothing: HAProxy is being replaced, or its end is noticed elsewhere. */
   private async poll(): Promise<void> {
-    const { pollMs = POLL_MS } = this.options;
-    const began = performance.now();
+    let cost = 0;
     try {
-      this.observer.readStatistics(await this.deployment!.readStatistics());
-      this.pollLater(Math.max(pollMs, (performance.now() - began) * LEAST_REST));
+      const csv = await this.deployment!.readStatistics();
+      const began = performance.now();
+      this.observer.readStatistics(csv);
+      cost = performance.now() - began;
     } catch {
-      this.pollLater(pollMs);
+      // The next one tells.
     }
+    this.pollLater(Math.max(this.options.pollMs ?? POLL_MS, cost * LEAST_REST));
   }
 
   private pollLater(milliseconds: number): void {

@@ -41,6 +41,8 @@ export interface FrontendNeeds {
   readonly targets: number;
   readonly maxConnections: number;
   readonly openFiles: number;
+  /** Over which the first health checks of a new worker are spread. */
+  readonly checkSpreadMs: number;
 }
 
 const ERRORS: readonly (readonly [status: number, code: string, message: string])[] = [
@@ -94,6 +96,8 @@ function globalSection(options: RenderOptions, needs: FrontendNeeds): string {
     `server-state-file ${options.stateFile}`,
     // Checks of many servers must not come in waves.
     'spread-checks 5',
+    // Else the first ones are spread over the longest interval there is, somebody else's included.
+    `max-spread-checks ${needs.checkSpreadMs}ms`,
     'ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets',
     'tune.ssl.default-dh-param 2048',
   )}`;

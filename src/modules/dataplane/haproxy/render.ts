@@ -90,21 +90,19 @@ function needsOf(tenants: ReadonlyMap<string, TenantFragment>, options: RenderOp
     targets = Math.max(targets, fragment.mostTargets);
     for (const section of fragment.sections.values()) servers += section.servers.size;
   }
-  return { depths: [...depths].sort((a, b) => b - a), targets, ...connectionLimits(options, servers) };
+  return { depths: [...depths].sort((a, b) => b - a), targets, ...limits(options, servers) };
 }
 
 /**
- * Two descriptors a connection, one a health check. Room for servers is made in powers of two, so that one more
- * hardly ever changes the figures (which takes a reload).
+ * Two descriptors a connection, one a health check; first checks of a new worker at 2,000 a second. Room for servers is
+ * made in powers of two, so that one more hardly ever changes the figures (which takes a reload).
  */
-function connectionLimits(
-  options: RenderOptions,
-  servers: number,
-): { maxConnections: number; openFiles: number } {
-  const reserve = Math.max(1024, 2 ** Math.ceil(Math.log2(Math.max(1, servers * 1.25))));
-  const affordable = Math.floor((options.openFilesLimit - reserve - 256) / 2);
+function limits(options: RenderOptions, servers: number): Omit<FrontendNeeds, 'depths' | 'targets'> {
+  const room = Math.max(1024, 2 ** Math.ceil(Math.log2(Math.max(1, servers * 1.25))));
+  const affordable = Math.floor((options.openFilesLimit - room - 256) / 2);
   const maxConnections = Math.max(100, Math.min(options.maxConnections, affordable));
-  return { maxConnections, openFiles: Math.min(options.openFilesLimit, 2 * maxConnections + reserve + 256) };
+  const openFiles = Math.min(options.openFilesLimit, 2 * maxConnections + room + 256);
+  return { maxConnections, openFiles, checkSpreadMs: room / 2 };
 }
 
 /**
