@@ -3,6 +3,7 @@ import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { unauthorized } from '../../common/errors.js';
 import { Environment } from '../../platform/config/environment.js';
+import { ActsOnGet } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal, Public } from '../../platform/security/index.js';
 import {
   ChangePasswordRequest,
@@ -76,6 +77,7 @@ export class AuthController {
   }
 
   @Get('logout')
+  @ActsOnGet()
   @Access('profile.read')
   @ApiOperation({ summary: 'Sign out: ends the session and its refresh token at once' })
   logout(

@@ -2,7 +2,7 @@ import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Environment } from '../../../platform/config/environment.js';
-import { IdParam } from '../../../platform/http/index.js';
+import { ActsOnGet, IdParam } from '../../../platform/http/index.js';
 import { Public } from '../../../platform/security/index.js';
 import { SessionResponse } from '../auth.dto.js';
 import { sessionResponse } from '../auth.mapper.js';
@@ -22,6 +22,7 @@ export class OidcSignInController {
   ) {}
 
   @Get('login')
+  @ActsOnGet()
   @Public()
   @ApiResponse({ status: 302, description: 'To the provider' })
   @ApiResponse({
@@ -45,6 +46,7 @@ export class OidcSignInController {
   }
 
   @Get('callback')
+  @ActsOnGet()
   @Public()
   @ApiQuery({ name: 'code', required: false, example: 'SplxlOBeZQQYbYS6WxSbIA' })
   @ApiQuery({ name: 'state', required: false, example: 'af0ifjsldkj' })
