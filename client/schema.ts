@@ -5396,13 +5396,14 @@ export interface components {
             /** @example your_client_id */
             client_id: string;
             /**
-             * @description Never shown again. Left out, the one that is stored stays.
+             * @description Never shown again. Left out, the one that is stored stays, unless `provider_url` changes.
              * @example your_client_secret
              */
             client_secret?: string;
             /**
              * @description Where the provider sends people back. Left out: this API's own callback. When it is a page of yours, that page
-             *     hands `code`, `state` and `iss` on to the callback.
+             *     hands `code`, `state` and `iss` on to the callback; on another origin than this API's it also begins the sign-in,
+             *     with `browser_challenge`, and adds `browser_verifier`.
              * @example https://app.example.com/callback
              */
             redirect_uri?: string;
@@ -22408,6 +22409,8 @@ export interface operations {
     OidcSignIn_callback: {
         parameters: {
             query?: {
+                /** @description What `browser_challenge` of the login was made from */
+                browser_verifier?: unknown;
                 iss?: unknown;
                 state?: unknown;
                 code?: unknown;
@@ -22555,7 +22558,13 @@ export interface operations {
     };
     OidcSignIn_login: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description For a page on another origin than this API's, where the cookie that ties a sign-in to its browser does not go:
+                 *     BASE64URL(SHA-256(`browser_verifier`)) of 43 to 128 random characters that the page keeps until the callback.
+                 */
+                browser_challenge?: string;
+            };
             header?: never;
             path: {
                 tenant_id: string;
