@@ -4582,6 +4582,17 @@ export interface components {
              * @example true
              */
             drained: boolean | null;
+            /**
+             * @description Requests of the API and of the data plane that were still being answered at the end of the wait, without this one;
+             *     null for another node.
+             * @example 0
+             */
+            requests_in_flight: number | null;
+            /**
+             * @description WebSockets that this drain sent away with 1001; null for another node.
+             * @example 3
+             */
+            websockets_closed: number | null;
         };
         EndpointResponse: {
             /** @example /api/users */
@@ -35862,7 +35873,9 @@ export interface operations {
                      *       },
                      *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "draining": true,
-                     *       "drained": true
+                     *       "drained": true,
+                     *       "requests_in_flight": 0,
+                     *       "websockets_closed": 3
                      *     }
                      */
                     "application/json": components["schemas"]["DrainResponse"];
@@ -36165,7 +36178,9 @@ export interface operations {
                      *       },
                      *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "draining": true,
-                     *       "drained": true
+                     *       "drained": true,
+                     *       "requests_in_flight": 0,
+                     *       "websockets_closed": 3
                      *     }
                      */
                     "application/json": components["schemas"]["DrainResponse"];
