@@ -2,7 +2,7 @@
 // engine, the upstreams and the load each in a process of its own. In each run all algorithms work at the same time,
 // each before a set of upstreams of its own that behaves alike, on the same Poisson arrivals with the same work. The
 // upstreams' work is waiting (timers, a few workers, a line), so that two cores are enough.
-//   node bench/adaptive.mjs [--seconds 14] [--seed 1] [--dist dist] [--json file]
+//   node bench/adaptive.mjs [--seconds 15] [--seed 1] [--dist dist] [--json file]
 // A request that had no answer 2 s after the end counts with the time that it had waited until then.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { ensureBuilt, ensureInstalled, root } from '../scripts/ensure.mjs';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '14' },
+    seconds: { type: 'string', default: '15' },
     seed: { type: 'string', default: '1' },
     dist: { type: 'string' },
     json: { type: 'string' },
