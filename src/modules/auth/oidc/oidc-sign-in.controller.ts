@@ -2,7 +2,7 @@ import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Environment } from '../../../platform/config/environment.js';
-import { IdParam } from '../../../platform/http/index.js';
+import { ApiFails, IdParam } from '../../../platform/http/index.js';
 import { Public } from '../../../platform/security/index.js';
 import { SessionResponse } from '../auth.dto.js';
 import { sessionResponse } from '../auth.mapper.js';
@@ -49,6 +49,7 @@ export class OidcSignInController {
   @ApiQuery({ name: 'code', required: false, example: 'SplxlOBeZQQYbYS6WxSbIA' })
   @ApiQuery({ name: 'state', required: false, example: 'af0ifjsldkj' })
   @ApiQuery({ name: 'iss', required: false, example: 'https://auth.example.com' })
+  @ApiFails(401, 403)
   @ApiOperation({
     summary: 'Where the provider sends people back: answers with a session, as a sign-in does',
   })
