@@ -2,6 +2,7 @@ export { Cached } from './cache.interceptor.js';
 export { CorsOrigins } from './cors-origins.js';
 export { ErrorBody, errorBody } from './error-body.js';
 export { checkIfMatch, IfMatch, sendEtag } from './etag.js';
+export { ApiFails } from './failures.js';
 export { HttpModule } from './http.module.js';
 export { IdParam, IntegerParam } from './id-param.js';
 export { IdempotencyInterceptor } from './idempotency.interceptor.js';
