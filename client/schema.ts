@@ -4582,6 +4582,17 @@ export interface components {
              * @example true
              */
             drained: boolean | null;
+            /**
+             * @description Requests of the API and of the data plane that were still being answered at the end of the wait, without this one;
+             *     null for another node.
+             * @example 0
+             */
+            requests_in_flight: number | null;
+            /**
+             * @description WebSockets that this drain sent away with 1001; null for another node.
+             * @example 3
+             */
+            websockets_closed: number | null;
         };
         EndpointResponse: {
             /** @example /api/users */
@@ -6544,7 +6555,6 @@ export interface components {
              */
             slack_notifications: boolean;
             /**
-             * Format: email
              * @description Where alert e-mails go; empty: nowhere.
              * @example ops@example.com
              */
@@ -7458,7 +7468,6 @@ export interface components {
              */
             slack_notifications?: boolean;
             /**
-             * Format: email
              * @description Where alert e-mails go; empty: nowhere.
              * @example ops@example.com
              */
@@ -7952,6 +7961,32 @@ export interface operations {
                     "application/json": components["schemas"]["RootResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; `Retry-After` says when to come back */
             429: {
                 headers: {
@@ -8045,6 +8080,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["AdminConfigResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -8160,7 +8221,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -8269,6 +8330,58 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8404,6 +8517,32 @@ export interface operations {
                     "application/json": components["schemas"]["HealthResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; `Retry-After` says when to come back */
             429: {
                 headers: {
@@ -8475,6 +8614,32 @@ export interface operations {
                 content: {
                     /** @example http_requests_total{status="200"} 1 */
                     "text/plain": string;
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -8607,6 +8772,32 @@ export interface operations {
                     "application/json": components["schemas"]["ReloadResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -8635,6 +8826,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8765,6 +9060,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["AlertResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -8950,6 +9271,32 @@ export interface operations {
                     "application/json": components["schemas"]["LogLineResponse"][];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -9115,6 +9462,32 @@ export interface operations {
                     "application/json": components["schemas"]["AdminStatsResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -9272,6 +9645,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["AdminUserResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -9537,6 +9936,110 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -9653,6 +10156,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ComparisonResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -9795,6 +10324,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["PredictionHistoryResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -9976,6 +10531,32 @@ export interface operations {
                     "application/json": components["schemas"]["AiConfigSectionResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -10115,7 +10696,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -10235,6 +10816,58 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10386,211 +11019,6 @@ export interface operations {
                     "application/json": components["schemas"]["AiConfigSectionResponse"];
                 };
             };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The role or the plan does not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A field, id or query value is not valid; `details` names it */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many requests; `Retry-After` says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A dependency is down; `Retry-After` says when to come back */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    AiConfig_update_alias: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "enabled": true,
-                 *       "model_type": "neural_network",
-                 *       "confidence_threshold": 0.8,
-                 *       "predictive_scaling": true,
-                 *       "learning_rate": 0.001,
-                 *       "models": {
-                 *         "default_timeout": "30s",
-                 *         "max_concurrent": 10
-                 *       },
-                 *       "training": {
-                 *         "auto_save_interval": "5m",
-                 *         "retrain_interval": "24h",
-                 *         "keep_versions": 10
-                 *       },
-                 *       "forecast": {
-                 *         "step": "5m",
-                 *         "interval": 0.9
-                 *       },
-                 *       "anomalies": {
-                 *         "enabled": true,
-                 *         "alerts": true
-                 *       }
-                 *     }
-                 */
-                "application/json": components["schemas"]["UpdateAiConfigRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "enabled": true,
-                     *       "model_type": "auto",
-                     *       "confidence_threshold": 0.5,
-                     *       "predictive_scaling": true,
-                     *       "learning_rate": 0.003,
-                     *       "models": {
-                     *         "default_timeout": "30s",
-                     *         "max_concurrent": 10
-                     *       },
-                     *       "training": {
-                     *         "auto_save_interval": "5m",
-                     *         "retrain_interval": "24h",
-                     *         "keep_versions": 10
-                     *       },
-                     *       "forecast": {
-                     *         "step": "5m",
-                     *         "interval": 0.9
-                     *       },
-                     *       "anomalies": {
-                     *         "enabled": true,
-                     *         "alerts": true
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["AiConfigResponse"];
-                };
-            };
             /** @description Not parseable or not processable as sent */
             400: {
                 headers: {
@@ -10749,6 +11177,289 @@ export interface operations {
             };
         };
     };
+    AiConfig_update_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "enabled": true,
+                 *       "model_type": "neural_network",
+                 *       "confidence_threshold": 0.8,
+                 *       "predictive_scaling": true,
+                 *       "learning_rate": 0.001,
+                 *       "models": {
+                 *         "default_timeout": "30s",
+                 *         "max_concurrent": 10
+                 *       },
+                 *       "training": {
+                 *         "auto_save_interval": "5m",
+                 *         "retrain_interval": "24h",
+                 *         "keep_versions": 10
+                 *       },
+                 *       "forecast": {
+                 *         "step": "5m",
+                 *         "interval": 0.9
+                 *       },
+                 *       "anomalies": {
+                 *         "enabled": true,
+                 *         "alerts": true
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateAiConfigRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "enabled": true,
+                     *       "model_type": "auto",
+                     *       "confidence_threshold": 0.5,
+                     *       "predictive_scaling": true,
+                     *       "learning_rate": 0.003,
+                     *       "models": {
+                     *         "default_timeout": "30s",
+                     *         "max_concurrent": 10
+                     *       },
+                     *       "training": {
+                     *         "auto_save_interval": "5m",
+                     *         "retrain_interval": "24h",
+                     *         "keep_versions": 10
+                     *       },
+                     *       "forecast": {
+                     *         "step": "5m",
+                     *         "interval": 0.9
+                     *       },
+                     *       "anomalies": {
+                     *         "enabled": true,
+                     *         "alerts": true
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AiConfigResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Overview_health: {
         parameters: {
             query?: {
@@ -10780,6 +11491,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["AiHealthResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -10945,6 +11682,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["AiHealthResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -11113,6 +11876,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["PredictionHistoryResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -11313,6 +12102,32 @@ export interface operations {
                     "application/json": components["schemas"]["AiMetricsResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -11511,6 +12326,32 @@ export interface operations {
                     "application/json": components["schemas"]["AiMetricsResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -11689,6 +12530,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["ModelResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -11938,6 +12805,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -12159,6 +13104,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -12282,6 +13305,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ModelResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -12451,7 +13500,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -12610,6 +13659,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -12715,6 +13842,32 @@ export interface operations {
                     "application/json": components["schemas"]["ModelUndeployedResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -12769,6 +13922,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12882,7 +14113,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -12991,6 +14222,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13144,6 +14453,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["PipelineResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -13437,6 +14772,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -13551,6 +14938,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["StepSchemaResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -13669,219 +15082,6 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "type": "text_processing",
-                     *       "category": "nlp",
-                     *       "steps": [
-                     *         {
-                     *           "parameters": {
-                     *             "model": "sentiment-analysis"
-                     *           },
-                     *           "name": "sentiment_analysis"
-                     *         }
-                     *       ],
-                     *       "version": 1,
-                     *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "updated_at": "2026-06-19T15:30:00.000Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PipelineResponse"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The role or the plan does not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description It does not exist, or belongs to another tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A field, id or query value is not valid; `details` names it */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many requests; `Retry-After` says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A dependency is down; `Retry-After` says when to come back */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    Pipelines_update_alias: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "name": "Review pipeline",
-                 *       "type": "text_processing",
-                 *       "steps": [
-                 *         {
-                 *           "parameters": {
-                 *             "model": "sentiment-analysis"
-                 *           },
-                 *           "name": "sentiment_analysis"
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/json": components["schemas"]["UpdatePipelineRequest"];
-            };
-        };
         responses: {
             200: {
                 headers: {
@@ -14093,7 +15293,7 @@ export interface operations {
             };
         };
     };
-    Pipelines_delete_alias: {
+    Pipelines_update_alias: {
         parameters: {
             query?: never;
             header?: never;
@@ -14102,7 +15302,25 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Review pipeline",
+                 *       "type": "text_processing",
+                 *       "steps": [
+                 *         {
+                 *           "parameters": {
+                 *             "model": "sentiment-analysis"
+                 *           },
+                 *           "name": "sentiment_analysis"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdatePipelineRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -14111,11 +15329,49 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "pipeline": "deleted",
-                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "text_processing",
+                     *       "category": "nlp",
+                     *       "steps": [
+                     *         {
+                     *           "parameters": {
+                     *             "model": "sentiment-analysis"
+                     *           },
+                     *           "name": "sentiment_analysis"
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
                      *     }
                      */
-                    "application/json": components["schemas"]["PipelineDeletedResponse"];
+                    "application/json": components["schemas"]["PipelineResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -14172,6 +15428,345 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_delete_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "pipeline": "deleted",
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineDeletedResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14450,6 +16045,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -14605,6 +16278,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["PipelineRunResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -14827,6 +16526,32 @@ export interface operations {
                     "application/json": components["schemas"]["PipelineRunResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -15047,6 +16772,32 @@ export interface operations {
                     "application/json": components["schemas"]["PipelineRunResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -15101,6 +16852,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15254,6 +17083,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["PipelineResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -15547,6 +17402,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -15637,219 +17544,6 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "type": "text_processing",
-                     *       "category": "nlp",
-                     *       "steps": [
-                     *         {
-                     *           "parameters": {
-                     *             "model": "sentiment-analysis"
-                     *           },
-                     *           "name": "sentiment_analysis"
-                     *         }
-                     *       ],
-                     *       "version": 1,
-                     *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "updated_at": "2026-06-19T15:30:00.000Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PipelineResponse"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The role or the plan does not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description It does not exist, or belongs to another tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A field, id or query value is not valid; `details` names it */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many requests; `Retry-After` says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A dependency is down; `Retry-After` says when to come back */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    Pipelines_update: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "name": "Review pipeline",
-                 *       "type": "text_processing",
-                 *       "steps": [
-                 *         {
-                 *           "parameters": {
-                 *             "model": "sentiment-analysis"
-                 *           },
-                 *           "name": "sentiment_analysis"
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/json": components["schemas"]["UpdatePipelineRequest"];
-            };
-        };
         responses: {
             200: {
                 headers: {
@@ -16061,7 +17755,7 @@ export interface operations {
             };
         };
     };
-    Pipelines_delete: {
+    Pipelines_update: {
         parameters: {
             query?: never;
             header?: never;
@@ -16070,7 +17764,25 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Review pipeline",
+                 *       "type": "text_processing",
+                 *       "steps": [
+                 *         {
+                 *           "parameters": {
+                 *             "model": "sentiment-analysis"
+                 *           },
+                 *           "name": "sentiment_analysis"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdatePipelineRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {
@@ -16079,11 +17791,49 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "pipeline": "deleted",
-                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "type": "text_processing",
+                     *       "category": "nlp",
+                     *       "steps": [
+                     *         {
+                     *           "parameters": {
+                     *             "model": "sentiment-analysis"
+                     *           },
+                     *           "name": "sentiment_analysis"
+                     *         }
+                     *       ],
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "updated_at": "2026-06-19T15:30:00.000Z"
                      *     }
                      */
-                    "application/json": components["schemas"]["PipelineDeletedResponse"];
+                    "application/json": components["schemas"]["PipelineResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -16140,6 +17890,345 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Pipelines_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "pipeline": "deleted",
+                     *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PipelineDeletedResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16418,6 +18507,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -16573,6 +18740,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["PipelineRunResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -16795,6 +18988,32 @@ export interface operations {
                     "application/json": components["schemas"]["PipelineRunResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -17015,6 +19234,32 @@ export interface operations {
                     "application/json": components["schemas"]["PipelineRunResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -17069,6 +19314,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17308,6 +19631,110 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -17519,6 +19946,110 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -17658,6 +20189,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["PredictionResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -17853,6 +20410,32 @@ export interface operations {
                     "application/json": components["schemas"]["PredictionResponse"][];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -18046,6 +20629,32 @@ export interface operations {
                     "application/json": components["schemas"]["PredictionResponse"][];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -18189,7 +20798,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -18272,6 +20881,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18387,7 +21100,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -18470,6 +21183,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18605,6 +21422,32 @@ export interface operations {
                     "application/json": components["schemas"]["AiStatusResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -18718,7 +21561,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -18830,6 +21673,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -18989,207 +21936,6 @@ export interface operations {
                     "application/json": components["schemas"]["TrainingResponse"][];
                 };
             };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The role or the plan does not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A field, id or query value is not valid; `details` names it */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many requests; `Retry-After` says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A dependency is down; `Retry-After` says when to come back */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    Training_start: {
-        parameters: {
-            query?: {
-                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
-                /** @description Passes over the data. */
-                epochs?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "model_type": "load_predictor",
-                 *       "epochs": 20,
-                 *       "pool": "web_servers",
-                 *       "series": [
-                 *         {
-                 *           "timestamp": "2026-06-19T15:30:00.000Z",
-                 *           "value": 512.5
-                 *         }
-                 *       ],
-                 *       "rows": [
-                 *         {
-                 *           "label": "positive"
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/json": components["schemas"]["StartTrainingRequest"];
-            };
-        };
-        responses: {
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "training": "started",
-                     *       "epochs": 20,
-                     *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "status": "running",
-                     *       "model_type": "load_predictor",
-                     *       "trigger": "request",
-                     *       "progress": 42,
-                     *       "stage": "final: mlp, epoch 7 of 20",
-                     *       "metrics": {
-                     *         "mase": 0.62,
-                     *         "naive_mase": 0.98,
-                     *         "smape": 8.4,
-                     *         "accuracy": 0.92,
-                     *         "baseline_accuracy": 0.88,
-                     *         "skill": 0.36,
-                     *         "coverage": 0.9,
-                     *         "samples": 806,
-                     *         "served_by": "mixture"
-                     *       },
-                     *       "model_version": 3,
-                     *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "started_at": "2026-06-19T15:30:01.000Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["TrainingStartedResponse"];
-                };
-            };
             /** @description Not parseable or not processable as sent */
             400: {
                 headers: {
@@ -19348,6 +22094,337 @@ export interface operations {
             };
         };
     };
+    Training_start: {
+        parameters: {
+            query?: {
+                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
+                /** @description Passes over the data. */
+                epochs?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "model_type": "load_predictor",
+                 *       "epochs": 20,
+                 *       "pool": "web_servers",
+                 *       "series": [
+                 *         {
+                 *           "timestamp": "2026-06-19T15:30:00.000Z",
+                 *           "value": 512.5
+                 *         }
+                 *       ],
+                 *       "rows": [
+                 *         {
+                 *           "label": "positive"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["StartTrainingRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "training": "started",
+                     *       "epochs": 20,
+                     *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "status": "running",
+                     *       "model_type": "load_predictor",
+                     *       "trigger": "request",
+                     *       "progress": 42,
+                     *       "stage": "final: mlp, epoch 7 of 20",
+                     *       "metrics": {
+                     *         "mase": 0.62,
+                     *         "naive_mase": 0.98,
+                     *         "smape": 8.4,
+                     *         "accuracy": 0.92,
+                     *         "baseline_accuracy": 0.88,
+                     *         "skill": 0.36,
+                     *         "coverage": 0.9,
+                     *         "samples": 806,
+                     *         "served_by": "mixture"
+                     *       },
+                     *       "model_version": 3,
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "started_at": "2026-06-19T15:30:01.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TrainingStartedResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Training_stop: {
         parameters: {
             query?: {
@@ -19379,6 +22456,32 @@ export interface operations {
                     "application/json": components["schemas"]["TrainingStoppedResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -19407,6 +22510,84 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19552,6 +22733,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["TrainingResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -19755,6 +22962,32 @@ export interface operations {
                     "application/json": components["schemas"]["TrainingResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -19809,6 +23042,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -19965,6 +23276,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["AlertResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -20172,6 +23509,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -20286,6 +23701,32 @@ export interface operations {
                     "application/json": components["schemas"]["AlertResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -20340,6 +23781,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20492,6 +24011,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["AnalyticsResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -20669,6 +24214,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["ApiKeyResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -20930,6 +24501,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -21043,6 +24692,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ApiKeyResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -21220,6 +24895,32 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -21274,6 +24975,58 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -21431,6 +25184,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["AuditEntryResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -21601,6 +25380,32 @@ export interface operations {
                     "text/csv": string;
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -21754,6 +25559,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["CsrfResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -21936,8 +25767,138 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many failed sign-ins; `Retry-After` says when to come back */
+            423: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22036,6 +25997,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["LogoutResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -22166,6 +26153,32 @@ export interface operations {
                     "application/json": components["schemas"]["LogoutResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -22194,6 +26207,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -22298,6 +26415,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["MeResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -22450,6 +26593,84 @@ export interface operations {
                     "application/json": components["schemas"]["SessionResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description It does not exist, or belongs to another tenant */
             404: {
                 headers: {
@@ -22589,6 +26810,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
@@ -22806,6 +27053,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -22893,7 +27192,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -22933,6 +27232,110 @@ export interface operations {
             };
             /** @description Not parseable or not processable as sent */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23117,6 +27520,136 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -23259,6 +27792,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["BackendResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -23569,6 +28128,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -23693,6 +28304,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["BackendResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -23868,7 +28505,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -24083,6 +28720,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -24185,6 +28874,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description No valid credential */
             401: {
@@ -24292,6 +29007,58 @@ export interface operations {
             };
             /** @description Changed by somebody else since `If-Match`’s version */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24436,6 +29203,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["BackupResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -24600,6 +29393,32 @@ export interface operations {
                     "application/json": components["schemas"]["CreateBackupResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -24736,6 +29555,32 @@ export interface operations {
                     "application/json": components["schemas"]["CreateBackupResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -24764,6 +29609,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -24966,6 +29915,110 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -25063,6 +30116,32 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -25117,6 +30196,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25242,6 +30399,32 @@ export interface operations {
                     "application/gzip": string;
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -25296,6 +30479,32 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -25438,6 +30647,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["HistoryResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -25631,6 +30866,32 @@ export interface operations {
                     "application/json": components["schemas"]["InvoiceResponse"][];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -25810,6 +31071,34 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["InvoiceResponse"];
+                    /** @example <!doctype html>… */
+                    "text/html": string;
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -26016,6 +31305,32 @@ export interface operations {
                     "application/json": components["schemas"]["InvoiceResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -26070,6 +31385,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26226,6 +31619,32 @@ export interface operations {
                     "application/json": components["schemas"]["PlanResponse"][];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -26354,6 +31773,32 @@ export interface operations {
                     "application/json": components["schemas"]["PortalResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -26382,6 +31827,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26501,6 +32050,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["ReconciliationResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -26666,6 +32241,32 @@ export interface operations {
                     "application/json": components["schemas"]["ReconciliationResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -26694,6 +32295,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -26825,191 +32530,6 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["SubscriptionResponse"][];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The role or the plan does not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A field, id or query value is not valid; `details` names it */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many requests; `Retry-After` says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A dependency is down; `Retry-After` says when to come back */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    Subscriptions_create: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "plan": "professional",
-                 *       "plan_id": "professional",
-                 *       "billing_cycle": "monthly",
-                 *       "payment_method": "card_123",
-                 *       "trial": false
-                 *     }
-                 */
-                "application/json": components["schemas"]["CreateSubscriptionRequest"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "plan": "enterprise",
-                     *       "status": "active",
-                     *       "billing_cycle": "monthly",
-                     *       "current_period_start": "2026-06-01T00:00:00.000Z",
-                     *       "current_period_end": "2026-07-01T00:00:00.000Z",
-                     *       "cancel_at_period_end": false,
-                     *       "amount": 99.99,
-                     *       "currency": "USD",
-                     *       "payment_method": "manual",
-                     *       "provider": "builtin",
-                     *       "pending_change": {
-                     *         "plan": "basic",
-                     *         "billing_cycle": "monthly",
-                     *         "effective_at": "2026-07-01T00:00:00.000Z"
-                     *       },
-                     *       "trial_end": "2026-06-15T00:00:00.000Z",
-                     *       "created_at": "2026-06-01T00:00:00.000Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["SubscriptionResponse"];
                 };
             };
             /** @description Not parseable or not processable as sent */
@@ -27170,6 +32690,295 @@ export interface operations {
             };
         };
     };
+    Subscriptions_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "plan": "professional",
+                 *       "plan_id": "professional",
+                 *       "billing_cycle": "monthly",
+                 *       "payment_method": "card_123",
+                 *       "trial": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateSubscriptionRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "plan": "enterprise",
+                     *       "status": "active",
+                     *       "billing_cycle": "monthly",
+                     *       "current_period_start": "2026-06-01T00:00:00.000Z",
+                     *       "current_period_end": "2026-07-01T00:00:00.000Z",
+                     *       "cancel_at_period_end": false,
+                     *       "amount": 99.99,
+                     *       "currency": "USD",
+                     *       "payment_method": "manual",
+                     *       "provider": "builtin",
+                     *       "pending_change": {
+                     *         "plan": "basic",
+                     *         "billing_cycle": "monthly",
+                     *         "effective_at": "2026-07-01T00:00:00.000Z"
+                     *       },
+                     *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "created_at": "2026-06-01T00:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SubscriptionResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Subscriptions_get: {
         parameters: {
             query?: never;
@@ -27210,6 +33019,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["SubscriptionResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -27379,7 +33214,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -27529,6 +33364,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -27651,6 +33564,32 @@ export interface operations {
                     "application/json": components["schemas"]["SubscriptionResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -27705,6 +33644,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -27816,7 +33833,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -27914,6 +33931,84 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28054,6 +34149,32 @@ export interface operations {
                     "application/json": components["schemas"]["UsageResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -28171,7 +34292,7 @@ export interface operations {
             cookie?: never;
         };
         /** @description A Stripe event */
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
                     [key: string]: unknown;
@@ -28197,6 +34318,58 @@ export interface operations {
             };
             /** @description Not parseable or not processable as sent */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28338,6 +34511,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["WebhookEventResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -28500,6 +34699,32 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookEventResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -28554,6 +34779,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -28811,6 +35114,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -29017,6 +35398,84 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -29267,6 +35726,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -29383,6 +35920,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ClusterResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -29528,6 +36091,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ClusterStatusResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -29685,6 +36274,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ConfigResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -29863,6 +36478,32 @@ export interface operations {
                     "application/json": components["schemas"]["ConfigDocument"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -30009,7 +36650,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -30146,6 +36787,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -30233,7 +36952,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -30335,6 +37054,84 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -30473,6 +37270,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["ConfigVersion"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -30652,6 +37475,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ConfigVersionDetail"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -30846,6 +37695,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["DiffResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -31049,6 +37924,32 @@ export interface operations {
                     "application/json": components["schemas"]["ImportResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -31103,6 +38004,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31238,6 +38217,32 @@ export interface operations {
                     "application/json": components["schemas"]["HealthResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; `Retry-After` says when to come back */
             429: {
                 headers: {
@@ -31341,6 +38346,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["LogLineResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -31507,6 +38538,32 @@ export interface operations {
                     "application/json": components["schemas"]["TrafficMetricsResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -31642,6 +38699,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["RealtimeMetricsResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -31785,6 +38868,32 @@ export interface operations {
                     "application/json": components["schemas"]["MonitoringStatusResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -31898,7 +39007,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -31982,6 +39091,84 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -32153,6 +39340,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["PoolResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -32471,6 +39684,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -32602,6 +39867,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["PoolResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -32777,7 +40068,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -33000,6 +40291,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -33102,6 +40445,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description No valid credential */
             401: {
@@ -33209,6 +40578,58 @@ export interface operations {
             };
             /** @description Changed by somebody else since `If-Match`’s version */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33343,6 +40764,32 @@ export interface operations {
                     "application/json": components["schemas"]["ProfileResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -33456,7 +40903,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -33543,6 +40990,58 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33671,6 +41170,32 @@ export interface operations {
                     "application/json": components["schemas"]["ReloadResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -33699,6 +41224,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -33855,6 +41484,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["RouteResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -34244,6 +41899,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -34426,6 +42133,32 @@ export interface operations {
                     "application/json": components["schemas"]["RouteResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -34599,7 +42332,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -34893,6 +42626,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -34995,6 +42780,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description No valid credential */
             401: {
@@ -35102,6 +42913,58 @@ export interface operations {
             };
             /** @description Changed by somebody else since `If-Match`’s version */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35240,6 +43103,32 @@ export interface operations {
                     "application/json": components["schemas"]["SettingsResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -35353,7 +43242,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -35457,6 +43346,84 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -35600,6 +43567,32 @@ export interface operations {
                     "application/json": components["schemas"]["StatusResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -35737,6 +43730,32 @@ export interface operations {
                     "application/json": components["schemas"]["HealthResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -35871,10 +43890,38 @@ export interface operations {
                      *       },
                      *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "draining": true,
-                     *       "drained": true
+                     *       "drained": true,
+                     *       "requests_in_flight": 0,
+                     *       "websockets_closed": 3
                      *     }
                      */
                     "application/json": components["schemas"]["DrainResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -35905,6 +43952,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36042,6 +44193,32 @@ export interface operations {
                     "application/json": components["schemas"]["SystemInfoResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -36174,10 +44351,38 @@ export interface operations {
                      *       },
                      *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "draining": true,
-                     *       "drained": true
+                     *       "drained": true,
+                     *       "requests_in_flight": 0,
+                     *       "websockets_closed": 3
                      *     }
                      */
                     "application/json": components["schemas"]["DrainResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -36208,6 +44413,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -36362,6 +44671,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["SystemSummaryResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -36528,6 +44863,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["TenantResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -36804,6 +45165,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -36894,230 +45333,6 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "domain": "acme.example.com",
-                     *       "status": "active",
-                     *       "plan": "enterprise",
-                     *       "created_at": "2026-01-01T00:00:00.000Z",
-                     *       "updated_at": "2026-01-01T00:00:00.000Z",
-                     *       "user_count": 25,
-                     *       "settings": {
-                     *         "max_users": 50,
-                     *         "max_requests_per_month": 500000,
-                     *         "allowed_origins": [
-                     *           "https://app.example.com"
-                     *         ],
-                     *         "allow_registration_domains": [
-                     *           "example.com"
-                     *         ]
-                     *       },
-                     *       "usage": {
-                     *         "requests_per_month": 1000000,
-                     *         "bandwidth_gb": 500
-                     *       },
-                     *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["TenantResponse"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The role or the plan does not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description It does not exist, or belongs to another tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A field, id or query value is not valid; `details` names it */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many requests; `Retry-After` says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A dependency is down; `Retry-After` says when to come back */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    Tenants_update: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "domain": "acme.example.com",
-                 *       "plan": "enterprise",
-                 *       "status": "active",
-                 *       "settings": {
-                 *         "max_users": 50,
-                 *         "max_requests_per_month": 500000,
-                 *         "allowed_origins": [
-                 *           "https://app.example.com"
-                 *         ],
-                 *         "allow_registration_domains": [
-                 *           "example.com"
-                 *         ]
-                 *       }
-                 *     }
-                 */
-                "application/json": components["schemas"]["UpdateTenantRequest"];
-            };
-        };
         responses: {
             200: {
                 headers: {
@@ -37337,7 +45552,7 @@ export interface operations {
             };
         };
     };
-    Tenants_delete: {
+    Tenants_update: {
         parameters: {
             query?: never;
             header?: never;
@@ -37346,13 +45561,88 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "domain": "acme.example.com",
+                 *       "plan": "enterprise",
+                 *       "status": "active",
+                 *       "settings": {
+                 *         "max_users": 50,
+                 *         "max_requests_per_month": 500000,
+                 *         "allowed_origins": [
+                 *           "https://app.example.com"
+                 *         ],
+                 *         "allow_registration_domains": [
+                 *           "example.com"
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateTenantRequest"];
+            };
+        };
         responses: {
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "domain": "acme.example.com",
+                     *       "status": "active",
+                     *       "plan": "enterprise",
+                     *       "created_at": "2026-01-01T00:00:00.000Z",
+                     *       "updated_at": "2026-01-01T00:00:00.000Z",
+                     *       "user_count": 25,
+                     *       "settings": {
+                     *         "max_users": 50,
+                     *         "max_requests_per_month": 500000,
+                     *         "allowed_origins": [
+                     *           "https://app.example.com"
+                     *         ],
+                     *         "allow_registration_domains": [
+                     *           "example.com"
+                     *         ]
+                     *       },
+                     *       "usage": {
+                     *         "requests_per_month": 1000000,
+                     *         "bandwidth_gb": 500
+                     *       },
+                     *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TenantResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description No valid credential */
             401: {
@@ -37408,6 +45698,337 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    Tenants_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -37564,6 +46185,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["AlertResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -37800,6 +46447,32 @@ export interface operations {
                     "application/json": components["schemas"]["TenantBillingResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -38008,6 +46681,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["TenantConfigResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -38220,6 +46919,32 @@ export interface operations {
                     "application/json": components["schemas"]["TenantLogEntry"][];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -38423,6 +47148,32 @@ export interface operations {
                     "application/json": components["schemas"]["TenantMetricsResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -38620,6 +47371,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["OidcConfigResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -38949,6 +47726,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -39046,6 +47875,32 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -39100,6 +47955,58 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -39235,6 +48142,32 @@ export interface operations {
                     "application/json": components["schemas"]["OidcTestResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -39289,6 +48222,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -39425,6 +48436,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["TenantStatusResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -39621,6 +48658,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["TenantUsageResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -39827,6 +48890,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["UserResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -40138,6 +49227,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -40228,7 +49395,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -40368,6 +49535,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -40466,6 +49711,32 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -40520,6 +49791,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -40647,6 +49996,32 @@ export interface operations {
                     "application/json": components["schemas"]["VersionResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; `Retry-After` says when to come back */
             429: {
                 headers: {
@@ -40742,6 +50117,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["WebhookEndpointResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -41001,6 +50402,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -41091,212 +50570,6 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "id": "webhook_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "url": "https://hooks.example.com/veloflux",
-                     *       "events": [
-                     *         "backend.unhealthy",
-                     *         "alert.fired"
-                     *       ],
-                     *       "description": "pager",
-                     *       "enabled": true,
-                     *       "created_at": "2026-06-19T10:00:00.000Z",
-                     *       "updated_at": "2026-06-19T10:00:00.000Z"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["WebhookEndpointResponse"];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The role or the plan does not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description It does not exist, or belongs to another tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A field, id or query value is not valid; `details` names it */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many requests; `Retry-After` says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A dependency is down; `Retry-After` says when to come back */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    WebhookEndpoints_update: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "url": "https://hooks.example.com/veloflux",
-                 *       "events": [
-                 *         "backend.unhealthy",
-                 *         "alert.fired"
-                 *       ],
-                 *       "description": "pager",
-                 *       "enabled": true
-                 *     }
-                 */
-                "application/json": components["schemas"]["UpdateWebhookEndpointRequest"];
-            };
-        };
         responses: {
             200: {
                 headers: {
@@ -41504,7 +50777,7 @@ export interface operations {
             };
         };
     };
-    WebhookEndpoints_delete: {
+    WebhookEndpoints_update: {
         parameters: {
             query?: never;
             header?: never;
@@ -41513,13 +50786,70 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.example.com/veloflux",
+                 *       "events": [
+                 *         "backend.unhealthy",
+                 *         "alert.fired"
+                 *       ],
+                 *       "description": "pager",
+                 *       "enabled": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateWebhookEndpointRequest"];
+            };
+        };
         responses: {
-            204: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "webhook_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "url": "https://hooks.example.com/veloflux",
+                     *       "events": [
+                     *         "backend.unhealthy",
+                     *         "alert.fired"
+                     *       ],
+                     *       "description": "pager",
+                     *       "enabled": true,
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookEndpointResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description No valid credential */
             401: {
@@ -41575,6 +50905,311 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    WebhookEndpoints_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -41721,6 +51356,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["WebhookDeliveryResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -41914,6 +51575,32 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookDeliveryResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -41968,6 +51655,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -42104,6 +51869,32 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookDeliveryResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -42158,6 +51949,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -42296,6 +52165,32 @@ export interface operations {
                     "application/json": components["schemas"]["WebhookEndpointWithSecret"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -42350,6 +52245,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -42519,6 +52492,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["WorkerResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -42766,6 +52765,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -42889,179 +52940,6 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["EnrollmentTokenResponse"][];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The role or the plan does not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A field, id or query value is not valid; `details` names it */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many requests; `Retry-After` says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A dependency is down; `Retry-After` says when to come back */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    Enrollment_issue: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
-                 *     }
-                 */
-                "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "state": "open",
-                     *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
-                     *       "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "created_by": "admin@cluster-ai.local",
-                     *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "expires_at": "2026-06-20T15:30:00.000Z",
-                     *       "used_at": "2026-06-19T15:42:10.000Z",
-                     *       "revoked_at": "2026-06-19T16:00:00.000Z",
-                     *       "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "worker_name": "worker-001"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["IssuedEnrollmentTokenResponse"];
                 };
             };
             /** @description Not parseable or not processable as sent */
@@ -43222,6 +53100,283 @@ export interface operations {
             };
         };
     };
+    Enrollment_issue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "GPU rack 3",
+                 *       "expires_in": "24h"
+                 *     }
+                 */
+                "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "open",
+                     *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                     *       "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "created_by": "admin@cluster-ai.local",
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "expires_at": "2026-06-20T15:30:00.000Z",
+                     *       "used_at": "2026-06-19T15:42:10.000Z",
+                     *       "revoked_at": "2026-06-19T16:00:00.000Z",
+                     *       "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "worker_name": "worker-001"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuedEnrollmentTokenResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Enrollment_revoke: {
         parameters: {
             query?: never;
@@ -43238,6 +53393,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description No valid credential */
             401: {
@@ -43319,6 +53500,58 @@ export interface operations {
             };
             /** @description A worker enrolled with it already */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -43473,6 +53706,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["WorkerResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -43650,6 +53909,32 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -43704,6 +53989,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -43848,6 +54211,32 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerCommandResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -43928,6 +54317,58 @@ export interface operations {
             };
             /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -44098,6 +54539,32 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerCommandResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -44178,6 +54645,58 @@ export interface operations {
             };
             /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -44348,6 +54867,32 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerCommandResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -44428,6 +54973,58 @@ export interface operations {
             };
             /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -44589,6 +55186,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ConnectionsResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -44817,6 +55440,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -45007,6 +55708,84 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -45108,6 +55887,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["CsrfResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -45290,8 +56095,138 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many failed sign-ins; `Retry-After` says when to come back */
+            423: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -45390,6 +56325,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["LogoutResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -45520,6 +56481,32 @@ export interface operations {
                     "application/json": components["schemas"]["LogoutResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -45548,6 +56535,110 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -45652,6 +56743,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["MeResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -45870,6 +56987,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -45957,7 +57126,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -45997,6 +57166,110 @@ export interface operations {
             };
             /** @description Not parseable or not processable as sent */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -46181,6 +57454,136 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -46298,6 +57701,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ClusterStatusResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -46437,6 +57866,32 @@ export interface operations {
                     "application/json": components["schemas"]["HealthResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too many requests; `Retry-After` says when to come back */
             429: {
                 headers: {
@@ -46540,6 +57995,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["LogLineResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -46714,6 +58195,32 @@ export interface operations {
                     "application/json": components["schemas"]["SystemMetricsHistoryPoint"][];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -46881,6 +58388,32 @@ export interface operations {
                     "application/json": components["schemas"]["MonitoringStatusResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -47021,6 +58554,32 @@ export interface operations {
                     "application/json": components["schemas"]["SettingsResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -47134,7 +58693,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -47238,6 +58797,84 @@ export interface operations {
             };
             /** @description The role or the plan does not allow it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -47407,6 +59044,32 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["WorkerResponse"][];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -47654,6 +59317,58 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -47777,179 +59492,6 @@ export interface operations {
                      *     ]
                      */
                     "application/json": components["schemas"]["EnrollmentTokenResponse"][];
-                };
-            };
-            /** @description No valid credential */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description The role or the plan does not allow it */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A field, id or query value is not valid; `details` names it */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description Too many requests; `Retry-After` says when to come back */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description A dependency is down; `Retry-After` says when to come back */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "error": true,
-                     *       "code": "VALIDATION_ERROR",
-                     *       "message": "name must not be empty",
-                     *       "detail": "name must not be empty",
-                     *       "details": [
-                     *         {
-                     *           "field": "health_check.interval",
-                     *           "constraint": "isDuration",
-                     *           "message": "health_check.interval must be a duration such as 30s"
-                     *         }
-                     *       ],
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "request_id": "req_01jz3k"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    Enrollment_issue_alias: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                /**
-                 * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
-                 *     }
-                 */
-                "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "state": "open",
-                     *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
-                     *       "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "created_by": "admin@cluster-ai.local",
-                     *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "expires_at": "2026-06-20T15:30:00.000Z",
-                     *       "used_at": "2026-06-19T15:42:10.000Z",
-                     *       "revoked_at": "2026-06-19T16:00:00.000Z",
-                     *       "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *       "worker_name": "worker-001"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["IssuedEnrollmentTokenResponse"];
                 };
             };
             /** @description Not parseable or not processable as sent */
@@ -48110,6 +59652,283 @@ export interface operations {
             };
         };
     };
+    Enrollment_issue_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "description": "GPU rack 3",
+                 *       "expires_in": "24h"
+                 *     }
+                 */
+                "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "open",
+                     *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                     *       "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "created_by": "admin@cluster-ai.local",
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "expires_at": "2026-06-20T15:30:00.000Z",
+                     *       "used_at": "2026-06-19T15:42:10.000Z",
+                     *       "revoked_at": "2026-06-19T16:00:00.000Z",
+                     *       "worker_id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "worker_name": "worker-001"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["IssuedEnrollmentTokenResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid credential */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The role or the plan does not allow it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A field, id or query value is not valid; `details` names it */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests; `Retry-After` says when to come back */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A dependency is down; `Retry-After` says when to come back */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     Enrollment_revoke_alias: {
         parameters: {
             query?: never;
@@ -48126,6 +59945,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description No valid credential */
             401: {
@@ -48207,6 +60052,58 @@ export interface operations {
             };
             /** @description A worker enrolled with it already */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -48361,6 +60258,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["WorkerResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
@@ -48538,6 +60461,32 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -48592,6 +60541,84 @@ export interface operations {
             };
             /** @description It does not exist, or belongs to another tenant */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description In conflict with what exists */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -48736,6 +60763,32 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerCommandResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -48816,6 +60869,58 @@ export interface operations {
             };
             /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -48986,6 +61091,32 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerCommandResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -49066,6 +61197,58 @@ export interface operations {
             };
             /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -49236,6 +61419,32 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerCommandResponse"];
                 };
             };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No valid credential */
             401: {
                 headers: {
@@ -49316,6 +61525,58 @@ export interface operations {
             };
             /** @description `WORKER_OFFLINE`: its agent is not connected, nothing was done. `WORKER_COMMAND_FAILED`: the agent could not do it; the message says why */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is larger than this address takes */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body’s media type, charset or coding is not taken here */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -49477,6 +61738,32 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ConnectionsResponse"];
+                };
+            };
+            /** @description Not parseable or not processable as sent */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
             /** @description No valid credential */
