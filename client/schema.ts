@@ -24079,6 +24079,32 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description It does not exist, or belongs to another tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "VALIDATION_ERROR",
+                     *       "message": "name must not be empty",
+                     *       "detail": "name must not be empty",
+                     *       "details": [
+                     *         {
+                     *           "field": "health_check.interval",
+                     *           "constraint": "isDuration",
+                     *           "message": "health_check.interval must be a duration such as 30s"
+                     *         }
+                     *       ],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description A field, id or query value is not valid; `details` names it */
             422: {
                 headers: {
@@ -36456,6 +36482,12 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ConfigDocument"];
+                    /**
+                     * @example format: veloflux-config/1
+                     *     pools: []
+                     *     routes: []
+                     */
+                    "application/yaml": string;
                 };
             };
             /** @description Not parseable or not processable as sent */

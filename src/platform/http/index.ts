@@ -14,4 +14,4 @@ export {
 } from './request-context.js';
 export { fieldErrors } from './validation.js';
 export { IsDuration, IsLine } from './validators.js';
-export { APPLIES_CONFIGURATION, ApiCreates, ApiIfMatch, AppliesConfiguration } from './writes.js';
+export { APPLIES_CONFIGURATION, ApiCreates, ApiIfMatch, AppliesConfiguration, WaitQuery } from './writes.js';
