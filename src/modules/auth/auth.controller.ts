@@ -3,7 +3,7 @@ import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { unauthorized } from '../../common/errors.js';
 import { Environment } from '../../platform/config/environment.js';
-import { ApiFails } from '../../platform/http/index.js';
+import { ActsOnGet, ApiFails } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal, Public } from '../../platform/security/index.js';
 import {
   ChangePasswordRequest,
@@ -80,6 +80,7 @@ export class AuthController {
   }
 
   @Get('logout')
+  @ActsOnGet()
   @Access('profile.read')
   @ApiOperation({ summary: 'Sign out: ends the session and its refresh token at once' })
   logout(

@@ -29,7 +29,14 @@ import { validate } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalid } from '../../common/errors.js';
 import type { Page } from '../../common/pagination.js';
-import { ApiFails, ApiPage, fieldErrors, PageQuery, pageRequest } from '../../platform/http/index.js';
+import {
+  ActsOnGet,
+  ApiFails,
+  ApiPage,
+  fieldErrors,
+  PageQuery,
+  pageRequest,
+} from '../../platform/http/index.js';
 import { Access } from '../../platform/security/index.js';
 import { fileName } from './backup-stores.js';
 import {
@@ -56,6 +63,7 @@ export class BackupsController {
   }
 
   @Get('create')
+  @ActsOnGet()
   @Access('backup.write')
   @ApiOperation({ summary: 'Make a backup of the whole installation now' })
   async create(): Promise<CreateBackupResponse> {

@@ -5,8 +5,11 @@ export { checkIfMatch, IfMatch, sendEtag } from './etag.js';
 export { ApiFails } from './failures.js';
 export { HttpModule } from './http.module.js';
 export { IdParam, IntegerParam } from './id-param.js';
+export { IdempotencyInterceptor } from './idempotency.interceptor.js';
 export { ApiPage, ListEnvelope, PageQuery, pageRequest, queryInteger } from './pagination.js';
 export {
+  ActsOnGet,
+  contextOf,
   outsideOfRequest,
   type RequestContext,
   requestContext,
@@ -14,4 +17,11 @@ export {
 } from './request-context.js';
 export { fieldErrors } from './validation.js';
 export { IsDuration, IsLine } from './validators.js';
-export { APPLIES_CONFIGURATION, ApiCreates, ApiIfMatch, AppliesConfiguration, WaitQuery } from './writes.js';
+export {
+  APPLIES_CONFIGURATION,
+  ApiCreates,
+  ApiIfMatch,
+  AppliesConfiguration,
+  interceptWrites,
+  WaitQuery,
+} from './writes.js';
