@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
 import { ensureBuilt, ensureInstalled, root } from '../scripts/ensure.mjs';
 import { median, Stage, signUp } from './support/harness.mjs';
+import { row } from './support/rows.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -86,6 +87,15 @@ try {
   console.log('| server | requests/s (median) | ratio to bare Fastify + pg | p99 ms (median) | failed |\n|---|---|---|---|---|');
   for (const name of Object.keys(targets))
     console.log(`| ${name} | ${Math.round(median(rates[name]))} | ${(median(rates[name]) / base).toFixed(2)} | ${median(p99[name])} | ${failures[name]} |`);
+  for (const [name, aim] of [['bare Fastify + pg', '≥ 0.80'], ...(fastApi ? [[fastApi.name]] : [])])
+    row({
+      what: 'authenticated `GET /api/pools/{name}`',
+      ours: `${Math.round(median(rates.veloflux))}/s, p99 ${median(p99.veloflux)} ms`,
+      peer: name,
+      theirs: `${Math.round(median(rates[name]))}/s, p99 ${median(p99[name])} ms`,
+      ratio: median(rates.veloflux) / median(rates[name]),
+      aim,
+    });
 } finally {
   await stage.close();
 }

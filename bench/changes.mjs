@@ -10,6 +10,7 @@ import { Agent, request } from 'node:http';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled } from '../scripts/ensure.mjs';
 import { family, nameOf, pause, quantile, residentMb, signUp, Stage } from './support/harness.mjs';
+import { row } from './support/rows.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -197,6 +198,10 @@ function printChanges(engine, { times, saved, never, probe, load }) {
   const reloads = [...times].filter(([kind]) => kind.includes('reload')).flatMap(([, list]) => list);
   for (const [what, list] of [['servers, weights, routes together', live], ['what makes HAProxy reload, together', reloads], ['the API call alone', saved]])
     console.log(`| ${what} | ${list.length} | ${ms(quantile(list, 0.5))} | ${ms(quantile(list, 0.99))} | ${ms(Math.max(...list))} |`);
+  const figures = (list) => `p50 ${ms(quantile(list, 0.5))} ms, p99 ${ms(quantile(list, 0.99))} ms`;
+  row({ what: `${engine}: call → effect of servers, weights, routes`, ours: figures(live), aim: 'p50 < 10, p99 < 50 ms' });
+  row({ what: `${engine}: call → effect of pools`, ours: figures(reloads), aim: engine === 'haproxy' ? '< 1 s (reload)' : 'p50 < 10, p99 < 50 ms' });
+  row({ what: `${engine}: failed requests of ${load.requests} during ${values.changes} changes`, ours: String(failed(load.failures) + failed(probe)), aim: '0' });
 }
 
 function printMany({ count, before, after, stored, carried, changes, applied, engine }) {
@@ -206,6 +211,10 @@ function printMany({ count, before, after, stored, carried, changes, applied, en
   console.log(`| the whole compiled and applied again (/api/reload), median | ${ms(quantile(applied, 0.5))} ms |`);
   console.log(`| one change (route), p50 / max of ${changes.length} | ${ms(quantile(changes, 0.5))} / ${ms(Math.max(...changes))} ms |`);
   console.log(`| memory of the program | ${before.program.toFixed(0)} → ${after.program.toFixed(0)} MB |`);
+  row({
+    what: `${engine}: ${count} pools × ${UPSTREAMS} backends: applied, one change p50, memory`,
+    ours: `${ms(quantile(applied, 0.5))} ms, ${ms(quantile(changes, 0.5))} ms, +${(after.program - before.program + after.engine - before.engine).toFixed(0)} MB`,
+  });
   if (after.engine) console.log(`| memory of HAProxy | ${before.engine.toFixed(0)} → ${after.engine.toFixed(0)} MB |`);
 }
 

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled, root } from '../scripts/ensure.mjs';
 import { caller, median, pause, Stage, signUp } from './support/harness.mjs';
+import { row as report } from './support/rows.mjs';
 
 const { values } = parseArgs({
   options: { clients: { type: 'string', default: '2000' }, rounds: { type: 'string', default: '15' } },
@@ -116,6 +117,7 @@ try {
     }
   const row = (what, figures, unit) => {
     const [a, b] = [median([figures.veloflux].flat()), median([figures['bare ws']].flat())];
+    report({ what: `${clientCount} live clients: ${what}`, ours: `${a.toFixed(1)} ${unit}`, peer: 'bare ws', theirs: `${b.toFixed(1)} ${unit}`, ratio: a / b });
     console.log(`| ${what} | ${a.toFixed(1)} ${unit} | ${b.toFixed(1)} ${unit} | ${(a / b).toFixed(2)} |`);
   };
   const each = (figure) => ({ veloflux: memory.veloflux[figure], 'bare ws': memory['bare ws'][figure] });
