@@ -2438,7 +2438,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a new signing secret */
+        /** Make a new signing secret; for a while messages carry a signature of the old one, too */
         post: operations["WebhookEndpoints_rotate"];
         delete?: never;
         options?: never;
@@ -7801,6 +7801,7 @@ export interface components {
             updated_at: string;
             /**
              * @description Shown this once. Every message is signed with it: `X-VeloFlux-Signature: t=<seconds>,v1=<HMAC-SHA256 of "t.body">`.
+             *     After a rotation there is a second `v1`, of the old secret: accept a message when one of them fits.
              * @example whsec_Zx8EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAM
              */
             secret: string;
@@ -42264,7 +42265,10 @@ export interface operations {
     };
     WebhookEndpoints_rotate: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How long the old secret signs beside the new one; 24h when not given, 0s after a leak. */
+                overlap?: string;
+            };
             header?: never;
             path: {
                 id: string;
