@@ -2,7 +2,7 @@ import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Environment } from '../../../platform/config/environment.js';
-import { IdParam } from '../../../platform/http/index.js';
+import { ActsOnGet, ApiFails, IdParam } from '../../../platform/http/index.js';
 import { Public } from '../../../platform/security/index.js';
 import { SessionResponse } from '../auth.dto.js';
 import { sessionResponse } from '../auth.mapper.js';
@@ -23,6 +23,7 @@ export class OidcSignInController {
   ) {}
 
   @Get('login')
+  @ActsOnGet()
   @Public()
   @ApiResponse({ status: 302, description: 'To the provider' })
   @ApiResponse({
@@ -48,6 +49,7 @@ export class OidcSignInController {
   }
 
   @Get('callback')
+  @ActsOnGet()
   @Public()
   @ApiQuery({ name: 'code', required: false, example: 'SplxlOBeZQQYbYS6WxSbIA' })
   @ApiQuery({ name: 'state', required: false, example: 'af0ifjsldkj' })
@@ -58,6 +60,7 @@ export class OidcSignInController {
     description: 'What `browser_challenge` of the login was made from',
     example: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
   })
+  @ApiFails(401, 403)
   @ApiOperation({
     summary: 'Where the provider sends people back: answers with a session, as a sign-in does',
   })
