@@ -23,6 +23,7 @@ import { ModelVersionsRepository } from './forecasting/model-versions.repository
 import { SettledForecastsRepository } from './forecasting/settled.repository.js';
 import { TrafficSeries } from './forecasting/traffic-series.js';
 import { BuiltinRuntime } from './models/builtin.runtime.js';
+import { ModelPulls } from './models/model-pulls.js';
 import { ModelsController } from './models/models.controller.js';
 import { ModelsRepository } from './models/models.repository.js';
 import { ModelsService } from './models/models.service.js';
@@ -73,6 +74,7 @@ import { TrainingRunner } from './training/training-runner.js';
     ForecastKeeper,
     ForecastsService,
     ModelVersionsRepository,
+    ModelPulls,
     ModelsRepository,
     ModelsService,
     OllamaRuntime,

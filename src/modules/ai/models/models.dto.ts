@@ -3,6 +3,7 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   Matches,
   Max,
@@ -87,6 +88,7 @@ export class DeployModelRequest {
   @IsLine(40)
   version?: string;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => ModelConfig)
   config?: ModelConfig;
@@ -98,6 +100,7 @@ export class UpdateModelRequest {
   @IsLine(40)
   version?: string;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => ModelConfig)
   config?: ModelConfig;
