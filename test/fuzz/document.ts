@@ -34,6 +34,7 @@ export interface Parameter {
 }
 
 type Content = Record<string, { schema?: Schema }>;
+type Response = { content?: Content };
 
 export interface Operation {
   readonly id: string;
@@ -43,7 +44,7 @@ export interface Operation {
   /** By media type; undefined: takes no body. */
   readonly body: Content | undefined;
   readonly bodyRequired: boolean;
-  readonly responses: Record<string, { content?: Content }>;
+  readonly responses: Record<string, Response>;
   readonly leastRole: string | undefined;
   readonly alias: boolean;
 }
@@ -52,7 +53,7 @@ interface RawOperation {
   operationId: string;
   parameters?: Parameter[];
   requestBody?: { required?: boolean; content: Content };
-  responses: Record<string, { content?: Content }>;
+  responses: Record<string, Response | { $ref: string }>;
   'x-least-role'?: string;
   'x-alias-of'?: string;
 }
@@ -62,7 +63,7 @@ const MAY_SAY_MORE = new Set(['AlertmanagerWebhook', 'AlertmanagerAlert']);
 
 const document = closed(JSON.parse(readFileSync('openapi.json', 'utf8'))) as {
   paths: Record<string, Record<string, RawOperation>>;
-  components: { schemas: Record<string, Schema> };
+  components: { schemas: Record<string, Schema>; responses: Record<string, Response> };
 };
 
 /** Refuses every property that the document does not name, in requests and in answers: what is not declared is a leak. */
@@ -86,11 +87,17 @@ export const operations: readonly Operation[] = Object.entries(document.paths).f
     parameters: raw.parameters ?? [],
     body: raw.requestBody?.content,
     bodyRequired: raw.requestBody?.required ?? false,
-    responses: raw.responses,
+    responses: Object.fromEntries(
+      Object.entries(raw.responses).map(([status, response]) => [status, responseOf(response)]),
+    ),
     leastRole: raw['x-least-role'],
     alias: raw['x-alias-of'] !== undefined,
   })),
 );
+
+function responseOf(response: Response | { $ref: string }): Response {
+  return '$ref' in response ? document.components.responses[response.$ref.split('/').at(-1)!]! : response;
+}
 
 /** The schema that a `$ref` names; any other schema as it is. */
 export function resolve(schema: Schema): Schema {

@@ -1,6 +1,9 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import type { EngineLimits } from '../options.js';
+import type { CertificateStore } from '../tls/certificate-store.js';
 import { Refusal, rawAnswer } from './answers.js';
 
 /** Checks connections against the time limits this often. */
@@ -49,6 +52,8 @@ export class ClientConnection {
 export class HttpFront {
   private readonly server: Server;
   private readonly connections = new Map<Socket, ClientConnection>();
+  /** TCP connections below TLS, also before their handshake. */
+  private readonly tcp = new Set<Socket>();
   private stopping = false;
   private inFlight = 0;
 
@@ -58,8 +63,10 @@ export class HttpFront {
     private readonly handle: (incoming: Incoming) => void,
     /** Told of errors that should not happen; the request is given up, the engine goes on. */
     private readonly onError: (error: unknown) => void,
+    /** For https. */
+    certificates: CertificateStore | null = null,
   ) {
-    this.server = createServer({
+    const options = {
       insecureHTTPParser: false,
       // Checked by us, with our error body.
       requireHostHeader: false,
@@ -70,11 +77,15 @@ export class HttpFront {
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       noDelay: true,
-    });
+    };
+    this.server = certificates
+      ? createSecureServer({ ...options, ...tlsOptions(certificates, limits) })
+      : createServer(options);
+    if (certificates) this.server.on('connection', (socket: Socket) => this.onTcp(socket));
     // Counted by us: node would drop the surplus silently.
     this.server.maxHeadersCount = 0;
     this.server.maxConnections = limits.maxConnections;
-    this.server.on('connection', (socket: Socket) => this.onConnection(socket));
+    this.server.on(this.accepted, (socket: Socket) => this.onConnection(socket));
     this.server.on('request', (request, response) => this.onRequest(request, response, false));
     this.server.on('checkContinue', (request, response) => this.onRequest(request, response, true));
     this.server.on('upgrade', (request, socket, head) => this.onUpgrade(request, socket as Socket, head));
@@ -83,6 +94,11 @@ export class HttpFront {
       socket.end(rawAnswer(NO_CONNECT), () => socket.destroy());
     });
     this.server.on('clientError', (error, socket) => this.onClientError(error, socket as Socket));
+  }
+
+  /** Event of node's server that gives it a connection to read requests from. */
+  private get accepted(): 'connection' | 'secureConnection' {
+    return this.scheme === 'https' ? 'secureConnection' : 'connection';
   }
 
   get openConnections(): number {
@@ -120,6 +136,12 @@ export class HttpFront {
   /** Cuts every connection. */
   destroy(): void {
     for (const socket of this.connections.keys()) socket.destroy();
+    for (const socket of this.tcp) socket.destroy();
+  }
+
+  private onTcp(socket: Socket): void {
+    this.tcp.add(socket);
+    socket.on('close', () => this.tcp.delete(socket));
   }
 
   private onConnection(socket: Socket): void {
@@ -188,7 +210,7 @@ export class HttpFront {
         head += `${rawHeaders[i]}: ${value}\r\n`;
     }
     socket.unshift(Buffer.from(`${head}\r\n`, 'latin1'));
-    this.server.emit('connection', socket);
+    this.server.emit(this.accepted, socket);
   }
 
   private connectionOf(socket: Socket): ClientConnection {
@@ -198,6 +220,8 @@ export class HttpFront {
   /** The parser gave up: answer unless an answer is under way, and close. */
   private onClientError(error: Error, socket: Socket): void {
     const { code } = error as { code?: string };
+    // A handshake that failed: there is nothing to answer on.
+    if (!this.connections.has(socket)) return void socket.destroy();
     const { closing, requests } = this.connectionOf(socket);
     if (code === 'ECONNRESET' || !socket.writable || requests.length > 0) {
       socket.destroy();
@@ -250,6 +274,20 @@ export class HttpFront {
   private closeIfIdle(connection: ClientConnection): void {
     if (connection.requests.length === 0) connection.socket.destroySoon();
   }
+}
+
+/** HTTP/2 is not offered: this engine speaks HTTP/1.1 on both doors. */
+function tlsOptions(certificates: CertificateStore, limits: EngineLimits): TlsOptions {
+  return {
+    ...certificates.listenerOptions,
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: limits.headersTimeoutMs,
+    SNICallback: (name, done) => {
+      const context = certificates.find(name);
+      if (context) done(null, context);
+      else done(new Error('no certificate for this name'));
+    },
+  };
 }
 
 /** A comma-separated list without one of its tokens (lower case). */

@@ -113,10 +113,11 @@ export class Exchange implements AttemptOwner {
   private askRules(): LocalAnswer | null {
     const { guards } = this.input.route.rules;
     if (guards.length === 0) return null;
-    const { request, head, clientAddress } = this.input;
-    const { rawHeaders } = request;
-    const { contentLength } = head;
-    const asked = { method: request.method!, rawHeaders, clientAddress, contentLength, now: this.startedAt };
+    const { request, head, clientAddress, scheme } = this.input;
+    const { method, rawHeaders } = request;
+    const { host, path, query, contentLength } = head;
+    const target = { method: method!, scheme, host, path, query };
+    const asked = { ...target, rawHeaders, clientAddress, contentLength, now: this.startedAt };
     for (const guard of guards) {
       const answer = guard(asked);
       if (answer) return answer;

@@ -1,8 +1,9 @@
-import { Refusal } from '../http/answers.js';
+import { type LocalAnswer, Refusal } from '../http/answers.js';
 import { headerValue, plainAddress, requestIdOf } from '../http/headers.js';
 import type { Incoming } from '../http/http-front.js';
 import { readRequestHead } from '../http/request-head.js';
 import type { Router } from '../routing/router.js';
+import type { ChallengeAnswers } from '../tls/challenge-answers.js';
 import { Exchange } from './exchange.js';
 import type { ExchangeContext } from './exchange-context.js';
 import { type BodyLength, Reply } from './reply.js';
@@ -10,11 +11,18 @@ import { type BodyLength, Reply } from './reply.js';
 const UNKNOWN_HOST = new Refusal(404, 'UNKNOWN_HOST', 'No route serves this host and path');
 const UPGRADE_WITH_BODY = new Refusal(400, 'UPGRADE_WITH_BODY', 'A request to switch protocols has no body');
 
+const challengeAnswer = (body: string): LocalAnswer => ({
+  status: 200,
+  headers: ['Content-Type', 'text/plain', 'Cache-Control', 'no-store'],
+  body,
+});
+
 /** From a client's request to its exchange: checks the head, finds the route. */
 export class ReverseProxy {
   constructor(
     private readonly router: Router,
     private readonly context: ExchangeContext,
+    private readonly challenges: ChallengeAnswers,
   ) {}
 
   readonly handle = (incoming: Incoming): void => {
@@ -26,6 +34,11 @@ export class ReverseProxy {
     }
     if (incoming.upgrade && head.hasBody) {
       this.refuse(incoming, UNKNOWN_BODY, UPGRADE_WITH_BODY, true);
+      return;
+    }
+    const challenge = this.challenges.find(head.host, head.path);
+    if (challenge !== null && (request.method === 'GET' || request.method === 'HEAD')) {
+      this.answer(incoming, head, challengeAnswer(challenge), this.context.stopping());
       return;
     }
     const route = this.router.find(head.host, head.path, {
@@ -55,12 +68,16 @@ export class ReverseProxy {
 
   /** An answer without a route. `close`: the connection cannot be trusted to go on. */
   private refuse(incoming: Incoming, body: BodyLength, refusal: Refusal, close: boolean): void {
+    this.answer(incoming, body, refusal.toAnswer(), close);
+  }
+
+  private answer(incoming: Incoming, body: BodyLength, answer: LocalAnswer, close: boolean): void {
     const { request, response, connection } = incoming;
     // These bytes are nobody's.
     incoming.owner = { closed: () => void connection.take() };
     const reply = new Reply(request, response, body, this.context.limits.clientStallTimeoutMs);
     if (close) reply.closeAfter();
-    reply.local(refusal.toAnswer(), []);
+    reply.local(answer, []);
   }
 }
 
