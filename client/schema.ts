@@ -193,6 +193,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/anomalies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what was odd in your pools’ traffic; for superadmins also on the machines */
+        get: operations["Anomalies_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/anomalies/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an anomaly with the series around it */
+        get: operations["Anomalies_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/config": {
         parameters: {
             query?: never;
@@ -3465,6 +3499,49 @@ export interface components {
              */
             alerts: boolean;
         };
+        /** @enum {string} */
+        AnomalyMetric: "requests" | "latency" | "errors" | "cpu" | "memory" | "disk" | "network_rx" | "network_tx";
+        AnomalyPoint: {
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            /** @example 48.2 */
+            value: number;
+        };
+        AnomalyResponse: {
+            /**
+             * @description requests: a minute. latency: mean, ms. errors: share of answers of class 5xx. cpu, memory, disk: %. network: bytes a second
+             * @example latency
+             */
+            metric: components["schemas"]["AnomalyMetric"];
+            /** @example anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @description Null for a machine's metric, and once the pool is gone.
+             * @example web_servers
+             */
+            pool: string | null;
+            /** @example pool_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            pool_id: string | null;
+            /** @description Machine whose metric it is; null for a pool's. */
+            node: string | null;
+            /**
+             * @description The minute that stands out.
+             * @example 2026-06-19T15:30:00.000Z
+             */
+            at: string;
+            /** @description When the values were back in the range for three minutes, or had been elsewhere for two hours; null while it lasts. */
+            ended_at: string | null;
+            /**
+             * @description How unlikely it is: 0.5 is one in 10^5, 1 one in 10^10 or rarer.
+             * @example 0.82
+             */
+            score: number;
+            /** @example 212.4 */
+            value: number;
+            expected: components["schemas"]["ExpectedRange"];
+            /** @description The 30 minutes before it, its own, and up to 15 after it, oldest first; minutes that say nothing are left out. */
+            around: components["schemas"]["AnomalyPoint"][];
+        };
         ApiKeyResponse: {
             /** @example apikey_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
@@ -4701,6 +4778,14 @@ export interface components {
             /** @example health_check.interval must be a duration such as 30s */
             message: string;
         };
+        ExpectedRange: {
+            /** @example 48.1 */
+            value: number;
+            /** @example 40.6 */
+            lower: number;
+            /** @example 55.6 */
+            upper: number;
+        };
         ForceUpdateRequest: {
             /**
              * @description Name of a channel; all channels when left out
@@ -5500,7 +5585,7 @@ export interface components {
              * @description What kind of thing is wrong; null when all is well.
              * @enum {string|null}
              */
-            error_code: "timeout" | "redirect" | "blocked_address" | "dns" | "refused" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
+            error_code: "timeout" | "redirect" | "dns" | "blocked_address" | "refused" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
             /** @description In order, up to the first that fails. */
             checks: components["schemas"]["OidcCheck"][];
         };
@@ -8826,6 +8911,127 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    Anomalies_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                metric?: components["schemas"]["AnomalyMetric"];
+                /** @description Name of a pool. */
+                pool?: string;
+                /** @description Least score. */
+                min_score?: number;
+                /** @description Found at or after this time. */
+                from?: string;
+                /** @description Found before this time. */
+                to?: string;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"anomalies": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "metric": "latency",
+                     *         "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "pool": "web_servers",
+                     *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "at": "2026-06-19T15:30:00.000Z",
+                     *         "score": 0.82,
+                     *         "value": 212.4,
+                     *         "expected": {
+                     *           "value": 48.1,
+                     *           "lower": 40.6,
+                     *           "upper": 55.6
+                     *         },
+                     *         "around": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 48.2
+                     *           }
+                     *         ]
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["AnomalyResponse"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Anomalies_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "metric": "latency",
+                     *       "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "pool": "web_servers",
+                     *       "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "at": "2026-06-19T15:30:00.000Z",
+                     *       "score": 0.82,
+                     *       "value": 212.4,
+                     *       "expected": {
+                     *         "value": 48.1,
+                     *         "lower": 40.6,
+                     *         "upper": 55.6
+                     *       },
+                     *       "around": [
+                     *         {
+                     *           "timestamp": "2026-06-19T15:30:00.000Z",
+                     *           "value": 48.2
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AnomalyResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     AiConfig_read: {
         parameters: {
             query?: {
@@ -12121,6 +12327,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -14888,6 +15095,12 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ConfigDocument"];
+                    /**
+                     * @example format: veloflux-config/1
+                     *     pools: []
+                     *     routes: []
+                     */
+                    "application/yaml": string;
                 };
             };
             400: components["responses"]["BadRequest"];
