@@ -20,7 +20,7 @@ import { Telemetry } from './telemetry/telemetry.js';
 const now = (): number => performance.now();
 const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : String(error));
 
-/** The data plane inside this process: an HTTP/1.1 reverse proxy on node:http and undici. */
+/** The data plane inside this process: an HTTP/1.1 reverse proxy on sockets, with node:http for what is not plain. */
 export class EmbeddedEngine implements DataPlaneEngine {
   readonly kind = 'embedded';
   private readonly limits: EngineLimits;
@@ -65,7 +65,7 @@ export class EmbeddedEngine implements DataPlaneEngine {
       stopping: () => this.stopping,
       tunnels: this.tunnels,
     });
-    this.front = new HttpFront(this.limits, 'http', proxy.handle, options.onError ?? warn);
+    this.front = new HttpFront(this.limits, 'http', proxy.handle, options.onError ?? warn, options.fastPath);
   }
 
   async start(): Promise<void> {

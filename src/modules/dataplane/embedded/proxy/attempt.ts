@@ -15,6 +15,8 @@ export interface AttemptOwner {
   onInterim(status: number, headers: string[]): void;
   onHead(status: number, reason: string, headers: string[], source: Pausable): void;
   onData(chunk: Buffer): boolean;
+  /** What came in one read has been handed over; more is to come. */
+  onFlush(): void;
   onEnd(): void;
   onUpgrade(headers: string[], socket: Duplex): void;
   /** No (whole) answer; the attempt is over. */
@@ -95,6 +97,10 @@ export class Attempt implements UpstreamHandler, Pausable {
     if (this.over) return true;
     this.touch();
     return this.owner.onData(chunk);
+  }
+
+  onFlush(): void {
+    if (!this.over) this.owner.onFlush();
   }
 
   onEnd(): void {
