@@ -3,9 +3,10 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { AppModule } from './app.module.js';
 import { PRODUCT_VERSION } from './common/version.js';
-import { DataPlaneService } from './modules/dataplane/index.js';
+import { AppliedInterceptor, DataPlaneService } from './modules/dataplane/index.js';
 import { SettingsService } from './modules/settings/index.js';
 import { type Environment, loadEnvironment } from './platform/config/environment.js';
+import { IdempotencyInterceptor, interceptWrites } from './platform/http/index.js';
 import { Listeners } from './platform/http/listeners.js';
 import { buildOpenApi, serveOpenApi } from './platform/http/openapi.js';
 import { configureServer, createAdapter } from './platform/http/server.js';
@@ -33,6 +34,8 @@ export async function start(): Promise<Ports> {
   health.registerLoad('api', () => listeners.requestsInHand);
   health.onDraining((draining) => listeners.endConnections(draining));
   await configureServer(app);
+  // the first is the outermost: a change that is saved but not applied yet keeps its idempotency key
+  interceptWrites(app, [app.get(AppliedInterceptor), app.get(IdempotencyInterceptor)]);
   app.useWebSocketAdapter(new SocketAdapter(app));
   serveOpenApi(app, buildOpenApi(app, PRODUCT_VERSION));
   const ports = await listen(app, listeners, environment);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { LiveSocket } from '../support/live.js';
 import {
   adminToken,
   newTenant,
@@ -93,10 +94,23 @@ describe('several nodes of one installation', () => {
   it('are drained one at a time: health says so, and the others show it', async () => {
     const [first, second] = nodes as [TestServer, TestServer];
     const admin = await adminToken(first);
-    const drained = await first
+    const open = () => LiveSocket.open(first.api, `/api/ws/status?token=${admin}`);
+    const sockets = [await open(), await open()];
+    const drain = async () =>
+      (await first.client(admin).POST('/api/system/drain', { params: { query: { deadline: '5s' } } })).data;
+    expect(await drain()).toMatchObject({
+      status: 'system drained',
+      draining: true,
+      drained: true,
+      requests_in_flight: 0,
+      websockets_closed: 2,
+    });
+    for (const socket of sockets) expect((await socket.nextClose()).code).toBe(1001);
+    expect(await drain()).toMatchObject({ status: 'system drained', websockets_closed: 0 });
+    const ofOther = await second
       .client(admin)
-      .POST('/api/system/drain', { params: { query: { deadline: '5s' } } });
-    expect(drained.data).toMatchObject({ status: 'system drained', draining: true, drained: true });
+      .POST('/api/system/drain', { params: { query: { node: 'a' } } });
+    expect(ofOther.data).toMatchObject({ drained: null, requests_in_flight: null, websockets_closed: null });
     expect((await fetch(`${first.api}/health`)).status).toBe(503);
     expect((await fetch(`${second.api}/health`)).status).toBe(200);
     await until('the other node to show it', async () => {

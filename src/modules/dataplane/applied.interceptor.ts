@@ -25,9 +25,7 @@ export class AppliedInterceptor implements NestInterceptor {
   ) {}
 
   intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (execution.getType() !== 'http') return next.handle();
     const request = execution.switchToHttp().getRequest<FastifyRequest>();
-    if (request.method === 'GET') return next.handle();
     const wait = (request.query as Record<string, unknown> | undefined)?.wait;
     const documented = this.reflector.get<boolean | undefined>(APPLIES_CONFIGURATION, execution.getHandler());
     if (documented && wait !== undefined && wait !== 'applied')

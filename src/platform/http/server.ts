@@ -12,7 +12,7 @@ import { HttpMetrics } from '../observability/http-metrics.js';
 import { CorsOrigins } from './cors-origins.js';
 import { errorBody } from './error-body.js';
 import { parseJsonBody } from './json-body.js';
-import { runInRequestContext } from './request-context.js';
+import { beginRequest } from './request-context.js';
 
 /** Largest body of an ordinary request; routes that import documents allow more in their route configuration. */
 export const BODY_LIMIT_BYTES = 100 * 1024;
@@ -121,7 +121,7 @@ function addContext(fastify: FastifyInstance): void {
       return done(new AppError(431, 'HEADERS_TOO_LARGE', `More than ${MAX_HEADERS} header fields`));
     if (!isWellFormedUrl(request.url))
       return done(new AppError(400, 'BAD_REQUEST', 'The address is not valid UTF-8'));
-    runInRequestContext({ requestId: request.id, address: request.ip }, () => done());
+    beginRequest(request, reply, done);
   });
 }
 

@@ -1,5 +1,32 @@
-import { applyDecorators, SetMetadata } from '@nestjs/common';
+import {
+  applyDecorators,
+  type INestApplication,
+  type NestInterceptor,
+  RequestMethod,
+  SetMetadata,
+} from '@nestjs/common';
+import { INTERCEPTORS_METADATA, METHOD_METADATA } from '@nestjs/common/constants.js';
+import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { ApiConflictResponse, ApiHeader, ApiPreconditionFailedResponse, ApiQuery } from '@nestjs/swagger';
+
+/**
+ * Puts interceptors around every write and around no read: even one that only passes a request on costs it a tenth of
+ * its time. Before the application's routes are made.
+ */
+export function interceptWrites(app: INestApplication, interceptors: readonly NestInterceptor[]): void {
+  const scanner = new MetadataScanner();
+  for (const { controllers } of app.get(ModulesContainer).values())
+    for (const { metatype } of controllers.values())
+      for (const name of scanner.getAllMethodNames(metatype?.prototype)) {
+        const handler: object = metatype?.prototype[name];
+        const method = Reflect.getMetadata(METHOD_METADATA, handler);
+        if (method === undefined || method === RequestMethod.GET) continue;
+        const own: unknown[] = Reflect.getMetadata(INTERCEPTORS_METADATA, handler) ?? [];
+        // those of an earlier application in the same process are replaced
+        const others = own.filter((one) => !interceptors.some((i) => i.constructor === one?.constructor));
+        Reflect.defineMetadata(INTERCEPTORS_METADATA, [...interceptors, ...others], handler);
+      }
+}
 
 /** Metadata of {@link AppliesConfiguration}. */
 export const APPLIES_CONFIGURATION = 'veloflux:applies-configuration';

@@ -23,6 +23,8 @@ export interface ConfigurationChange {
   version: number;
   /** Messages of the entries of this transaction. */
   summary: string[];
+  /** What the entries of this transaction name, in their order. */
+  objects: { type: string; id: string }[];
   actor: { id: string | null; name: string };
 }
 
@@ -150,11 +152,13 @@ export class Journal {
     await this.record(tx, entry);
     if (known) {
       known.summary.push(entry.message);
+      if (entry.object) known.objects.push(entry.object);
       return;
     }
     changes.set(entry.tenantId, {
       tenantId: entry.tenantId,
       summary: [entry.message],
+      objects: entry.object ? [entry.object] : [],
       actor: entry.actor ?? requestContext()?.actor ?? { id: null, name: 'system' },
     });
   }

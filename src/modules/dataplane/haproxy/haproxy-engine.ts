@@ -38,7 +38,7 @@ export class HaproxyEngine implements DataPlaneEngine {
   private readonly files: ConfigurationFiles;
   private readonly process: HaproxyProcess;
   private readonly addresses = new HostAddresses((host) => this.addressChanged(host));
-  private readonly observer = new Observer((host) => this.addresses.address(host));
+  private readonly observer = new Observer((backend) => this.addresses.address(backend));
   private readonly receiver = new LogReceiver((line, isLocal) =>
     this.observer.readLine(line, this.choices?.logKey ?? '', isLocal),
   );
@@ -186,7 +186,7 @@ export class HaproxyEngine implements DataPlaneEngine {
       start: () => this.startProcess(),
       binary: this.attached ? null : this.binary,
       overrides: {
-        address: (name) => this.addresses.address(name),
+        address: (backend) => this.addresses.address(backend),
         weight: (backendId) => this.observer.weight(backendId),
       },
       isDown: (backendId) => this.observer.isDown(backendId),

@@ -19,7 +19,7 @@ import { renderTenant } from './render-tenant.js';
 export type TenantRendering = (slice: TenantSlice) => TenantFragment;
 
 /** Every host name stands for itself, weights are the configured ones. */
-export const NO_OVERRIDES: BackendOverrides = { address: (host) => host, weight: () => undefined };
+export const NO_OVERRIDES: BackendOverrides = { address: ({ host }) => host, weight: () => undefined };
 
 /**
  * A snapshot as HAProxy runs it. Pure.
