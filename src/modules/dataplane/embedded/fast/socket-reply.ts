@@ -170,7 +170,8 @@ export class SocketReply implements ClientReply {
     socket.cork();
     if (before + size !== '') this.send(before + size);
     this.connection.wrote(piece.length);
-    socket.write(piece);
+    // A copy: the piece is only lent.
+    socket.write(Buffer.from(piece));
     if (this.chunked) this.send('\r\n');
     socket.uncork();
   }

@@ -127,7 +127,7 @@ export class NodeReply implements ClientReply {
   }
 
   private pass(chunk: Buffer): boolean {
-    if (this.response.write(chunk)) return true;
+    if (this.response.write(Buffer.from(chunk))) return true;
     if (this.paused) return false;
     this.paused = true;
     this.stall = setTimeout(() => this.cut(), this.stallTimeoutMs);

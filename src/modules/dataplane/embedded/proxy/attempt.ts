@@ -14,6 +14,7 @@ export interface AttemptOwner {
   readonly paused: boolean;
   onInterim(status: number, headers: string[]): void;
   onHead(status: number, reason: string, headers: string[], source: Pausable): void;
+  /** The piece may be kept until the next `onFlush` or `onEnd` only. */
   onData(chunk: Buffer): boolean;
   /** What came in one read has been handed over; more is to come. */
   onFlush(): void;

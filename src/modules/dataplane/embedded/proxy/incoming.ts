@@ -45,6 +45,7 @@ export interface ClientReply {
   local(answer: LocalAnswer, extraHeaders: readonly string[]): void;
   /** Begins the backend's answer; `source` goes on after `write` returned false. */
   head(status: number, reason: string, headers: readonly string[], source: Pausable): void;
+  /** The piece is the caller's again after the next `flush` or `end`. */
   write(chunk: Buffer): boolean;
   /** Nothing more comes in this turn: what was held back to be sent in one piece must go. */
   flush(): void;

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { openConnection } from './connector.js';
 import type { Upstream, UpstreamFailure, UpstreamHandler, UpstreamRequest } from './upstream.js';
 import { type ConnectionOwner, UpstreamConnection } from './upstream-connection.js';
@@ -34,7 +35,7 @@ export class SocketUpstream implements Upstream, ConnectionOwner {
   ) {}
 
   dispatch(request: UpstreamRequest, handler: UpstreamHandler): void {
-    const connection = this.takeIdle();
+    const connection = request.upgrade ? null : this.takeIdle();
     if (connection) connection.send(request, handler);
     else this.connect(request, handler);
   }
@@ -75,10 +76,19 @@ export class SocketUpstream implements Upstream, ConnectionOwner {
 
   private connect(request: UpstreamRequest, handler: UpstreamHandler): void {
     const { host, port, allowPrivate } = this.address;
-    openConnection(host, port, this.address.connectTimeoutMs(), allowPrivate, (error, socket) => {
-      if (error) handler.onFailure(failureOf(error));
-      else new UpstreamConnection(socket!, this).send(request, handler);
-    });
+    let connection: UpstreamConnection | null = null;
+    const done = (error: Error | null, socket: Socket | null): void => {
+      if (error) {
+        handler.onFailure(failureOf(error));
+        return;
+      }
+      connection = new UpstreamConnection(socket!, this);
+      // A connection that switches protocols becomes a stream.
+      if (request.upgrade) socket!.on('data', connection.read);
+      connection.send(request, handler);
+    };
+    const onRead = request.upgrade ? undefined : (bytes: Buffer): void => connection?.read(bytes);
+    openConnection(host, port, this.address.connectTimeoutMs(), allowPrivate, done, onRead);
   }
 
   private dropExpired(): void {

@@ -43,7 +43,6 @@ export class UpstreamConnection {
     private readonly socket: Socket,
     private readonly owner: ConnectionOwner,
   ) {
-    socket.on('data', this.onData);
     socket.on('end', this.onEnd);
     socket.on('close', this.onClose);
   }
@@ -102,7 +101,8 @@ export class UpstreamConnection {
     return more;
   }
 
-  private readonly onData = (bytes: Buffer): void => {
+  /** Takes what came; the bytes are not kept. */
+  readonly read = (bytes: Buffer): void => {
     // Nobody asked: an answer nobody waits for must not meet the next request.
     if (!this.handler) {
       this.socket.destroy();
@@ -128,7 +128,7 @@ export class UpstreamConnection {
     if (end < 0 || end - from > MAX_HEAD_BYTES) {
       // A status line tells early what does not speak HTTP.
       if (data.length - from > MAX_HEAD_BYTES || !couldBeAnswer(data, from)) return this.broken();
-      this.partialHead = from === 0 ? data : data.subarray(from);
+      this.partialHead = data === bytes ? Buffer.from(data.subarray(from)) : data;
       return bytes.length;
     }
     this.partialHead = EMPTY;
@@ -150,7 +150,7 @@ export class UpstreamConnection {
     if (!request!.upgrade || head.upgrade !== request!.upgrade) return this.broken();
     this.handler = null;
     this.owner.closed(this);
-    socket.off('data', this.onData);
+    socket.off('data', this.read);
     socket.off('end', this.onEnd);
     socket.off('close', this.onClose);
     socket.pause();

@@ -30,7 +30,7 @@ export interface UpstreamHandler {
   onInterim(status: number, headers: string[]): void;
   /** The head of the final answer, hop-by-hop fields included; `resume` continues after a pause. */
   onHead(status: number, reason: string, headers: string[], resume: () => void): void;
-  /** False pauses the answer until `resume`. */
+  /** False pauses the answer until `resume`. The piece may be kept until the next `onFlush` or `onEnd` only. */
   onData(chunk: Buffer): boolean;
   /** What came in one read has been handed over; more is to come. */
   onFlush(): void;
