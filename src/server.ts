@@ -16,7 +16,9 @@ import { SocketAdapter } from './platform/realtime/index.js';
 export interface Ports {
   api: number[];
   admin: number;
+  /** The data plane's, null where it does not listen. */
   proxy: number | null;
+  proxyTls: number | null;
 }
 
 /** Brings the whole product up and resolves when every port answers. */
@@ -58,7 +60,8 @@ async function listen(
   const aliases: number[] = [];
   for (const port of environment.PORT_ALIASES) aliases.push(await listeners.listen('public', port, host));
   const admin = await listeners.listen('admin', environment.ADMIN_PORT, host);
-  return { api: [main, ...aliases], admin, proxy: app.get(DataPlaneService).status().http_port };
+  const { http_port: proxy, https_port: proxyTls } = app.get(DataPlaneService).status();
+  return { api: [main, ...aliases], admin, proxy, proxyTls };
 }
 
 function banner(environment: Environment, ports: Ports): string {
@@ -72,7 +75,7 @@ function banner(environment: Environment, ports: Ports): string {
 
   API            ${ports.api.map((p) => `http://${host}:${p}`).join('  ')}
   API docs       ${api}/api/docs
-  Load balancer  http://${host}:${ports.proxy}
+  Load balancer  http://${host}:${ports.proxy}  https://${host}:${ports.proxyTls}
   Admin          http://${host}:${ports.admin}/admin/health
   Metrics        ${api}/metrics${login}
 

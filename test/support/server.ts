@@ -13,6 +13,8 @@ export interface TestServer {
   readonly api: string;
   readonly admin: string;
   readonly proxy: string;
+  /** Port of the data plane's TLS door. */
+  readonly proxyTlsPort: number;
   readonly process: ChildProcess;
   readonly dataDir: string;
   /** A client of the API, with the token when given. */
@@ -63,6 +65,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     api: at(ports.api[0]!),
     admin: at(ports.admin),
     proxy: at(ports.proxy),
+    proxyTlsPort: ports.proxyTls,
     process: child,
     dataDir,
     client: (token) => createClient(at(ports.api[0]!), token),
@@ -80,7 +83,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
 function ready(
   child: ChildProcess,
   output: () => string,
-): Promise<{ api: number[]; admin: number; proxy: number }> {
+): Promise<{ api: number[]; admin: number; proxy: number; proxyTls: number }> {
   return new Promise((ok, no) => {
     const limit = setTimeout(
       () => no(new Error(`the server did not start in time:\n${output()}`)),

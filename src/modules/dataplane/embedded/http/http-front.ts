@@ -1,9 +1,12 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import { FastPath } from '../fast/fast-path.js';
 import type { EngineLimits } from '../options.js';
 import type { Incoming } from '../proxy/incoming.js';
 import type { BodyLength } from '../proxy/linger.js';
+import type { CertificateStore } from '../tls/certificate-store.js';
 import { Refusal, rawAnswer } from './answers.js';
 import { plainAddress } from './headers.js';
 import { NodeReply } from './node-reply.js';
@@ -14,6 +17,17 @@ import { readRequestHead } from './request-head.js';
 const CHECK_INTERVAL_MS = 1_000;
 /** A client that sends more requests ahead of the answers is cut off. */
 const MAX_PIPELINED = 100;
+
+export interface HttpFrontOptions {
+  readonly limits: EngineLimits;
+  /** Null: plain HTTP. */
+  readonly certificates: CertificateStore | null;
+  readonly handle: (incoming: Incoming) => void;
+  /** Told of errors that should not happen; the request is given up, the engine goes on. */
+  readonly onError: (error: unknown) => void;
+  /** False: node:http reads every connection from its beginning. */
+  readonly fastPath: boolean;
+}
 
 /** A request on node:http. */
 interface NodeRequest {
@@ -66,19 +80,19 @@ export class HttpFront {
   private readonly fast: FastPath;
   /** What node:http does with a connection. */
   private readonly readByNode: (this: Server, socket: Socket) => void;
+  /** TCP connections below TLS, also before their handshake. */
+  private readonly tcp = new Set<Socket>();
   private stopping = false;
   private inFlight = 0;
 
-  constructor(
-    private readonly limits: EngineLimits,
-    private readonly scheme: 'http' | 'https',
-    private readonly handle: (incoming: Incoming) => void,
-    /** Told of errors that should not happen; the request is given up, the engine goes on. */
-    private readonly onError: (error: unknown) => void,
-    /** False: node:http reads every connection from its beginning. */
-    private readonly fastPath = true,
-  ) {
-    this.server = createServer({
+  private readonly limits: EngineLimits;
+  private readonly scheme: 'http' | 'https';
+
+  constructor(private readonly options: HttpFrontOptions) {
+    const { limits, certificates } = options;
+    this.limits = limits;
+    this.scheme = certificates ? 'https' : 'http';
+    const httpOptions = {
       insecureHTTPParser: false,
       // Checked by us, with our error body.
       requireHostHeader: false,
@@ -89,13 +103,16 @@ export class HttpFront {
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       noDelay: true,
-    });
+    };
+    this.server = certificates
+      ? createSecureServer({ ...httpOptions, ...tlsOptions(certificates, limits) })
+      : createServer(httpOptions);
+    if (certificates) this.server.on('connection', (socket: Socket) => this.onTcp(socket));
     // Counted by us: node would drop the surplus silently.
     this.server.maxHeadersCount = 0;
     this.server.maxConnections = limits.maxConnections;
-    const event = scheme === 'https' ? 'secureConnection' : 'connection';
-    [this.readByNode] = this.server.listeners(event) as ((socket: Socket) => void)[];
-    this.fast = this.putFastPath(event);
+    [this.readByNode] = this.server.listeners(this.accepted) as ((socket: Socket) => void)[];
+    this.fast = this.putFastPath();
     this.server.on('request', (request, response) => this.onRequest(request, response, false));
     this.server.on('checkContinue', (request, response) => this.onRequest(request, response, true));
     this.server.on('upgrade', (request, socket, head) => this.onUpgrade(request, socket as Socket, head));
@@ -104,6 +121,11 @@ export class HttpFront {
       socket.end(rawAnswer(NO_CONNECT), () => socket.destroy());
     });
     this.server.on('clientError', (error, socket) => this.onClientError(error, socket as Socket));
+  }
+
+  /** Event of node's server that gives it a connection to read requests from. */
+  private get accepted(): 'connection' | 'secureConnection' {
+    return this.scheme === 'https' ? 'secureConnection' : 'connection';
   }
 
   get openConnections(): number {
@@ -143,15 +165,21 @@ export class HttpFront {
   destroy(): void {
     for (const socket of this.connections.keys()) socket.destroy();
     this.fast.destroy();
+    for (const socket of this.tcp) socket.destroy();
+  }
+
+  private onTcp(socket: Socket): void {
+    this.tcp.add(socket);
+    socket.on('close', () => this.tcp.delete(socket));
   }
 
   /** Puts the fast path in front of node's own reader of connections, which gets what the fast path declines. */
-  private putFastPath(event: string): FastPath {
-    const { server, limits, scheme, handle, onError } = this;
-    const fast = new FastPath({ limits, scheme, handle, onError, handOver: this.handToNode });
-    server.off(event, this.readByNode);
-    server.on(event, (socket: Socket) => {
-      if (this.fastPath) fast.accept(socket);
+  private putFastPath(): FastPath {
+    const { server, scheme } = this;
+    const fast = new FastPath({ ...this.options, scheme, handOver: this.handToNode });
+    server.off(this.accepted, this.readByNode);
+    server.on(this.accepted, (socket: Socket) => {
+      if (this.options.fastPath) fast.accept(socket);
       else this.handToNode(socket, NOTHING);
     });
     return fast;
@@ -225,6 +253,8 @@ export class HttpFront {
   /** The parser gave up: answer unless an answer is under way, and close. */
   private onClientError(error: Error, socket: Socket): void {
     const { code } = error as { code?: string };
+    // A handshake that failed: there is nothing to answer on.
+    if (!this.connections.has(socket)) return void socket.destroy();
     const { closing, requests } = this.connectionOf(socket);
     if (code === 'ECONNRESET' || !socket.writable || requests.length > 0) {
       socket.destroy();
@@ -255,9 +285,9 @@ export class HttpFront {
     response.on('error', () => undefined);
     try {
       one.incoming = this.incomingOf(one);
-      this.handle(one.incoming);
+      this.options.handle(one.incoming);
     } catch (error) {
-      this.onError(error);
+      this.options.onError(error);
       response.destroy();
       one.connection.socket.destroy();
     }
@@ -301,6 +331,20 @@ export class HttpFront {
   private closeIfIdle(connection: ClientConnection): void {
     if (connection.requests.length === 0) connection.socket.destroySoon();
   }
+}
+
+/** HTTP/2 is not offered: this engine speaks HTTP/1.1 on both doors. */
+function tlsOptions(certificates: CertificateStore, limits: EngineLimits): TlsOptions {
+  return {
+    ...certificates.listenerOptions,
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: limits.headersTimeoutMs,
+    SNICallback: (name, done) => {
+      const context = certificates.find(name);
+      if (context) done(null, context);
+      else done(new Error('no certificate for this name'));
+    },
+  };
 }
 
 /** A comma-separated list without one of its tokens (lower case). */

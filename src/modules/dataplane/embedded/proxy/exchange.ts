@@ -115,10 +115,11 @@ export class Exchange implements AttemptOwner {
   private askRules(): LocalAnswer | null {
     const { guards } = this.input.route.rules;
     if (guards.length === 0) return null;
-    const { request, clientAddress } = this.input.incoming;
+    const { request, clientAddress, scheme } = this.input.incoming;
     const { method, rawHeaders } = request;
-    const { contentLength } = this.input.head;
-    const asked = { method, rawHeaders, clientAddress, contentLength, now: this.startedAt };
+    const { host, path, query, contentLength } = this.input.head;
+    const target = { method, scheme, host, path, query };
+    const asked = { ...target, rawHeaders, clientAddress, contentLength, now: this.startedAt };
     for (const guard of guards) {
       const answer = guard(asked);
       if (answer) return answer;

@@ -1,6 +1,7 @@
-import { Refusal } from '../http/answers.js';
+import { type LocalAnswer, Refusal } from '../http/answers.js';
 import { headerValue, requestIdOf } from '../http/headers.js';
 import type { Router } from '../routing/router.js';
+import type { ChallengeAnswers } from '../tls/challenge-answers.js';
 import { Exchange } from './exchange.js';
 import type { ExchangeContext } from './exchange-context.js';
 import type { Incoming } from './incoming.js';
@@ -8,11 +9,18 @@ import type { Incoming } from './incoming.js';
 const UNKNOWN_HOST = new Refusal(404, 'UNKNOWN_HOST', 'No route serves this host and path');
 const UPGRADE_WITH_BODY = new Refusal(400, 'UPGRADE_WITH_BODY', 'A request to switch protocols has no body');
 
+const challengeAnswer = (body: string): LocalAnswer => ({
+  status: 200,
+  headers: ['Content-Type', 'text/plain', 'Cache-Control', 'no-store'],
+  body,
+});
+
 /** From a client's request to its exchange: checks the head, finds the route. */
 export class ReverseProxy {
   constructor(
     private readonly router: Router,
     private readonly context: ExchangeContext,
+    private readonly challenges: ChallengeAnswers,
   ) {}
 
   readonly handle = (incoming: Incoming): void => {
@@ -23,6 +31,11 @@ export class ReverseProxy {
     }
     if (incoming.upgrade && head.hasBody) {
       this.refuse(incoming, UPGRADE_WITH_BODY, true);
+      return;
+    }
+    const challenge = this.challenges.find(head.host, head.path);
+    if (challenge !== null && (request.method === 'GET' || request.method === 'HEAD')) {
+      this.answer(incoming, challengeAnswer(challenge), this.context.stopping());
       return;
     }
     const { rawHeaders } = request;
@@ -40,10 +53,14 @@ export class ReverseProxy {
 
   /** An answer without a route. `close`: the connection cannot be trusted to go on. */
   private refuse(incoming: Incoming, refusal: Refusal, close: boolean): void {
+    this.answer(incoming, refusal.toAnswer(), close);
+  }
+
+  private answer(incoming: Incoming, answer: LocalAnswer, close: boolean): void {
     const { reply, meter } = incoming;
     // These bytes are nobody's.
     incoming.owner = { closed: () => void meter.take() };
     if (close) reply.closeAfter();
-    reply.local(refusal.toAnswer(), []);
+    reply.local(answer, []);
   }
 }
