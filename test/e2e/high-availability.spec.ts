@@ -3,6 +3,7 @@ import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { caller } from '../support/api.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { figure } from '../support/figures.js';
 import { LiveSocket } from '../support/live.js';
 import {
   adminToken,
@@ -19,7 +20,6 @@ const SECRETS = { JWT_SECRET: 'j'.repeat(40), ENCRYPTION_KEY: 'e'.repeat(40) };
 /** Requests a minute that the nodes let a session have. */
 const A_MINUTE = 120;
 const LONG = process.env.VELOFLUX_LONG === '1';
-const report = (line: string) => process.stdout.write(`    ${line}\n`);
 
 /** A node of the installation on `database`; `env` may lead it there by another way. */
 const startNode = (database: TestDatabase, name: string, env: Record<string, string> = {}) =>
@@ -111,7 +111,7 @@ describe('several nodes of one installation', () => {
     for (let i = 0; i < 2 * A_MINUTE; i += 8)
       statuses.push(...(await Promise.all(Array.from({ length: 8 }, (_, k) => ask(i + k)))));
     const passed = statuses.filter((s) => s === 200).length;
-    report(`${passed} of ${statuses.length} requests at two nodes passed a limit of ${A_MINUTE}`);
+    figure(`${passed} of ${statuses.length} requests at two nodes passed a limit of ${A_MINUTE}`);
     expect(new Set(statuses)).toEqual(new Set([200, 429]));
     expect(passed).toBeGreaterThanOrEqual(A_MINUTE);
     expect(passed).toBeLessThanOrEqual(A_MINUTE * 1.25);
@@ -192,7 +192,7 @@ describe('when the leader', () => {
     await pair(async (leader, before) => {
       const since = performance.now();
       await leader.kill();
-      report(`killed: a new leader after ${await newLeader(database, before, since)} ms`);
+      figure(`killed: a new leader after ${await newLeader(database, before, since)} ms`);
     });
   }, 120_000);
 
@@ -201,7 +201,7 @@ describe('when the leader', () => {
       const since = performance.now();
       leader.process.kill('SIGSTOP');
       try {
-        report(`frozen: a new leader after ${await newLeader(database, before, since)} ms`);
+        figure(`frozen: a new leader after ${await newLeader(database, before, since)} ms`);
       } finally {
         leader.process.kill('SIGCONT');
       }
@@ -217,7 +217,7 @@ describe('when the leader', () => {
       const since = performance.now();
       line.blackhole();
       try {
-        report(`cut off: a new leader after ${await newLeader(database, before, since)} ms`);
+        figure(`cut off: a new leader after ${await newLeader(database, before, since)} ms`);
       } finally {
         line.heal();
       }
@@ -234,7 +234,7 @@ describe('when the leader', () => {
   it.each(['-1h', '+1h'])(
     'or another node has a clock that is %s off, nothing changes: the database’s clock counts',
     async (off) => {
-      if (!faketime) return report('skipped: libfaketime is not installed');
+      if (!faketime) return figure('skipped: libfaketime is not installed');
       const wrong = await startNode(database, 'wrong clock', { LD_PRELOAD: faketime, FAKETIME: off });
       const right = await startNode(database, 'right clock');
       try {
@@ -368,7 +368,7 @@ describe('a rolling restart of three nodes', () => {
     }
     running = false;
     await load;
-    report(`${statuses.length} requests, ${statuses.filter((s) => s !== 200).length} failed`);
+    figure(`${statuses.length} requests, ${statuses.filter((s) => s !== 200).length} failed`);
     expect(statuses.filter((s) => s !== 200)).toEqual([]);
     stop();
     server.close();
@@ -432,7 +432,7 @@ describe('imports that a kill -9 interrupts', () => {
         now = wanted;
       } else old++;
     }
-    report(
+    figure(
       `${rounds} imports killed from 0 to ${Math.round(1.2 * longest)} ms after they began: ${old} left the old configuration, ` +
         `${made} the new one (${answered} of them had been answered), none a mix`,
     );

@@ -1,4 +1,4 @@
-export { Access, CurrentUser, currentPrincipal, Public, Unlimited } from './access.js';
+export { Access, CurrentUser, Public, Unlimited } from './access.js';
 export { PasswordHasher } from './passwords.js';
 export { Authenticator, type Principal } from './principal.js';
 export { RedisRateLimitStorage } from './rate-limit.storage.js';

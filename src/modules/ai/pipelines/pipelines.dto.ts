@@ -50,6 +50,7 @@ export class CreatePipelineRequest {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_STEPS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => PipelineStepRequest)
   steps: PipelineStepRequest[];
@@ -68,6 +69,7 @@ export class UpdatePipelineRequest {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_STEPS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => PipelineStepRequest)
   steps?: PipelineStepRequest[];

@@ -133,6 +133,17 @@ describe('adaptive', () => {
     expect(errors / 30_000).toBeLessThanOrEqual(0.001);
   });
 
+  it('under load one failure is an accident, two in a row are an outage', () => {
+    const balancer = new Adaptive(plain);
+    const all = candidates(1, 1);
+    for (const backend of all) balancer.onResponse(backend, 20, 0);
+    balancer.onFailure(all[0], 2, 1);
+    all[1].load.inFlight = 20;
+    expect(balancer.pick(all, at(1)).id).toBe('a');
+    balancer.onFailure(all[0], 2, 2);
+    expect(balancer.pick(all, at(2)).id).toBe('b');
+  });
+
   it('a backend that fails a fifth of the time gets little', () => {
     const random = seeded(3);
     const flaky: Behaviour = () => ({ ms: 5, fails: random() < 0.2 });

@@ -65,6 +65,8 @@ export class Adaptive implements Balancer {
     }
     load.errors.add(1, now);
     load.failuresInRow++;
+    // Under load the last good answer is milliseconds old and one failure weighs little; two in a row are no accident.
+    load.errors.value = Math.max(load.errors.value, 1 - 2 ** (1 - load.failuresInRow));
   }
 
   private bestOfAll<C extends Candidate>(candidates: readonly C[], now: number): C {
