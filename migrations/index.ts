@@ -18,6 +18,7 @@ import { Ai1764000040000 } from './1764000040000-ai.js';
 import { Workers1764000050000 } from './1764000050000-workers.js';
 import { ConfigEntries1764000070000 } from './1764000070000-config-entries.js';
 import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
+import { WeightFactors1764000080001 } from './1764000080001-weight-factors.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -41,4 +42,5 @@ export const migrations = [
   Ai1764000040000,
   ConfigEntries1764000070000,
   Anomalies1764000080000,
+  WeightFactors1764000080001,
 ];
