@@ -20,6 +20,7 @@ import { WebhookSecrets1764000060000 } from './1764000060000-webhook-secrets.js'
 import { ConfigEntries1764000070000 } from './1764000070000-config-entries.js';
 import { SharedRateLimits1764000071000 } from './1764000071000-shared-rate-limits.js';
 import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
+import { WeightFactors1764000080001 } from './1764000080001-weight-factors.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -45,4 +46,5 @@ export const migrations = [
   ConfigEntries1764000070000,
   Anomalies1764000080000,
   SharedRateLimits1764000071000,
+  WeightFactors1764000080001,
 ];
