@@ -16,6 +16,7 @@ import { Webhooks1764000035000 } from './1764000035000-webhooks.js';
 import { Oidc1764000036000 } from './1764000036000-oidc.js';
 import { Ai1764000040000 } from './1764000040000-ai.js';
 import { Workers1764000050000 } from './1764000050000-workers.js';
+import { PipelineBatches1764000090000 } from './1764000090000-pipeline-batches.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -37,4 +38,5 @@ export const migrations = [
   Oidc1764000036000,
   Workers1764000050000,
   Ai1764000040000,
+  PipelineBatches1764000090000,
 ];

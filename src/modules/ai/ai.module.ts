@@ -22,6 +22,8 @@ import { OllamaRuntime } from './models/ollama.runtime.js';
 import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewService } from './overview/overview.service.js';
+import { BatchExecutor } from './pipelines/batch-executor.js';
+import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
 import { PipelineRunsRepository } from './pipelines/pipeline-runs.repository.js';
 import { PipelineWorker } from './pipelines/pipeline-worker.js';
@@ -53,8 +55,10 @@ import { TrainingRunner } from './training/training-runner.js';
   providers: [
     AiConfigRepository,
     AiConfigService,
+    BatchExecutor,
     BuiltinRuntime,
     ComparisonService,
+    DaskBridge,
     ForecastKeeper,
     ForecastsService,
     ModelVersionsRepository,
