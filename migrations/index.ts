@@ -21,6 +21,7 @@ import { ConfigEntries1764000070000 } from './1764000070000-config-entries.js';
 import { SharedRateLimits1764000071000 } from './1764000071000-shared-rate-limits.js';
 import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
 import { WeightFactors1764000080001 } from './1764000080001-weight-factors.js';
+import { PipelineBatches1764000090000 } from './1764000090000-pipeline-batches.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -47,4 +48,5 @@ export const migrations = [
   Anomalies1764000080000,
   SharedRateLimits1764000071000,
   WeightFactors1764000080001,
+  PipelineBatches1764000090000,
 ];

@@ -32,6 +32,8 @@ import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { AiChannel } from './overview/ai.channel.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewService } from './overview/overview.service.js';
+import { BatchExecutor } from './pipelines/batch-executor.js';
+import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
 import { PipelineRunsRepository } from './pipelines/pipeline-runs.repository.js';
 import { PipelineWorker } from './pipelines/pipeline-worker.js';
@@ -70,8 +72,10 @@ import { TrainingRunner } from './training/training-runner.js';
     AnomaliesService,
     AnomalyRecorder,
     AnomalyWatch,
+    BatchExecutor,
     BuiltinRuntime,
     ComparisonService,
+    DaskBridge,
     ForecastKeeper,
     ForecastsService,
     ModelVersionsRepository,
