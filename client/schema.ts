@@ -2472,7 +2472,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a new signing secret */
+        /** Make a new signing secret; for a while messages carry a signature of the old one, too */
         post: operations["WebhookEndpoints_rotate"];
         delete?: never;
         options?: never;
@@ -5307,12 +5307,18 @@ export interface components {
              */
             model?: string;
             /**
-             * @description Directory of ONNX weights below `DATA_DIR/models`.
+             * @description Directory of a text classifier below `DATA_DIR/models`, for `onnx`; the model's name when it is left out. It holds
+             *     `model.onnx` (or `onnx/model.onnx`; its first output: one score for each class, for a batch of one),
+             *     `labels.json` (`["negative", "positive"]`, in the order of the scores) or a Hugging Face `config.json` with
+             *     `id2label`, and one of `vocabulary.json` (a list of words; the one input gets their counts as float32 [1, words],
+             *     words split by Unicode TR 29 and lower case) and `tokenizer.json` (Hugging Face, with `tokenizer_config.json` when
+             *     there is one; inputs `input_ids`, `attention_mask`, `token_type_ids`, int64 [1, length], at most 512 tokens).
+             *     Scores that are no probabilities go through a softmax.
              * @example distilbert-sst2
              */
             path?: string;
             /**
-             * @description Let Ollama fetch the model when it lacks it.
+             * @description Let Ollama fetch the model when it lacks it; it is `pulling` meanwhile, with its progress.
              * @example false
              */
             pull?: boolean;
@@ -5322,7 +5328,8 @@ export interface components {
              */
             gpu_enabled?: boolean;
             /**
-             * @description Predictions at the same time; further ones wait.
+             * @description Predictions at the same time, on each node; further ones wait, and get 503 when they have waited as long as one may
+             *     take. Of `onnx`, also how many copies are loaded (one when it is left out, never more than cores less one).
              * @example 3
              */
             max_instances?: number;
@@ -7895,6 +7902,7 @@ export interface components {
             updated_at: string;
             /**
              * @description Shown this once. Every message is signed with it: `X-VeloFlux-Signature: t=<seconds>,v1=<HMAC-SHA256 of "t.body">`.
+             *     After a rotation there is a second `v1`, of the old secret: accept a message when one of them fits.
              * @example whsec_Zx8EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAM
              */
             secret: string;
@@ -18797,7 +18805,10 @@ export interface operations {
     };
     WebhookEndpoints_rotate: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How long the old secret signs beside the new one; 24h when not given, 0s after a leak. */
+                overlap?: string;
+            };
             header?: never;
             path: {
                 id: string;

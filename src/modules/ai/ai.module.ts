@@ -28,7 +28,7 @@ import { ModelsController } from './models/models.controller.js';
 import { ModelsRepository } from './models/models.repository.js';
 import { ModelsService } from './models/models.service.js';
 import { OllamaRuntime } from './models/ollama.runtime.js';
-import { OnnxRuntime } from './models/onnx.runtime.js';
+import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { AiChannel } from './overview/ai.channel.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewService } from './overview/overview.service.js';
