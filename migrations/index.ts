@@ -18,8 +18,9 @@ import { Ai1764000040000 } from './1764000040000-ai.js';
 import { Workers1764000050000 } from './1764000050000-workers.js';
 import { WebhookSecrets1764000060000 } from './1764000060000-webhook-secrets.js';
 import { ConfigEntries1764000070000 } from './1764000070000-config-entries.js';
-import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
 import { SharedRateLimits1764000071000 } from './1764000071000-shared-rate-limits.js';
+import { ConfigurationChangeLog1764000072000 } from './1764000072000-configuration-change-log.js';
+import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -45,4 +46,5 @@ export const migrations = [
   ConfigEntries1764000070000,
   Anomalies1764000080000,
   SharedRateLimits1764000071000,
+  ConfigurationChangeLog1764000072000,
 ];

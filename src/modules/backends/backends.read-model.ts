@@ -84,6 +84,15 @@ export class BackendsReadModel {
     ]);
   }
 
+  /** Pools that these backends are in now. */
+  async poolsOf(tx: Transaction, tenantId: string, ids: readonly string[]): Promise<string[]> {
+    const rows: { pool_id: string }[] = await tx.query(
+      'SELECT DISTINCT pool_id FROM backends WHERE tenant_id = $1 AND id = ANY ($2)',
+      [tenantId, ids],
+    );
+    return rows.map((row) => row.pool_id);
+  }
+
   /** All backends of these tenants, or of every tenant for null; takes a system transaction. */
   ofTenants(tx: Transaction, tenantIds: readonly string[] | null): Promise<BackendRow[]> {
     return tenantIds
