@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
 import { migrations } from '../migrations/index.js';
 import { AdministrationModule } from './modules/administration/index.js';
 import { AiModule } from './modules/ai/index.js';
@@ -8,7 +7,7 @@ import { BackendsModule } from './modules/backends/index.js';
 import { BackupModule } from './modules/backup/index.js';
 import { BillingModule } from './modules/billing/index.js';
 import { ConfigurationModule } from './modules/configuration/index.js';
-import { AppliedInterceptor, DataPlaneModule } from './modules/dataplane/index.js';
+import { DataPlaneModule } from './modules/dataplane/index.js';
 import { MonitoringModule } from './modules/monitoring/index.js';
 import { PoolsModule } from './modules/pools/index.js';
 import { RoutesModule } from './modules/routes/index.js';
@@ -57,7 +56,5 @@ import { SecurityModule } from './platform/security/index.js';
     MonitoringModule,
     WorkersModule,
   ],
-  // outside of the idempotency interceptor: a change that is saved but not applied yet keeps its key
-  providers: [{ provide: APP_INTERCEPTOR, useExisting: AppliedInterceptor }],
 })
 export class AppModule {}

@@ -3,9 +3,10 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { AppModule } from './app.module.js';
 import { PRODUCT_VERSION } from './common/version.js';
-import { DataPlaneService } from './modules/dataplane/index.js';
+import { AppliedInterceptor, DataPlaneService } from './modules/dataplane/index.js';
 import { SettingsService } from './modules/settings/index.js';
 import { type Environment, loadEnvironment } from './platform/config/environment.js';
+import { IdempotencyInterceptor, interceptWrites } from './platform/http/index.js';
 import { Listeners } from './platform/http/listeners.js';
 import { buildOpenApi, serveOpenApi } from './platform/http/openapi.js';
 import { configureServer, createAdapter } from './platform/http/server.js';
@@ -15,7 +16,9 @@ import { SocketAdapter } from './platform/realtime/index.js';
 export interface Ports {
   api: number[];
   admin: number;
+  /** The data plane's, null where it does not listen. */
   proxy: number | null;
+  proxyTls: number | null;
 }
 
 /** Brings the whole product up and resolves when every port answers. */
@@ -33,6 +36,8 @@ export async function start(): Promise<Ports> {
   health.registerLoad('api', () => listeners.requestsInHand);
   health.onDraining((draining) => listeners.endConnections(draining));
   await configureServer(app);
+  // the first is the outermost: a change that is saved but not applied yet keeps its idempotency key
+  interceptWrites(app, [app.get(AppliedInterceptor), app.get(IdempotencyInterceptor)]);
   app.useWebSocketAdapter(new SocketAdapter(app));
   serveOpenApi(app, buildOpenApi(app, PRODUCT_VERSION));
   const ports = await listen(app, listeners, environment);
@@ -55,7 +60,8 @@ async function listen(
   const aliases: number[] = [];
   for (const port of environment.PORT_ALIASES) aliases.push(await listeners.listen('public', port, host));
   const admin = await listeners.listen('admin', environment.ADMIN_PORT, host);
-  return { api: [main, ...aliases], admin, proxy: app.get(DataPlaneService).status().http_port };
+  const { http_port: proxy, https_port: proxyTls } = app.get(DataPlaneService).status();
+  return { api: [main, ...aliases], admin, proxy, proxyTls };
 }
 
 function banner(environment: Environment, ports: Ports): string {
@@ -69,7 +75,7 @@ function banner(environment: Environment, ports: Ports): string {
 
   API            ${ports.api.map((p) => `http://${host}:${p}`).join('  ')}
   API docs       ${api}/api/docs
-  Load balancer  http://${host}:${ports.proxy}
+  Load balancer  http://${host}:${ports.proxy}  https://${host}:${ports.proxyTls}
   Admin          http://${host}:${ports.admin}/admin/health
   Metrics        ${api}/metrics${login}
 

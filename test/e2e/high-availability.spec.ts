@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { figure } from '../support/figures.js';
+import { LiveSocket } from '../support/live.js';
 import {
   adminToken,
   newTenant,
@@ -15,7 +17,6 @@ import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
 
 const SECRETS = { JWT_SECRET: 'j'.repeat(40), ENCRYPTION_KEY: 'e'.repeat(40) };
 const LONG = process.env.VELOFLUX_LONG === '1';
-const report = (line: string) => process.stdout.write(`    ${line}\n`);
 
 /** A node of the installation on `database`; `env` may lead it there by another way. */
 const startNode = (database: TestDatabase, name: string, env: Record<string, string> = {}) =>
@@ -93,10 +94,23 @@ describe('several nodes of one installation', () => {
   it('are drained one at a time: health says so, and the others show it', async () => {
     const [first, second] = nodes as [TestServer, TestServer];
     const admin = await adminToken(first);
-    const drained = await first
+    const open = () => LiveSocket.open(first.api, `/api/ws/status?token=${admin}`);
+    const sockets = [await open(), await open()];
+    const drain = async () =>
+      (await first.client(admin).POST('/api/system/drain', { params: { query: { deadline: '5s' } } })).data;
+    expect(await drain()).toMatchObject({
+      status: 'system drained',
+      draining: true,
+      drained: true,
+      requests_in_flight: 0,
+      websockets_closed: 2,
+    });
+    for (const socket of sockets) expect((await socket.nextClose()).code).toBe(1001);
+    expect(await drain()).toMatchObject({ status: 'system drained', websockets_closed: 0 });
+    const ofOther = await second
       .client(admin)
-      .POST('/api/system/drain', { params: { query: { deadline: '5s' } } });
-    expect(drained.data).toMatchObject({ status: 'system drained', draining: true, drained: true });
+      .POST('/api/system/drain', { params: { query: { node: 'a' } } });
+    expect(ofOther.data).toMatchObject({ drained: null, requests_in_flight: null, websockets_closed: null });
     expect((await fetch(`${first.api}/health`)).status).toBe(503);
     expect((await fetch(`${second.api}/health`)).status).toBe(200);
     await until('the other node to show it', async () => {
@@ -151,7 +165,7 @@ describe('when the leader', () => {
     await pair(async (leader, before) => {
       const since = performance.now();
       await leader.kill();
-      report(`killed: a new leader after ${await newLeader(database, before, since)} ms`);
+      figure(`killed: a new leader after ${await newLeader(database, before, since)} ms`);
     });
   }, 120_000);
 
@@ -160,7 +174,7 @@ describe('when the leader', () => {
       const since = performance.now();
       leader.process.kill('SIGSTOP');
       try {
-        report(`frozen: a new leader after ${await newLeader(database, before, since)} ms`);
+        figure(`frozen: a new leader after ${await newLeader(database, before, since)} ms`);
       } finally {
         leader.process.kill('SIGCONT');
       }
@@ -176,7 +190,7 @@ describe('when the leader', () => {
       const since = performance.now();
       line.blackhole();
       try {
-        report(`cut off: a new leader after ${await newLeader(database, before, since)} ms`);
+        figure(`cut off: a new leader after ${await newLeader(database, before, since)} ms`);
       } finally {
         line.heal();
       }
@@ -191,7 +205,7 @@ describe('when the leader', () => {
     '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1',
   ].find(existsSync);
   it('has a clock that is an hour off, nothing changes: the database’s clock counts', async () => {
-    if (!faketime) return report('skipped: libfaketime is not installed');
+    if (!faketime) return figure('skipped: libfaketime is not installed');
     const wrong = await startNode(database, 'wrong clock', { LD_PRELOAD: faketime, FAKETIME: '-1h' });
     const right = await startNode(database, 'right clock');
     await until('somebody to lead', async () => (await lease(database)).held);
@@ -290,7 +304,7 @@ describe('a rolling restart of three nodes', () => {
     }
     running = false;
     await load;
-    report(`${statuses.length} requests, ${statuses.filter((s) => s !== 200).length} failed`);
+    figure(`${statuses.length} requests, ${statuses.filter((s) => s !== 200).length} failed`);
     expect(statuses.filter((s) => s !== 200)).toEqual([]);
     stop();
     server.close();
@@ -344,7 +358,7 @@ describe('imports that a kill -9 interrupts', () => {
           expect((await put(JSON.parse(wanted))).status).toBe(200);
         }
       }
-      report(`${rounds} imports killed: ${rounds - kept} were in effect, ${kept} were not, none in part`);
+      figure(`${rounds} imports killed: ${rounds - kept} were in effect, ${kept} were not, none in part`);
       await server.stop();
       await database.close();
     },

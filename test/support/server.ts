@@ -13,6 +13,8 @@ export interface TestServer {
   readonly api: string;
   readonly admin: string;
   readonly proxy: string;
+  /** Port of the data plane's TLS door. */
+  readonly proxyTlsPort: number;
   readonly process: ChildProcess;
   readonly dataDir: string;
   /** A client of the API, with the token when given. */
@@ -29,6 +31,8 @@ export interface ServerOptions {
   dataDir?: string;
 }
 
+/** `npm run chaos` runs whole-program tests on each engine. */
+const CHOSEN: Record<string, string> = process.env.DATA_PLANE ? { DATA_PLANE: process.env.DATA_PLANE } : {};
 const QUIET = {
   LOG_LEVEL: 'error',
   NODE_ENV: 'test',
@@ -42,7 +46,7 @@ const ANY_PORT = { PORT: '0', PORT_ALIASES: '', ADMIN_PORT: '0', PROXY_PORT: '0'
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? testDirectory();
   const child = fork(MAIN, [], {
-    env: { PATH: process.env.PATH, ...QUIET, ...ANY_PORT, DATA_DIR: dataDir, ...options.env },
+    env: { PATH: process.env.PATH, ...QUIET, ...CHOSEN, ...ANY_PORT, DATA_DIR: dataDir, ...options.env },
     execArgv: ['--enable-source-maps'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
@@ -63,6 +67,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     api: at(ports.api[0]!),
     admin: at(ports.admin),
     proxy: at(ports.proxy),
+    proxyTlsPort: ports.proxyTls,
     process: child,
     dataDir,
     client: (token) => createClient(at(ports.api[0]!), token),
@@ -80,7 +85,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
 function ready(
   child: ChildProcess,
   output: () => string,
-): Promise<{ api: number[]; admin: number; proxy: number }> {
+): Promise<{ api: number[]; admin: number; proxy: number; proxyTls: number }> {
   return new Promise((ok, no) => {
     const limit = setTimeout(
       () => no(new Error(`the server did not start in time:\n${output()}`)),

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, pageRequest } from '../../platform/http/index.js';
+import { ApiFails, ApiPage, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import {
   AdminStatsResponse,
@@ -33,6 +33,7 @@ export class AdminController {
 
   @Post('users')
   @Access('admin.write')
+  @ApiFails(404)
   @ApiOperation({ summary: 'Add a superadmin, or a person to any tenant' })
   create(@CurrentUser() user: Principal, @Body() body: CreateAdminUserRequest): Promise<AdminUserResponse> {
     return this.admin.createUser(user, body);

@@ -1,6 +1,7 @@
 import { Controller, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { durationMs } from '../../common/durations.js';
+import { ApiFails } from '../../platform/http/index.js';
 import { Access } from '../../platform/security/index.js';
 import { DrainQuery, DrainResponse, UndrainQuery } from './system.dto.js';
 import { SystemService } from './system.service.js';
@@ -13,6 +14,7 @@ export class SystemDrainController {
   @Post('drain')
   @HttpCode(200)
   @Access('system.write')
+  @ApiFails(404)
   @ApiOperation({
     summary: 'Take a node out of service',
     description:
@@ -25,6 +27,7 @@ export class SystemDrainController {
   @Post('undrain')
   @HttpCode(200)
   @Access('system.write')
+  @ApiFails(404)
   @ApiOperation({ summary: 'Take a node back into service' })
   undrain(@Query() query: UndrainQuery): Promise<DrainResponse> {
     return this.system.undrain(query.node);

@@ -54,4 +54,16 @@ export class DrainResponse {
     example: { api: 0, proxy: 0, sockets: 0 },
   })
   in_hand: Record<string, number>;
+
+  /**
+   * Requests of the API and of the data plane that were still being answered at the end of the wait, without this one;
+   * null for another node.
+   * @example 0
+   */
+  requests_in_flight: number | null;
+  /**
+   * WebSockets that this drain sent away with 1001; null for another node.
+   * @example 3
+   */
+  websockets_closed: number | null;
 }

@@ -19,6 +19,8 @@ interface DrainRequest {
 @Injectable()
 export class SystemService implements OnApplicationBootstrap {
   private readonly logger = new Logger('system');
+  /** Sockets that were open when this node last began to drain. */
+  private sentAway = 0;
 
   constructor(
     private readonly health: HealthRegistry,
@@ -32,24 +34,35 @@ export class SystemService implements OnApplicationBootstrap {
     this.notifications.on<DrainRequest>(DRAIN, ({ nodeId, draining }) => {
       if (nodeId !== this.nodes.localId) return;
       this.logger.log(draining ? 'This node takes no new work' : 'This node takes work again');
-      this.health.setDraining(draining);
+      this.setDraining(draining);
       this.nodes.reportState().catch((e: Error) => this.logger.warn(`state not told: ${e.message}`));
     });
   }
 
   /** Health turns 503, sockets end with 1001, answers end their connections; waits for what is in hand. */
   async drain(node: string | undefined, deadlineMs: number): Promise<DrainResponse> {
+    const wasDraining = this.health.draining;
     const id = await this.ask(node, true);
-    if (id !== this.nodes.localId) return this.respond(id, 'system draining', true, null);
+    if (id !== this.nodes.localId) return respondForOther(id, 'system draining', true);
+    this.setDraining(true);
+    const sentAway = wasDraining ? 0 : this.sentAway;
     const deadline = performance.now() + deadlineMs;
     while (!this.isIdle() && performance.now() < deadline) await delay(LOOK_EVERY_MS);
     const drained = this.isIdle();
-    return this.respond(id, drained ? 'system drained' : 'system draining', true, drained);
+    return this.respond(id, drained ? 'system drained' : 'system draining', drained, sentAway);
   }
 
   async undrain(node: string | undefined): Promise<DrainResponse> {
     const id = await this.ask(node, false);
-    return this.respond(id, 'system undrained', false, id === this.nodes.localId ? false : null);
+    if (id !== this.nodes.localId) return respondForOther(id, 'system undrained', false);
+    this.setDraining(false);
+    return this.respond(id, 'system undrained', false, 0);
+  }
+
+  /** Not with the notification alone: what is answered must be true by then. */
+  private setDraining(draining: boolean): void {
+    if (draining && !this.health.draining) this.sentAway = this.health.load().sockets ?? 0;
+    this.health.setDraining(draining);
   }
 
   private async ask(node: string | undefined, draining: boolean): Promise<string> {
@@ -75,9 +88,28 @@ export class SystemService implements OnApplicationBootstrap {
     return api <= 1 && Object.values(others).every((n) => n === 0);
   }
 
-  private respond(node: string, status: string, draining: boolean, drained: boolean | null): DrainResponse {
+  private respond(node: string, status: string, drained: boolean, sentAway: number): DrainResponse {
     const { api = 0, ...others } = this.health.load();
     const inHand = { api: Math.max(0, api - 1), ...others };
-    return { status, node, draining, drained, in_hand: drained === null ? {} : inHand };
+    return {
+      status,
+      node,
+      draining: this.health.draining,
+      drained,
+      in_hand: inHand,
+      requests_in_flight: inHand.api + (others.proxy ?? 0),
+      websockets_closed: sentAway,
+    };
   }
 }
+
+/** Of another node only `/api/cluster` knows how far it is. */
+const respondForOther = (node: string, status: string, draining: boolean): DrainResponse => ({
+  status,
+  node,
+  draining,
+  drained: null,
+  in_hand: {},
+  requests_in_flight: null,
+  websockets_closed: null,
+});

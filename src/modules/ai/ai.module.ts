@@ -1,8 +1,17 @@
 import { Module } from '@nestjs/common';
 import { BackendsModule } from '../backends/index.js';
 import { BillingModule } from '../billing/index.js';
+import { ClusterModule } from '../cluster/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { PoolsModule } from '../pools/index.js';
 import { TelemetryModule } from '../telemetry/index.js';
+import { AnomaliesController } from './anomalies/anomalies.controller.js';
+import { AnomaliesRepository } from './anomalies/anomalies.repository.js';
+import { AnomaliesService } from './anomalies/anomalies.service.js';
+import { AnomalyRecorder } from './anomalies/anomaly-recorder.js';
+import { AnomalyWatch } from './anomalies/anomaly-watch.js';
+import { NodeSeries } from './anomalies/node-series.js';
+import { PoolSeries } from './anomalies/pool-series.js';
 import { ComparisonController } from './comparison/comparison.controller.js';
 import { ComparisonService } from './comparison/comparison.service.js';
 import { AiConfigController } from './config/ai-config.controller.js';
@@ -20,6 +29,7 @@ import { ModelsRepository } from './models/models.repository.js';
 import { ModelsService } from './models/models.service.js';
 import { OllamaRuntime } from './models/ollama.runtime.js';
 import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
+import { AiChannel } from './overview/ai.channel.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewService } from './overview/overview.service.js';
 import { BatchExecutor } from './pipelines/batch-executor.js';
@@ -41,9 +51,10 @@ import { TrainingService } from './training/training.service.js';
 import { TrainingRunner } from './training/training-runner.js';
 
 @Module({
-  imports: [BackendsModule, BillingModule, PoolsModule, TelemetryModule],
+  imports: [BackendsModule, BillingModule, ClusterModule, MonitoringModule, PoolsModule, TelemetryModule],
   controllers: [
     AiConfigController,
+    AnomaliesController,
     ComparisonController,
     ModelsController,
     OverviewController,
@@ -53,8 +64,13 @@ import { TrainingRunner } from './training/training-runner.js';
     TrainingController,
   ],
   providers: [
+    AiChannel,
     AiConfigRepository,
     AiConfigService,
+    AnomaliesRepository,
+    AnomaliesService,
+    AnomalyRecorder,
+    AnomalyWatch,
     BatchExecutor,
     BuiltinRuntime,
     ComparisonService,
@@ -66,6 +82,7 @@ import { TrainingRunner } from './training/training-runner.js';
     ModelsRepository,
     ModelsService,
     OllamaRuntime,
+    NodeSeries,
     OnnxRuntime,
     OverviewService,
     PipelineExecutor,
@@ -73,6 +90,7 @@ import { TrainingRunner } from './training/training-runner.js';
     PipelineWorker,
     PipelinesRepository,
     PipelinesService,
+    PoolSeries,
     PredictionsRepository,
     PredictionsService,
     Predictor,

@@ -3,6 +3,7 @@ import { ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { unauthorized } from '../../common/errors.js';
 import { Environment } from '../../platform/config/environment.js';
+import { ActsOnGet, ApiFails } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal, Public } from '../../platform/security/index.js';
 import {
   ChangePasswordRequest,
@@ -36,6 +37,7 @@ export class AuthController {
   @Public()
   @UseGuards(PasswordGuard)
   @ApiBody({ type: LoginRequest })
+  @ApiFails(401, 403, 423)
   @ApiOperation({ summary: 'Sign in by user name or e-mail address' })
   login(
     @Req() request: FastifyRequest & { user: SignedIn },
@@ -46,6 +48,7 @@ export class AuthController {
 
   @Post('register')
   @Public()
+  @ApiFails(403, 404, 409)
   @ApiOperation({ summary: 'Register a person, with a tenant of their own or in one that invited them' })
   async register(
     @Body() body: RegisterRequest,
@@ -60,6 +63,7 @@ export class AuthController {
   @Post('refresh')
   @HttpCode(200)
   @Public()
+  @ApiFails(401, 403)
   @ApiOperation({
     summary: 'Get a new access token for a refresh token or a still valid access token',
     description:
@@ -76,6 +80,7 @@ export class AuthController {
   }
 
   @Get('logout')
+  @ActsOnGet()
   @Access('profile.read')
   @ApiOperation({ summary: 'Sign out: ends the session and its refresh token at once' })
   logout(

@@ -29,7 +29,14 @@ import { validate } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalid } from '../../common/errors.js';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, fieldErrors, PageQuery, pageRequest } from '../../platform/http/index.js';
+import {
+  ActsOnGet,
+  ApiFails,
+  ApiPage,
+  fieldErrors,
+  PageQuery,
+  pageRequest,
+} from '../../platform/http/index.js';
 import { Access } from '../../platform/security/index.js';
 import { fileName } from './backup-stores.js';
 import {
@@ -56,6 +63,7 @@ export class BackupsController {
   }
 
   @Get('create')
+  @ActsOnGet()
   @Access('backup.write')
   @ApiOperation({ summary: 'Make a backup of the whole installation now' })
   async create(): Promise<CreateBackupResponse> {
@@ -77,6 +85,7 @@ export class BackupsController {
     description: 'The file, gzip of JSON lines',
     content: { 'application/gzip': { schema: { type: 'string', format: 'binary' }, example: '(gzip)' } },
   })
+  @ApiFails(409)
   @ApiOperation({ summary: 'Download a backup, checked' })
   async download(
     @Param('id') id: string,
@@ -97,6 +106,7 @@ export class BackupsController {
   @Delete(':id')
   @HttpCode(204)
   @Access('backup.write')
+  @ApiFails(409)
   @ApiOperation({ summary: 'Delete a backup' })
   async delete(@Param('id') id: string): Promise<void> {
     await this.backups.delete(id);
@@ -108,6 +118,7 @@ export class BackupsController {
   @RouteConfig({ uploads: true })
   @ApiConsumes('application/json', 'application/gzip')
   @ApiBody({ schema: { $ref: getSchemaPath(RestoreRequest) } })
+  @ApiFails(404)
   @ApiOperation({
     summary: 'Restore the installation or one tenant, all or nothing',
     description:

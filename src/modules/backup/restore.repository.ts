@@ -80,6 +80,11 @@ export class RestoreRepository {
       await put(tx, table, scope(table));
       await this.advanceSequences(tx, table);
     }
+    // the history of another installation may be further on than this one is
+    await tx.query(
+      `UPDATE config_state SET version = newest FROM (SELECT max(version) AS newest FROM config_versions) v
+       WHERE newest > config_state.version`,
+    );
   }
 
   /** Nobody else writes from here on, so that no new row points at one that goes. */
@@ -155,9 +160,12 @@ async function put(tx: Transaction, table: BackedUpTable, scope: string): Promis
       : table.appendOnly
         ? 'ON CONFLICT DO NOTHING'
         : '';
+  const fresh = table.history
+    ? `AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} h WHERE h.tenant_id = s.tenant_id)`
+    : '';
   await tx.query(
     `INSERT INTO ${quoted(table.name)} AS t (${columns}) OVERRIDING SYSTEM VALUE
-     SELECT ${columns} FROM ${staged(table)} WHERE ${scope} ${update}`,
+     SELECT ${columns} FROM ${staged(table)} s WHERE ${scope} ${fresh} ${update}`,
   );
 }
 

@@ -11,6 +11,8 @@ export interface BackedUpTable {
   tenantColumn: string | null;
   /** What happened stays told: a restore only adds what is missing. */
   appendOnly: boolean;
+  /** Append-only, and of one piece: put in only for tenants that have nothing of it here. */
+  history: boolean;
   /** Rows of tables that are not restored point here: they are changed in place, never deleted and made anew. */
   keptInPlace: boolean;
 }
@@ -63,6 +65,7 @@ export class TablesReadModel {
       primaryKey: t.primary_key,
       tenantColumn: t.name === 'tenants' ? 'id' : t.columns.includes('tenant_id') ? 'tenant_id' : null,
       appendOnly: isAppendOnly(t),
+      history: isHistory(t),
       keptInPlace: inPlace.has(t.name),
     }));
   }
@@ -74,7 +77,9 @@ export class TablesReadModel {
   }
 }
 
-const isAppendOnly = (table: CatalogueRow): boolean => table.comment.includes('[append only]');
+const isHistory = (table: CatalogueRow): boolean => table.comment.includes('[history]');
+const isAppendOnly = (table: CatalogueRow): boolean =>
+  table.comment.includes('[append only]') || isHistory(table);
 
 /** What tables outside of a restore point to, and what that points to in turn. */
 function keptInPlace(all: CatalogueRow[], included: CatalogueRow[]): Set<string> {

@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Page } from '../../common/pagination.js';
 import { ApiPage, IdParam, ListEnvelope, PageQuery, pageRequest } from '../../platform/http/index.js';
@@ -25,7 +25,13 @@ export class InvoicesController {
 
   @Get(':id')
   @Access('billing.read')
-  @ApiOkResponse({ type: InvoiceResponse })
+  @ApiOkResponse({
+    content: {
+      'application/json': { schema: { $ref: getSchemaPath(InvoiceResponse) } },
+      'text/html': { schema: { type: 'string' }, example: '<!doctype html>…' },
+    },
+  })
+  @ApiExtraModels(InvoiceResponse)
   @ApiOperation({
     summary: 'Read an invoice, as JSON or as a page to print',
     description: '`?format=html`, or `Accept: text/html`, gives the page.',

@@ -1,7 +1,14 @@
 import { Body, Controller, Delete, Get, Post, Put, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, IdParam, ListEnvelope, PageQuery, pageRequest } from '../../platform/http/index.js';
+import {
+  ApiFails,
+  ApiPage,
+  IdParam,
+  ListEnvelope,
+  PageQuery,
+  pageRequest,
+} from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import {
   CreateSubscriptionRequest,
@@ -44,6 +51,7 @@ export class SubscriptionsController {
 
   @Put(':id')
   @Access('billing.write')
+  @ApiFails(409)
   @ApiOperation({
     summary: 'Change a subscription’s plan, cycle or payment method, or take a cancellation back',
     description:
@@ -59,6 +67,7 @@ export class SubscriptionsController {
 
   @Delete(':id')
   @Access('billing.write')
+  @ApiFails(409)
   @ApiOperation({ summary: 'Cancel at the end of the period; the plan stays until then' })
   async cancel(@CurrentUser() user: Principal, @IdParam('sub') id: string): Promise<SubscriptionResponse> {
     return SubscriptionResponse.from(await this.subscriptions.cancel(user.tenantId, id));

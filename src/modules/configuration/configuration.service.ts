@@ -25,11 +25,14 @@ import type {
 import { ConfigurationReader } from './configuration.reader.js';
 import { differences } from './diff.js';
 import type { ConfigDocument } from './document.dto.js';
-import { canonical, toDocument } from './document.js';
+import { canonical, rowsOf, toDocument } from './document.js';
 import { changesOf, Importer, type ImportOptions, type ImportOutcome } from './importer.service.js';
 
-/** Versions kept of each tenant. */
-const KEPT_VERSIONS = 500;
+/** What is kept of each tenant's history; the second bounds it where every version changed thousands of entries. */
+const KEPT = { versions: 500, pastEntries: 100_000 };
+/** Types of the journal's objects that are parts of a document, and of those that are none. */
+const PARTS = new Set(['pool', 'backend', 'route']);
+const NO_PARTS = new Set(['configuration', 'tenant']);
 const PRUNE_MS = 3_600_000;
 const SUMMARY_ENTRIES = 3;
 
@@ -56,14 +59,14 @@ export class ConfigurationService implements OnModuleInit, OnApplicationBootstra
         actor_id: change.actor.id,
         actor_name: change.actor.name,
         summary: summarised(change.summary),
-        document: toDocument(await this.reader.read(tx, change.tenantId)),
+        changed: changedIds(change.objects),
       });
     });
   }
 
   onApplicationBootstrap(): void {
     this.pruning = repeat('config versions', PRUNE_MS, async () => {
-      if (this.leader.isLeader) await this.leader.lead((tx) => this.versions.prune(tx, KEPT_VERSIONS));
+      if (this.leader.isLeader) await this.leader.lead((tx) => this.versions.prune(tx, KEPT));
     });
   }
 
@@ -128,9 +131,13 @@ export class ConfigurationService implements OnModuleInit, OnApplicationBootstra
 
   /** @throws AppError 404 */
   async version(tenantId: string, version: number): Promise<ConfigVersionDetail> {
-    const row = await this.database.tenant(tenantId, (tx) => this.versions.get(tx, tenantId, version));
-    if (!row) throw notFound('Configuration version', String(version));
-    return { ...versionResponse(row), document: JSON.parse(canonical(row.document)) as ConfigDocument };
+    return this.database.tenant(tenantId, async (tx) => {
+      const row = await this.versions.get(tx, tenantId, version);
+      if (!row) throw notFound('Configuration version', String(version));
+      const document =
+        row.document ?? toDocument(rowsOf(await this.versions.entriesAt(tx, tenantId, version)));
+      return { ...versionResponse(row), document: JSON.parse(canonical(document)) as ConfigDocument };
+    });
   }
 
   /** What changed from version `against` to `version`. */
@@ -163,6 +170,12 @@ export class ConfigurationService implements OnModuleInit, OnApplicationBootstra
       if (page * 200 >= tenants.total) return all;
     }
   }
+}
+
+/** Null when something else than parts of the document was at work: then all of it is compared. */
+function changedIds(objects: readonly { type: string; id: string }[]): string[] | null {
+  if (objects.some(({ type }) => !PARTS.has(type) && !NO_PARTS.has(type))) return null;
+  return [...new Set(objects.filter(({ type }) => PARTS.has(type)).map(({ id }) => id))];
 }
 
 function summarised(messages: string[]): string {

@@ -9,6 +9,7 @@ import {
   type RouteRow,
   toStored,
 } from '../routes/index.js';
+import type { EntryRow } from './config-versions.repository.js';
 import {
   type ConfigBackend,
   type ConfigDocument,
@@ -16,6 +17,14 @@ import {
   type ConfigRoute,
   DOCUMENT_FORMAT,
 } from './document.dto.js';
+
+/** What a document is made from. */
+export interface DocumentRows {
+  pools: Omit<PoolRow, RowBookkeeping>[];
+  backends: Omit<BackendRow, RowBookkeeping | 'pool_health_check'>[];
+  routes: Omit<RouteRow, RowBookkeeping>[];
+}
+type RowBookkeeping = 'tenant_id' | 'version' | 'created_at' | 'updated_at';
 
 /** What a tenant has, as rows. */
 export interface CurrentRows {
@@ -49,7 +58,7 @@ export function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<s
   return groups;
 }
 
-export const poolEntry = (row: PoolRow): ConfigPool => ({
+export const poolEntry = (row: DocumentRows['pools'][number]): ConfigPool => ({
   name: row.name,
   algorithm: row.algorithm,
   sticky_sessions: row.sticky_sessions,
@@ -59,7 +68,7 @@ export const poolEntry = (row: PoolRow): ConfigPool => ({
   retries: row.retries,
 });
 
-export const backendEntry = (row: BackendRow): ConfigBackend => ({
+export const backendEntry = (row: DocumentRows['backends'][number]): ConfigBackend => ({
   address: row.address,
   weight: row.weight,
   region: row.region,
@@ -67,7 +76,7 @@ export const backendEntry = (row: BackendRow): ConfigBackend => ({
   health_check: row.health_check,
 });
 
-export const routeEntry = (row: RouteRow): ConfigRoute => ({
+export const routeEntry = (row: DocumentRows['routes'][number]): ConfigRoute => ({
   host: row.host,
   path_prefix: row.path_prefix,
   pool: row.pool,
@@ -76,7 +85,7 @@ export const routeEntry = (row: RouteRow): ConfigRoute => ({
 });
 
 /** The whole document, in an order that depends on names only. */
-export function toDocument(rows: CurrentRows): ConfigDocument {
+export function toDocument(rows: DocumentRows): ConfigDocument {
   const backends = groupBy(rows.backends, (b) => b.pool);
   return {
     format: DOCUMENT_FORMAT,
@@ -87,6 +96,23 @@ export function toDocument(rows: CurrentRows): ConfigDocument {
       }))
       .sort(by((p) => p.name)),
     routes: rows.routes.map(routeEntry).sort(by(routeKey)),
+  };
+}
+
+/** The rows that the entries of a version stand for; pools are named as they were then. */
+export function rowsOf(entries: readonly EntryRow[]): DocumentRows {
+  const of = <T>(kind: EntryRow['kind']) =>
+    entries.filter((e) => e.kind === kind).map(({ id, entry }) => ({ ...entry, id }) as T);
+  const pools = of<DocumentRows['pools'][number]>('pool');
+  const names = Object.fromEntries(pools.map(({ id, name }) => [id, name]));
+  return {
+    pools,
+    backends: of<DocumentRows['backends'][number]>('backend').map((b) => ({ ...b, pool: names[b.pool_id]! })),
+    routes: of<DocumentRows['routes'][number]>('route').map((r) => ({
+      ...r,
+      pool: names[r.pool_id]!,
+      split_pools: names,
+    })),
   };
 }
 

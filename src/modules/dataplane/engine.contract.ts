@@ -6,6 +6,7 @@ import { describeHostile } from './contract/hostile.contract.js';
 import { describeRoutes } from './contract/routing.contract.js';
 import { describeStopping } from './contract/stopping.contract.js';
 import { describeFigures, describeTelemetry } from './contract/telemetry.contract.js';
+import { describeTls } from './contract/tls.contract.js';
 import { describeForwarding, describeVersions } from './contract/traffic.contract.js';
 
 /**
@@ -29,6 +30,7 @@ export function describeEngine(name: string, factory: EngineFactory): void {
     describeHostile(engineUnderTest);
     describeTelemetry(engineUnderTest);
     describeFigures(engineUnderTest);
+    describeTls(engineUnderTest);
     describeStopping(engineUnderTest);
   });
 }

@@ -17,8 +17,9 @@ export interface DataPlaneEngine {
   /** Opens the listening sockets. Until the first `apply` every host is unknown (404). */
   start(): Promise<void>;
   /**
-   * Puts the snapshot into effect without failing a request. Resolves when it carries traffic; rejects with
-   * {@link SnapshotRefused} when it cannot, and then the last good one keeps running.
+   * Puts the snapshot into effect without failing a request. Resolves when it, or a newer one, carries traffic; rejects
+   * with {@link SnapshotRefused} when it cannot, and then the last good one keeps running. Calls may overlap: an engine
+   * that is busy takes the newest of those that wait.
    */
   apply(snapshot: Snapshot): Promise<void>;
   health(): EngineHealth;

@@ -15,9 +15,15 @@ function setUp() {
   const outcomes: [number, string | null][] = [];
   const gone: string[] = [];
   const control = { refuse: null as string | null, down: false, reads: 0, gate: Promise.resolve() };
+  const held: { snapshot: Snapshot; done(error?: Error): void }[] = [];
+  const hold = { on: false };
   const engine = {
     apply: async (snapshot: Snapshot) => {
       if (control.refuse) throw new SnapshotRefused(control.refuse);
+      if (hold.on)
+        await new Promise<void>((ok, fail) => {
+          held.push({ snapshot, done: (error) => (error ? fail(error) : ok()) });
+        });
       applied.push(snapshot);
     },
   } as unknown as DataPlaneEngine;
@@ -37,7 +43,7 @@ function setUp() {
     state.version++;
     state.slices.set(next.tenantId, { slice: structuredClone(next), version: state.version });
   };
-  return { keeper, control, applied, outcomes, gone, write };
+  return { keeper, control, applied, outcomes, gone, write, hold, held };
 }
 
 describe('SnapshotKeeper', () => {
@@ -70,6 +76,61 @@ describe('SnapshotKeeper', () => {
     await Promise.all([first, ...later]);
     expect(control.reads).toBe(2);
     expect(applied.at(-1)!.tenants.get('tenant_a')!.pools[0]!.name).toBe('n19');
+    await keeper.stop();
+  });
+
+  it('hands newer snapshots over while the engine is busy with one', async () => {
+    const { keeper, applied, write, hold, held } = setUp();
+    hold.on = true;
+    const passes: Promise<void>[] = [];
+    for (let i = 0; i < 3; i++) {
+      write(slice(`tenant_${i}`, 'one'));
+      passes.push(keeper.refresh());
+      await until('it is handed over', () => held.length === i + 1);
+    }
+    expect(held.map(({ snapshot }) => snapshot.tenants.size)).toEqual([1, 2, 3]);
+    expect(keeper.current.version).toBe(0);
+    for (const { done } of held) done();
+    await Promise.all(passes);
+    expect(keeper.current).toBe(applied.at(-1));
+    expect(keeper.current.version).toBe(4);
+    await keeper.stop();
+  });
+
+  it('a change waits until it is in effect, not only handed over', async () => {
+    const { keeper, write, hold, held } = setUp();
+    hold.on = true;
+    write(slice('tenant_a', 'one'));
+    const pass = keeper.refresh();
+    await until('it is handed over', () => held.length === 1);
+    const again = keeper.refresh().then(() => keeper.current.version);
+    held[0]!.done();
+    expect(await again).toBe(2);
+    await pass;
+    await keeper.stop();
+  });
+
+  it('when one of several is refused, the older one that took its place counts, and the error stays', async () => {
+    const { keeper, write, hold, held, outcomes } = setUp();
+    hold.on = true;
+    for (const [i, name] of ['one', 'two'].entries()) {
+      write(slice('tenant_a', name));
+      void keeper.refresh();
+      await until('it is handed over', () => held.length === i + 1);
+    }
+    held[1]!.done(new SnapshotRefused('wrong'));
+    await until('the refusal', () => keeper.lastError === 'wrong');
+    hold.on = false;
+    held[0]!.done();
+    await until('the older one', () => keeper.current.version === 2);
+    expect(keeper.lastError).toBe('wrong');
+    await until('the retry', () => keeper.current.version === 3);
+    expect(keeper.current.tenants.get('tenant_a')!.pools[0]!.name).toBe('two');
+    expect(outcomes).toEqual([
+      [0, 'wrong'],
+      [2, 'wrong'],
+      [3, null],
+    ]);
     await keeper.stop();
   });
 

@@ -27,6 +27,31 @@ export interface TenantSlice {
   readonly tenantId: string;
   readonly pools: readonly PoolConfig[];
   readonly routes: readonly RouteConfig[];
+  /** Absent: none. */
+  readonly certificates?: readonly CertificateConfig[];
+  /** Absent: none. */
+  readonly challenges?: readonly ChallengeConfig[];
+}
+
+/** A server certificate for TLS with its key. Never logged, never in an answer. */
+export interface CertificateConfig {
+  readonly id: string;
+  /**
+   * Names (SNI) that it is served for, in lower case; `*.example.com` stands for exactly one label (RFC 6125 §6.4.3).
+   * A name belongs to one certificate.
+   */
+  readonly hosts: readonly string[];
+  /** PEM, the server's own certificate first. */
+  readonly chain: string;
+  /** PEM, PKCS #8. */
+  readonly privateKey: string;
+}
+
+/** What a certificate authority gets to see under `/.well-known/acme-challenge/<token>` (RFC 8555 §8.3). */
+export interface ChallengeConfig {
+  readonly host: string;
+  readonly token: string;
+  readonly keyAuthorization: string;
 }
 
 export interface HealthCheckConfig {
@@ -76,6 +101,7 @@ export interface RouteConfig {
   readonly pathPrefix: string;
   /** Where the traffic goes. One entry, weight 100, unless the route is a weighted split (canary). */
   readonly targets: readonly RouteTarget[];
+  /** Requests over HTTP are sent to HTTPS (308), but for those of ACME challenges. */
   readonly sslEnabled: boolean;
   readonly features: RouteFeatures;
 }

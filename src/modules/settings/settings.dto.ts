@@ -1,5 +1,5 @@
 import { PartialType } from '@nestjs/swagger';
-import { IsBoolean, IsEmail, IsIn, IsInt, Max, Min, ValidateIf } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, isEmail, Max, Min, ValidateBy } from 'class-validator';
 import { LOG_LEVELS, type LogLevel } from '../../platform/observability/index.js';
 
 /** The installation's settings, in effect at once on every node. */
@@ -65,8 +65,13 @@ export class SettingsResponse {
    * Where alert e-mails go; empty: nowhere.
    * @example ops@example.com
    */
-  @ValidateIf((o: SettingsResponse) => o.notification_email !== '')
-  @IsEmail()
+  @ValidateBy({
+    name: 'isEmail',
+    validator: {
+      validate: (value) => value === '' || isEmail(value),
+      defaultMessage: () => 'notification_email must be an e-mail address or empty',
+    },
+  })
   notification_email: string;
 
   /**

@@ -172,6 +172,11 @@ export class Accounts {
     return { userId: user.id };
   }
 
+  /** Whether people of the tenant may sign in. @throws AppError 404 */
+  async isOpen(tx: Transaction, tenantId: string): Promise<boolean> {
+    return (await this.tenants.get(tx, tenantId)).status === 'active';
+  }
+
   /** E-mail domains that are the tenant's: its own, and those whose people may register. */
   async domains(tx: Transaction, tenantId: string): Promise<string[]> {
     const { domain, settings } = await this.tenants.get(tx, tenantId);

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, IdParam, ListEnvelope, pageRequest } from '../../platform/http/index.js';
+import { ApiFails, ApiPage, IdParam, ListEnvelope, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import { CreateTenantRequest, TenantListQuery, TenantResponse, UpdateTenantRequest } from './tenants.dto.js';
 import { TenantsService } from './tenants.service.js';
@@ -36,6 +36,7 @@ export class TenantsController {
 
   @Put(':id')
   @Access('tenants.update')
+  @ApiFails(409)
   @ApiOperation({ summary: 'Change a tenant' })
   update(
     @CurrentUser() user: Principal,

@@ -1,7 +1,14 @@
 import { Body, Controller, Delete, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, IdParam, ListEnvelope, PageQuery, pageRequest } from '../../platform/http/index.js';
+import {
+  ApiFails,
+  ApiPage,
+  IdParam,
+  ListEnvelope,
+  PageQuery,
+  pageRequest,
+} from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import { MembersService } from './members.service.js';
 import { AddUserRequest, UpdateUserRequest, UserResponse } from './users.dto.js';
@@ -37,6 +44,7 @@ export class TenantUsersController {
 
   @Put(':user_id')
   @Access('users.write')
+  @ApiFails(409)
   @ApiOperation({ summary: 'Change a person’s role, name or state' })
   update(
     @CurrentUser() user: Principal,
@@ -50,6 +58,7 @@ export class TenantUsersController {
   @Delete(':user_id')
   @HttpCode(204)
   @Access('users.write')
+  @ApiFails(409)
   @ApiOperation({ summary: 'Remove a person; their sessions here end' })
   async remove(
     @CurrentUser() user: Principal,

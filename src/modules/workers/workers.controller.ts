@@ -2,7 +2,14 @@ import { applyDecorators, Controller, Delete, Get, HttpCode, Param, Post, Query 
 import { ApiConflictResponse, ApiGatewayTimeoutResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { CommandVerb } from '../../common/agent-protocol.js';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, Cached, ListEnvelope, PageQuery, pageRequest } from '../../platform/http/index.js';
+import {
+  ApiFails,
+  ApiPage,
+  Cached,
+  ListEnvelope,
+  PageQuery,
+  pageRequest,
+} from '../../platform/http/index.js';
 import { Access } from '../../platform/security/index.js';
 import { WorkerCommandResponse, WorkerResponse } from './workers.dto.js';
 import { WorkersService } from './workers.service.js';
@@ -78,6 +85,7 @@ export class WorkersController {
   @Delete(':worker_id')
   @HttpCode(204)
   @Access('workers.write')
+  @ApiFails(409)
   @ApiOperation({
     summary: 'Forget a worker',
     description:

@@ -12,7 +12,7 @@ import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { type Observable, of, tap } from 'rxjs';
-import { requestContext } from './request-context.js';
+import { contextOf } from './request-context.js';
 
 const SECONDS = 'veloflux:cache-seconds';
 
@@ -27,7 +27,7 @@ export class CacheInterceptor implements NestInterceptor {
     const seconds = this.reflector.get<number>(SECONDS, context.getHandler());
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
-    const principal = requestContext()?.principal;
+    const principal = contextOf(request).principal;
     const query = request.url.split('?')[1] ?? '';
     const key = `${principal?.tenantId} ${principal?.role} ${context.getClass().name}.${context.getHandler().name} ${JSON.stringify(request.params)} ${query} ${request.headers['x-api-version'] ?? ''}`;
     reply.header('cache-control', `private, max-age=${seconds}`);

@@ -1,10 +1,9 @@
 import { Global, Module } from '@nestjs/common';
-import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { CacheInterceptor } from './cache.interceptor.js';
 import { CorsOrigins } from './cors-origins.js';
 import { ErrorFilter } from './error.filter.js';
 import { IdempotencyInterceptor } from './idempotency.interceptor.js';
-import { PageInterceptor } from './pagination.js';
 import { validationPipe } from './validation.js';
 
 @Global()
@@ -14,8 +13,7 @@ import { validationPipe } from './validation.js';
     CacheInterceptor,
     { provide: APP_FILTER, useClass: ErrorFilter },
     { provide: APP_PIPE, useFactory: validationPipe },
-    { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
-    { provide: APP_INTERCEPTOR, useClass: PageInterceptor },
+    IdempotencyInterceptor,
   ],
   exports: [CorsOrigins, CacheInterceptor],
 })

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { conflict, invalidField } from '../../common/errors.js';
 import { Database } from '../database/database.js';
-import { requestContext } from './request-context.js';
+import { contextOf } from './request-context.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 /** A request that has not ended after this long has lost its node; its key may be used again. */
@@ -28,10 +28,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
   constructor(private readonly database: Database) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (context.getType() !== 'http') return next.handle();
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const key = request.headers['idempotency-key'];
-    const tenantId = requestContext()?.principal?.tenantId;
+    const tenantId = contextOf(request).principal?.tenantId;
     if (request.method !== 'POST' || key === undefined || !tenantId) return next.handle();
     if (typeof key !== 'string' || !KEY.test(key))
       throw invalidField(

@@ -2,10 +2,14 @@ export { Cached } from './cache.interceptor.js';
 export { CorsOrigins } from './cors-origins.js';
 export { ErrorBody, errorBody } from './error-body.js';
 export { checkIfMatch, IfMatch, sendEtag } from './etag.js';
+export { ApiFails } from './failures.js';
 export { HttpModule } from './http.module.js';
 export { IdParam, IntegerParam } from './id-param.js';
+export { IdempotencyInterceptor } from './idempotency.interceptor.js';
 export { ApiPage, ListEnvelope, PageQuery, pageRequest, queryInteger } from './pagination.js';
 export {
+  ActsOnGet,
+  contextOf,
   outsideOfRequest,
   type RequestContext,
   requestContext,
@@ -13,4 +17,11 @@ export {
 } from './request-context.js';
 export { fieldErrors } from './validation.js';
 export { IsDuration, IsLine } from './validators.js';
-export { APPLIES_CONFIGURATION, ApiCreates, ApiIfMatch, AppliesConfiguration } from './writes.js';
+export {
+  APPLIES_CONFIGURATION,
+  ApiCreates,
+  ApiIfMatch,
+  AppliesConfiguration,
+  interceptWrites,
+  WaitQuery,
+} from './writes.js';

@@ -1,17 +1,22 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { ErrorBody, ErrorDetail } from './error-body.js';
+import { FAILURES, type FailureStatus, failureResponse, sharedFailures } from './failures.js';
 
 type Json = Record<string, unknown>;
+interface Body {
+  required?: boolean;
+  content?: Record<string, { schema?: Json; example?: unknown }>;
+}
 interface Operation extends Json {
   operationId: string;
   summary?: string;
   description?: string;
   responses: Record<
     string,
-    { description?: string; content?: Record<string, { schema?: Json; example?: unknown }> }
+    { $ref?: string; description?: string; content?: Record<string, { schema?: Json; example?: unknown }> }
   >;
-  requestBody?: { content?: Record<string, { schema?: Json; example?: unknown }> };
+  requestBody?: Body;
   parameters?: { in: string; name: string }[];
 }
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
@@ -30,10 +35,11 @@ export function buildOpenApi(app: INestApplication, version: string): OpenAPIObj
     extraModels: [ErrorBody, ErrorDetail],
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
+  document.components = { ...document.components, responses: sharedFailures() };
   for (const [, handlers] of byHandler(document)) markAliases(handlers);
-  forEachOperation(document, (operation) => {
+  forEachOperation(document, (operation, _path, method) => {
     tidySecurity(operation);
-    documentErrors(operation);
+    documentErrors(operation, method, document);
     for (const body of [operation.requestBody, ...Object.values(operation.responses)])
       addExamples(body?.content, document);
   });
@@ -87,33 +93,41 @@ function tidySecurity(operation: Operation): void {
   else if (operation['x-permission']) operation.security = [{ bearer: [] }, { api_key: [] }];
 }
 
-const ERRORS: Record<string, string> = {
-  '400': 'Not parseable or not processable as sent',
-  '401': 'No valid credential',
-  '403': 'The role or the plan does not allow it',
-  '404': 'It does not exist, or belongs to another tenant',
-  '409': 'In conflict with what exists',
-  '412': 'Changed by somebody else since `If-Match`’s version',
-  '422': 'A field, id or query value is not valid; `details` names it',
-  '429': 'Too many requests; `Retry-After` says when to come back',
-  '503': 'A dependency is down; `Retry-After` says when to come back',
-};
-
-function documentErrors(operation: Operation): void {
-  const codes = new Set(['429', '503']);
-  if (operation['x-permission']) for (const c of ['401', '403']) codes.add(c);
+/** Failures that follow from what an operation is: anything sent may be unreadable, any POST may reuse a key. */
+function documentErrors(operation: Operation, method: string, document: OpenAPIObject): void {
+  const codes = new Set<FailureStatus>([400, 429, 503]);
+  const add = (...more: FailureStatus[]) => {
+    for (const code of more) codes.add(code);
+  };
+  const guarded = operation['x-permission'] !== undefined;
   const parameters = operation.parameters ?? [];
-  if (parameters.some((p) => p.in === 'path')) for (const c of ['404', '422']) codes.add(c);
-  if (parameters.some((p) => p.in === 'query')) codes.add('422');
-  if (operation.requestBody) for (const c of ['400', '422']) codes.add(c);
-  for (const code of codes)
-    operation.responses[code] ??= {
-      description: ERRORS[code]!,
-      content: { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } },
-    };
+  if (guarded) add(401, 403);
+  if (guarded && method === 'post') add(409, 422);
+  if (method !== 'get') add(413, 415);
+  if (parameters.some((p) => p.in === 'path')) add(404, 422);
+  if (parameters.some((p) => p.in === 'query')) add(422);
+  if (operation.requestBody) add(422);
+  for (const code of codes) operation.responses[code] ??= { description: FAILURES[code].description };
   for (const [code, response] of Object.entries(operation.responses))
     if (code >= '400' && !response.content)
-      response.content = { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } };
+      operation.responses[code] = failureOf(Number(code) as FailureStatus, response.description);
+  if (operation.requestBody) operation.requestBody.required = needsBody(operation.requestBody, document);
+}
+
+/** A failure that says no more than its status does is a reference to the shared one. */
+const failureOf = (status: FailureStatus, description?: string) =>
+  description === FAILURES[status].description
+    ? { $ref: `#/components/responses/${FAILURES[status].name}` }
+    : failureResponse(status, description);
+
+/** No body is taken as an empty one, which is fine where no field must be given. */
+function needsBody({ content }: Body, document: OpenAPIObject): boolean {
+  const schema = content?.['application/json']?.schema;
+  const name = (schema?.$ref as string | undefined)?.split('/').at(-1);
+  const target = (name ? document.components?.schemas?.[name] : schema) as
+    | { required?: string[] }
+    | undefined;
+  return target === undefined || (target.required?.length ?? 0) > 0;
 }
 
 function addExamples(

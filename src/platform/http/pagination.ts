@@ -5,7 +5,9 @@ import {
   Injectable,
   type NestInterceptor,
   SetMetadata,
+  UseInterceptors,
 } from '@nestjs/common';
+import { INTERCEPTORS_METADATA } from '@nestjs/common/constants.js';
 import { Reflector } from '@nestjs/core';
 import { ApiHeader, ApiOkResponse, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
@@ -51,10 +53,20 @@ export const pageRequest = (query: PageQuery, defaultLimit = DEFAULT_LIMIT) => (
 
 const ENVELOPE = 'veloflux:envelope';
 
+/** Attached where a list is answered, not everywhere: each interceptor costs a request what a guard and a half do. */
+const paged: MethodDecorator = (target, name, descriptor) => {
+  const attached: unknown[] | undefined = Reflect.getMetadata(
+    INTERCEPTORS_METADATA,
+    descriptor.value as object,
+  );
+  if (!attached?.includes(PageInterceptor)) UseInterceptors(PageInterceptor)(target, name, descriptor);
+};
+
 /** Name of the list in the v1.0 form, which `X-API-Version: 1.0` asks for: `{"pools": […]}`. */
 export const ListEnvelope = (name: string) =>
   applyDecorators(
     SetMetadata(ENVELOPE, name),
+    paged,
     ApiHeader({
       name: 'X-API-Version',
       required: false,
@@ -64,14 +76,17 @@ export const ListEnvelope = (name: string) =>
 
 /** Documents a list: an array of `item` with its headers. */
 export const ApiPage = (item: new (...args: never[]) => object, description = 'One page of the list') =>
-  ApiOkResponse({
-    type: [item],
-    description,
-    headers: {
-      'X-Total-Count': { description: 'Number of all items', schema: { type: 'integer', example: 1 } },
-      Link: { description: 'Other pages (RFC 8288)', schema: { type: 'string' } },
-    },
-  });
+  applyDecorators(
+    paged,
+    ApiOkResponse({
+      type: [item],
+      description,
+      headers: {
+        'X-Total-Count': { description: 'Number of all items', schema: { type: 'integer', example: 1 } },
+        Link: { description: 'Other pages (RFC 8288)', schema: { type: 'string' } },
+      },
+    }),
+  );
 
 /** Sends a {@link Page} as a JSON array with `X-Total-Count` and `Link` (RFC 8288), or in the v1.0 envelope. */
 @Injectable()
@@ -79,7 +94,6 @@ export class PageInterceptor implements NestInterceptor {
   constructor(private readonly reflector: Reflector) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    if (context.getType() !== 'http') return next.handle();
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const envelope = this.reflector.get<string | undefined>(ENVELOPE, context.getHandler());

@@ -23,6 +23,8 @@ export interface ConfigurationChange {
   version: number;
   /** Messages of the entries of this transaction. */
   summary: string[];
+  /** What the entries of this transaction name, in their order. */
+  objects: { type: string; id: string }[];
   actor: { id: string | null; name: string };
 }
 
@@ -88,9 +90,10 @@ export class Journal {
     for (const hook of this.eventHooks) await hook(tx, event);
   }
 
-  /** Writes the audit row of an event that changes no routing configuration. */
+  /** Writes the audit row of an event that changes no routing configuration; with the API key when one asked for it. */
   async record(tx: Transaction, entry: JournalEntry): Promise<void> {
     const context = requestContext();
+    const principal = context?.principal;
     const actor = entry.actor ?? context?.actor ?? { id: null, name: 'system' };
     const id = newId('audit');
     await tx.query(
@@ -110,7 +113,7 @@ export class Journal {
         entry.object?.id ?? null,
         entry.object?.name ?? null,
         entry.message,
-        entry.details ?? {},
+        { ...entry.details, ...(principal?.kind === 'api_key' && { api_key: principal.sessionId }) },
       ],
     );
     if (entry.tenantId !== null)
@@ -150,11 +153,13 @@ export class Journal {
     await this.record(tx, entry);
     if (known) {
       known.summary.push(entry.message);
+      if (entry.object) known.objects.push(entry.object);
       return;
     }
     changes.set(entry.tenantId, {
       tenantId: entry.tenantId,
       summary: [entry.message],
+      objects: entry.object ? [entry.object] : [],
       actor: entry.actor ?? requestContext()?.actor ?? { id: null, name: 'system' },
     });
   }

@@ -1,7 +1,8 @@
 import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
 import { ApiBearerAuth, ApiExtension, ApiSecurity } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { PERMISSIONS, type Permission, ROLES, roleAllows } from '../../common/permissions.js';
-import { requestContext } from '../http/request-context.js';
+import { contextOf } from '../http/request-context.js';
 import type { Principal } from './principal.js';
 
 export const ACCESS = 'veloflux:access';
@@ -34,12 +35,13 @@ export const Unlimited = () => SetMetadata(UNLIMITED, true);
 
 /** Parameter decorator: who calls. Only on endpoints with `@Access`. */
 export const CurrentUser = createParamDecorator(
-  (_: unknown, __: ExecutionContext): Principal => currentPrincipal(),
+  (_: unknown, execution: ExecutionContext): Principal =>
+    principalOf(execution.switchToHttp().getRequest<FastifyRequest>()),
 );
 
-/** @throws Error outside of an authenticated request: a mistake in the program, not of the client */
-export function currentPrincipal(): Principal {
-  const principal = requestContext()?.principal;
+/** @throws Error when the request is not authenticated: a mistake in the program, not of the client */
+export function principalOf(request: FastifyRequest): Principal {
+  const { principal } = contextOf(request);
   if (!principal) throw new Error('no principal: the endpoint lacks @Access');
   return principal;
 }

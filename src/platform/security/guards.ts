@@ -1,10 +1,10 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { AppError, forbidden, invalidField, unauthorized } from '../../common/errors.js';
+import { forbidden, invalidField, unauthorized } from '../../common/errors.js';
 import { isId } from '../../common/ids.js';
 import { roleAllows } from '../../common/permissions.js';
-import { type RequestContext, requestContext } from '../http/request-context.js';
+import { contextOf, type RequestContext } from '../http/request-context.js';
 import { ACCESS, type AccessPolicy } from './access.js';
 import { Authenticator, type Principal } from './principal.js';
 
@@ -41,10 +41,9 @@ export class AuthenticationGuard implements CanActivate {
   async canActivate(execution: ExecutionContext): Promise<boolean> {
     if (execution.getType() !== 'http') return true;
     const request = execution.switchToHttp().getRequest<Failing>();
-    const context = requestContext();
+    const context = contextOf(request);
     const credential = credentialOf(request);
-    if (!context || credential === null || policyOf(this.reflector, execution)?.kind !== 'permission')
-      return true;
+    if (credential === null || policyOf(this.reflector, execution)?.kind !== 'permission') return true;
     try {
       const principal = await this.authenticator.authenticate(credential);
       setPrincipal(context, inNamedTenant(principal, request.headers['x-tenant-id']));
@@ -75,10 +74,9 @@ export class AccessGuard implements CanActivate {
     if (execution.getType() !== 'http') return true;
     const policy = policyOf(this.reflector, execution);
     if (policy?.kind === 'public') return true;
-    const failure = execution.switchToHttp().getRequest<Failing>()[FAILURE];
-    if (failure instanceof AppError) throw failure;
-    if (failure) throw failure;
-    const principal = requestContext()?.principal;
+    const request = execution.switchToHttp().getRequest<Failing>();
+    if (request[FAILURE]) throw request[FAILURE];
+    const { principal } = contextOf(request);
     if (!principal) throw unauthorized();
     if (!policy) throw forbidden('This endpoint has no access policy');
     const { permission } = policy;

@@ -1,7 +1,8 @@
-export { Access, CurrentUser, currentPrincipal, Public, Unlimited } from './access.js';
+export { Access, CurrentUser, Public, Unlimited } from './access.js';
 export { PasswordHasher } from './passwords.js';
 export { Authenticator, type Principal } from './principal.js';
 export { RedisRateLimitStorage } from './rate-limit.storage.js';
 export { hashToken, randomToken, Secrets } from './secrets.js';
 export { SecurityModule } from './security.module.js';
+export { SharedRateLimitStorage } from './shared-rate-limit.storage.js';
 export { SOCKET_COOKIE } from './socket-cookie.js';

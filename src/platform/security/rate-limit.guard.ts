@@ -1,10 +1,10 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ThrottlerStorage } from '@nestjs/throttler';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../../common/errors.js';
 import { Environment } from '../config/environment.js';
-import { requestContext } from '../http/request-context.js';
+import { contextOf } from '../http/request-context.js';
 import { UNLIMITED } from './access.js';
 
 const MINUTE_MS = 60_000;
@@ -30,10 +30,10 @@ export class RateLimitGuard implements CanActivate {
   ) {}
 
   async canActivate(execution: ExecutionContext): Promise<boolean> {
-    const context = requestContext();
-    if (execution.getType() !== 'http' || !context) return true;
+    if (execution.getType() !== 'http') return true;
     if (this.reflector.getAllAndOverride(UNLIMITED, [execution.getHandler(), execution.getClass()]))
       return true;
+    const context = contextOf(execution.switchToHttp().getRequest<FastifyRequest>());
     const limits = this.limitsFor(context.principal?.sessionId, context.address).filter((l) => l.limit > 0);
     if (!limits.length) return true;
     const counts = await Promise.all(limits.map((l) => this.count(l)));

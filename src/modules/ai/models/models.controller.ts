@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ListEnvelope } from '../../../platform/http/index.js';
+import { ApiFails, ListEnvelope } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import {
   DeployModelRequest,
@@ -41,6 +41,7 @@ export class ModelsController {
 
   @Put(':id')
   @Access('ai.write')
+  @ApiFails(409)
   @ApiOperation({ summary: 'Change a deployment; its availability is looked at again' })
   update(
     @CurrentUser() user: Principal,
@@ -53,6 +54,7 @@ export class ModelsController {
   @Delete(':id')
   @HttpCode(200)
   @Access('ai.write')
+  @ApiFails(409)
   @ApiOperation({ summary: 'Undeploy a model' })
   async undeploy(@CurrentUser() user: Principal, @Param('id') id: string): Promise<ModelUndeployedResponse> {
     return { model: 'undeployed', id: await this.models.undeploy(user.tenantId, id) };

@@ -3,6 +3,7 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   Matches,
   Max,
@@ -94,6 +95,7 @@ export class DeployModelRequest {
   @IsLine(40)
   version?: string;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => ModelConfig)
   config?: ModelConfig;
@@ -105,6 +107,7 @@ export class UpdateModelRequest {
   @IsLine(40)
   version?: string;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => ModelConfig)
   config?: ModelConfig;

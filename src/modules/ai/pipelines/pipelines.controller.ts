@@ -2,7 +2,14 @@ import { Body, Controller, Delete, Get, HttpCode, Post, Put, Query } from '@nest
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../../common/pagination.js';
-import { ApiCreates, ApiPage, IdParam, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
+import {
+  ApiCreates,
+  ApiFails,
+  ApiPage,
+  IdParam,
+  ListEnvelope,
+  pageRequest,
+} from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import {
   CreatePipelineRequest,
@@ -65,6 +72,7 @@ export class PipelinesController {
 
   @Put(':id')
   @Access('ai.write')
+  @ApiFails(409)
   @ApiOperation({ summary: 'Change a pipeline; what is not sent stays' })
   update(
     @CurrentUser() user: Principal,

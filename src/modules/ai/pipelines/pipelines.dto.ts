@@ -53,6 +53,7 @@ export class CreatePipelineRequest {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_STEPS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => PipelineStepRequest)
   steps: PipelineStepRequest[];
@@ -71,6 +72,7 @@ export class UpdatePipelineRequest {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_STEPS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => PipelineStepRequest)
   steps?: PipelineStepRequest[];

@@ -2,7 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../../common/pagination.js';
-import { ApiPage, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
+import { ApiFails, ApiPage, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import {
   BatchPredictRequest,
@@ -27,6 +27,7 @@ export class PredictionsController {
   @HttpCode(200)
   @Access('ai.predict')
   @RouteConfig(DATA_LIMITS)
+  @ApiFails(404)
   @ApiOperation({ summary: 'Ask a model' })
   predict(@CurrentUser() user: Principal, @Body() body: PredictRequest): Promise<PredictResponse> {
     return this.predictions.predict(user.tenantId, body);
@@ -36,6 +37,7 @@ export class PredictionsController {
   @HttpCode(200)
   @Access('ai.predict')
   @RouteConfig(DATA_LIMITS)
+  @ApiFails(404)
   @ApiOperation({ summary: 'Ask a model many times; each input has a result of its own' })
   predictBatch(
     @CurrentUser() user: Principal,

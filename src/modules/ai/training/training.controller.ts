@@ -3,7 +3,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { invalidField, notFound } from '../../../common/errors.js';
 import type { Page } from '../../../common/pagination.js';
-import { ApiPage, IdParam, pageRequest } from '../../../platform/http/index.js';
+import { ApiFails, ApiPage, IdParam, pageRequest } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import { BUILT_IN } from '../forecasting/built-in-models.js';
 import {
@@ -35,6 +35,7 @@ export class TrainingController {
   @HttpCode(202)
   @Access('ai.write')
   @RouteConfig(DATA_LIMITS)
+  @ApiFails(404)
   @ApiOperation({ summary: 'Start training a model, on measured traffic or on data in the request' })
   start(
     @CurrentUser() user: Principal,
@@ -52,6 +53,7 @@ export class TrainingController {
   @HttpCode(202)
   @Access('ai.write')
   @RouteConfig(DATA_LIMITS)
+  @ApiFails(404)
   @ApiOperation({ summary: 'Start training a model; everything in the body' })
   train(
     @CurrentUser() user: Principal,
@@ -99,6 +101,7 @@ export class TrainingController {
   @Post(['retrain', 'retrain/all'])
   @HttpCode(202)
   @Access('ai.write')
+  @ApiFails(404)
   @ApiOperation({ summary: 'Train anew; with `full` also a model for each pool' })
   retrain(
     @CurrentUser() user: Principal,

@@ -87,9 +87,10 @@ export class TrainingRepository {
     return new Page(items, n, request.page, request.limit);
   }
 
-  async countOpen(tx: Transaction, tenantId: string): Promise<number> {
+  /** @param tenantId null: of all tenants, in a system transaction */
+  async countOpen(tx: Transaction, tenantId: string | null): Promise<number> {
     const [{ n }] = await tx.query(
-      `SELECT count(*)::int AS n FROM ai_training_runs WHERE tenant_id = $1 AND ${OPEN}`,
+      `SELECT count(*)::int AS n FROM ai_training_runs WHERE ($1::text IS NULL OR tenant_id = $1) AND ${OPEN}`,
       [tenantId],
     );
     return n;

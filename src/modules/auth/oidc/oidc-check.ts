@@ -39,7 +39,7 @@ export async function checkProvider(client: GuardedClient, providerUrl: string):
       readJson<Metadata>(client, `${providerUrl.replace(/\/$/, '')}/.well-known/openid-configuration`),
     );
     await step('issuer', 'the issuer is the address', () => requireIssuer(metadata, providerUrl));
-    await step('endpoints', 'it can sign people in', () => requireEndpoints(metadata));
+    await step('endpoints', 'it can sign people in', () => requireEndpoints(client, metadata));
     await step('pkce', 'it knows PKCE with S256', () => requirePkce(metadata));
     await step('keys', 'it shows keys that sign', () => requireKeys(client, String(metadata.jwks_uri)));
     return { success: true, error: null, error_code: null, checks };
@@ -82,9 +82,15 @@ function requireIssuer({ issuer }: Metadata, providerUrl: string): void {
     );
 }
 
-function requireEndpoints(metadata: Metadata): void {
-  for (const name of ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const)
-    if (typeof metadata[name] !== 'string') throw new Failed('missing_endpoint', `it names no ${name}`);
+/** The browser goes to the authorization endpoint, this program to the other two. */
+function requireEndpoints(client: GuardedClient, metadata: Metadata): void {
+  for (const name of ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const) {
+    const url = metadata[name];
+    if (typeof url !== 'string' || !URL.canParse(url))
+      throw new Failed('missing_endpoint', `it names no ${name}`);
+    const problem = name === 'authorization_endpoint' ? null : client.problemOf(url);
+    if (problem) throw new Failed('blocked_address', `its ${name} ${problem}`);
+  }
 }
 
 /** A provider that does not say counts as one that may know it (RFC 8414 leaves it out for "unknown"). */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import * as oidc from 'openid-client';
+import { AppError } from '../../../common/errors.js';
 import { GuardedClient, type GuardedInit, outgoingFailureOf } from '../../../platform/http-client/index.js';
 import { Secrets } from '../../../platform/security/index.js';
 import { providerRefused, providerUnreachable, signInRefused } from './oidc.errors.js';
@@ -31,6 +32,10 @@ export interface BegunSignIn {
 
 type Claims = Record<string, unknown>;
 
+/** OpenID Connect Core §2: a subject has at most 255 ASCII characters. */
+const SUBJECT = /^[\x20-\x7e]{1,255}$/;
+const NAME_LENGTH = 100;
+
 /**
  * Speaks OpenID Connect with a tenant's provider: authorization code with PKCE, state, nonce and `iss`, the ID token's
  * signature checked against the provider's keys, every request through the guarded client.
@@ -55,14 +60,20 @@ export class OidcClient {
 
   /** Where the browser goes. @throws AppError 503 when the provider cannot be asked */
   async authorizationUrl(config: OidcConfigRow, begun: BegunSignIn): Promise<URL> {
-    return oidc.buildAuthorizationUrl(await this.provider(config), {
+    const provider = await this.provider(config);
+    const parameters = {
       redirect_uri: begun.redirectUri,
       scope: config.scopes.join(' '),
       state: begun.state,
       nonce: begun.nonce,
       code_challenge: await oidc.calculatePKCECodeChallenge(begun.verifier),
       code_challenge_method: 'S256',
-    });
+    };
+    try {
+      return oidc.buildAuthorizationUrl(provider, parameters);
+    } catch (e) {
+      throw providerUnreachable('it names no address to sign in at', e);
+    }
   }
 
   /**
@@ -80,14 +91,19 @@ export class OidcClient {
         expectedNonce: begun.nonce,
         idTokenExpected: true,
       });
-      const claims: Claims = { ...tokens.claims()! };
-      if (claims.email === undefined && provider.serverMetadata().userinfo_endpoint)
-        Object.assign(claims, await oidc.fetchUserInfo(provider, tokens.access_token, String(claims.sub)));
-      return identityOf(claims, config.groups_claim);
+      const proven: Claims = tokens.claims()!;
+      const wanted = ['email', 'email_verified', ...(hasMapping(config) ? [config.groups_claim] : [])];
+      const lacks = wanted.some((name) => proven[name] === undefined);
+      const further: Claims =
+        lacks && provider.serverMetadata().userinfo_endpoint
+          ? await oidc.fetchUserInfo(provider, tokens.access_token, String(proven.sub))
+          : {};
+      return identityOf(together(proven, further), config.groups_claim);
     } catch (e) {
       const outgoing = outgoingFailureOf(e);
       if (outgoing) throw providerUnreachable(outgoing.message, e);
-      if (e instanceof oidc.AuthorizationResponseError) throw providerRefused(e.error);
+      if (e instanceof AppError) throw e;
+      if (e instanceof oidc.AuthorizationResponseError) throw providerRefused(e.error.slice(0, 100));
       throw signInRefused(e);
     }
   }
@@ -122,18 +138,34 @@ export class OidcClient {
   }
 }
 
+const hasMapping = (config: OidcConfigRow): boolean => Object.keys(config.role_mapping).length > 0;
+
+/** The signed token's word goes before the UserInfo's; whether an address is verified is said where the address is. */
+function together(proven: Claims, further: Claims): Claims {
+  const { email, email_verified } = proven.email_verified === undefined ? further : proven;
+  return { ...further, ...proven, email: email ?? proven.email, email_verified };
+}
+
+/** @throws AppError 401 when the subject is not one that the standard allows */
 function identityOf(claims: Claims, groupsClaim: string): ProvenIdentity {
   const text = (name: string) => (typeof claims[name] === 'string' ? (claims[name] as string).trim() : '');
   const [first = '', ...rest] = text('name').split(/\s+/);
-  const groups = claims[groupsClaim];
+  if (!SUBJECT.test(text('sub'))) throw signInRefused(new Error('the "sub" claim is not a valid subject'));
   return {
     issuer: text('iss'),
     subject: text('sub'),
     email: text('email') || null,
     // only the boolean: some providers send the string "true" for addresses that they did not check
     emailVerified: claims.email_verified === true,
-    firstName: text('given_name') || first,
-    lastName: text('family_name') || rest.join(' '),
-    groups: Array.isArray(groups) ? groups.filter((g): g is string => typeof g === 'string') : [],
+    firstName: line(text('given_name') || first),
+    lastName: line(text('family_name') || rest.join(' ')),
+    groups: [claims[groupsClaim]].flat().filter((g): g is string => typeof g === 'string'),
   };
 }
+
+/** Fit to be a name in the database and in a log: no control characters, not endless. */
+const line = (text: string): string =>
+  text
+    .replace(/\p{C}+/gu, ' ')
+    .trim()
+    .slice(0, NAME_LENGTH);

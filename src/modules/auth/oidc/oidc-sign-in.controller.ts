@@ -1,12 +1,13 @@
-import { Controller, Get, Headers, Req, Res } from '@nestjs/common';
+import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Environment } from '../../../platform/config/environment.js';
-import { IdParam } from '../../../platform/http/index.js';
+import { ActsOnGet, ApiFails, IdParam } from '../../../platform/http/index.js';
 import { Public } from '../../../platform/security/index.js';
 import { SessionResponse } from '../auth.dto.js';
 import { sessionResponse } from '../auth.mapper.js';
 import { socketCookie } from '../socket-cookie.js';
+import { OidcLoginQuery } from './oidc.dto.js';
 import { OidcSignInService, SIGN_IN_SECONDS } from './oidc-sign-in.service.js';
 import { publicBase } from './public-base.js';
 
@@ -22,6 +23,7 @@ export class OidcSignInController {
   ) {}
 
   @Get('login')
+  @ActsOnGet()
   @Public()
   @ApiResponse({ status: 302, description: 'To the provider' })
   @ApiResponse({
@@ -32,6 +34,7 @@ export class OidcSignInController {
   @ApiOperation({ summary: 'Begin to sign in through the tenant’s provider' })
   async login(
     @IdParam('tenant', 'tenant_id') tenantId: string,
+    @Query() query: OidcLoginQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
@@ -39,16 +42,25 @@ export class OidcSignInController {
     const { url, browserToken } = await this.signIn.begin(
       tenantId,
       `${publicBase(this.environment, request)}${path}/callback`,
+      query.browser_challenge,
     );
     if (browserToken) reply.header('set-cookie', this.cookie(browserToken, path, SIGN_IN_SECONDS));
     reply.status(302).header('location', url);
   }
 
   @Get('callback')
+  @ActsOnGet()
   @Public()
   @ApiQuery({ name: 'code', required: false, example: 'SplxlOBeZQQYbYS6WxSbIA' })
   @ApiQuery({ name: 'state', required: false, example: 'af0ifjsldkj' })
   @ApiQuery({ name: 'iss', required: false, example: 'https://auth.example.com' })
+  @ApiQuery({
+    name: 'browser_verifier',
+    required: false,
+    description: 'What `browser_challenge` of the login was made from',
+    example: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+  })
+  @ApiFails(401, 403)
   @ApiOperation({
     summary: 'Where the provider sends people back: answers with a session, as a sign-in does',
   })
@@ -59,7 +71,8 @@ export class OidcSignInController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionResponse> {
     const query = new URL(request.url, 'http://localhost').searchParams;
-    const token = browserCookie(request.headers.cookie ?? '');
+    const token = query.get('browser_verifier') ?? browserCookie(request.headers.cookie ?? '');
+    query.delete('browser_verifier');
     const signedIn = await this.signIn.complete(tenantId, query, token, userAgent ?? null);
     reply.header('set-cookie', [
       this.cookie('', `/api/auth/oidc/${tenantId}`, 0),

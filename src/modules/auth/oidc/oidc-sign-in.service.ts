@@ -1,14 +1,15 @@
 import { Injectable } from '@nestjs/common';
+import { AppError } from '../../../common/errors.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import { hashToken, randomToken, Secrets } from '../../../platform/security/index.js';
-import { type Account, Accounts } from '../../tenants/index.js';
+import { Accounts } from '../../tenants/index.js';
 import type { SignedIn } from '../auth.service.js';
 import { SessionsService } from '../sessions.service.js';
-import { SSO_ROLES, type SsoRole } from './oidc.dto.js';
 import { notConfigured, notYours, signInRefused } from './oidc.errors.js';
 import { type OidcConfigRow, OidcRepository } from './oidc.repository.js';
 import { OidcClient, type ProvenIdentity } from './oidc-client.js';
+import { OidcPeople } from './oidc-people.service.js';
 
 /** How long a person may take at the provider. */
 export const SIGN_IN_SECONDS = 600;
@@ -17,15 +18,11 @@ const VERIFIER_PURPOSE = 'oidc code verifier';
 export interface Begun {
   /** Where the browser goes. */
   url: string;
-  /** For the browser's cookie; null when a page of the tenant's takes the provider's answer. */
+  /** For the browser's cookie; null when the page that began keeps a verifier of its own. */
   browserToken: string | null;
 }
 
-/**
- * Signs people in through their tenant's provider. The provider is the tenant's own word: it opens that tenant only,
- * for people who are in it or whose verified address is of its domains, with at most the role admin, and never as
- * somebody who works elsewhere, too, or as an owner or operator.
- */
+/** Signs people in through their tenant's provider. A sign-in that has begun is good for one use, in one browser. */
 @Injectable()
 export class OidcSignInService {
   constructor(
@@ -35,21 +32,29 @@ export class OidcSignInService {
     private readonly accounts: Accounts,
     private readonly sessions: SessionsService,
     private readonly secrets: Secrets,
+    private readonly people: OidcPeople,
     private readonly journal: Journal,
   ) {}
 
-  /** @throws AppError 404 without a configuration, 503 when the provider cannot be asked */
-  async begin(tenantId: string, ownCallback: string): Promise<Begun> {
+  /**
+   * @param browserChallenge SHA-256, in base64url, of what the page that begins will show at the end; without it a
+   *   cookie ties the sign-in to the browser
+   * @throws AppError 404 without a configuration, 403 for a suspended tenant, 503 when the provider cannot be asked
+   */
+  async begin(tenantId: string, ownCallback: string, browserChallenge?: string): Promise<Begun> {
     const config = await this.config(tenantId);
+    await this.database.system((tx) => this.requireOpen(tx, tenantId));
     const begun = this.client.begin(config.redirect_uri ?? ownCallback);
     const url = await this.client.authorizationUrl(config, begun);
-    const browserToken = config.redirect_uri === null ? randomToken() : null;
+    const browserToken = browserChallenge ? null : randomToken();
     const row = {
       tenant_id: tenantId,
       nonce: begun.nonce,
       code_verifier: this.secrets.encrypt(begun.verifier, VERIFIER_PURPOSE),
       redirect_uri: begun.redirectUri,
-      browser_hash: browserToken && hashToken(browserToken),
+      browser_hash: browserToken
+        ? hashToken(browserToken)
+        : Buffer.from(browserChallenge!, 'base64url').toString('hex'),
     };
     await this.database.tenant(tenantId, (tx) =>
       this.repository.begin(tx, hashToken(begun.state), row, SIGN_IN_SECONDS),
@@ -70,25 +75,42 @@ export class OidcSignInService {
       this.repository.take(tx, tenantId, hashToken(state)),
     );
     if (!begun) throw signInRefused();
-    if (begun.browser_hash !== null && begun.browser_hash !== hashToken(browserToken ?? ''))
-      throw signInRefused();
-    const identity = await this.client.complete(
-      config,
-      {
-        state,
-        nonce: begun.nonce,
-        verifier: this.secrets.decrypt(begun.code_verifier, VERIFIER_PURPOSE),
-        redirectUri: begun.redirect_uri,
-      },
-      query,
-    );
-    return this.database.system((tx) => this.signIn(tx, config, identity, userAgent));
+    try {
+      if (begun.browser_hash !== hashToken(browserToken ?? ''))
+        throw signInRefused(new Error('another browser began it'));
+      const verifier = this.secrets.decrypt(begun.code_verifier, VERIFIER_PURPOSE);
+      const { nonce, redirect_uri: redirectUri } = begun;
+      const identity = await this.client.complete(config, { state, nonce, verifier, redirectUri }, query);
+      return await this.database.system((tx) => this.signIn(tx, config, identity, userAgent));
+    } catch (e) {
+      await this.noteRefusal(tenantId, e);
+      throw e;
+    }
   }
 
   private async config(tenantId: string): Promise<OidcConfigRow> {
     const row = await this.database.tenant(tenantId, (tx) => this.repository.config(tx, tenantId));
     if (!row) throw notConfigured();
     return row;
+  }
+
+  private async requireOpen(tx: Transaction, tenantId: string): Promise<void> {
+    if (!(await this.accounts.isOpen(tx, tenantId))) throw notYours('This tenant is suspended');
+  }
+
+  /** What the person is not told, the tenant's administrators are: why a sign-in that had begun came to nothing. */
+  private async noteRefusal(tenantId: string, error: unknown): Promise<void> {
+    if (!(error instanceof AppError)) return;
+    await this.database.tenant(tenantId, (tx) =>
+      this.journal.recordSecurity(tx, {
+        tenantId,
+        action: 'auth.sso_failed',
+        level: 'warning',
+        message: `Single sign-on failed: ${reasonOf(error).slice(0, 300)}`,
+        actor: { id: null, name: 'anonymous' },
+        details: { code: error.code },
+      }),
+    );
   }
 
   private async signIn(
@@ -98,9 +120,8 @@ export class OidcSignInService {
     userAgent: string | null,
   ): Promise<SignedIn> {
     const { tenant_id: tenantId } = config;
-    const userId = await this.person(tx, config, identity);
-    const role = roleFor(config, identity.groups);
-    if (Object.keys(config.role_mapping).length) await this.accounts.changeRole(tx, tenantId, userId, role);
+    await this.requireOpen(tx, tenantId);
+    const userId = await this.people.recognise(tx, config, identity);
     await this.accounts.signedIn(tx, userId, tenantId);
     const tokens = await this.sessions.open(tx, userId, tenantId, userAgent);
     const account = await this.accounts.get(tx, userId);
@@ -112,55 +133,20 @@ export class OidcSignInService {
     });
     return { tokens, account, tenantId };
   }
-
-  /** The account that the identity stands for, linked or made at the first sign-in. */
-  private async person(tx: Transaction, config: OidcConfigRow, identity: ProvenIdentity): Promise<string> {
-    const { tenant_id: tenantId } = config;
-    const known = await this.repository.userOf(tx, tenantId, identity.issuer, identity.subject);
-    if (known) {
-      requireOwnMember(await this.accounts.get(tx, known), tenantId);
-      return known;
-    }
-    const email = await this.vouchedAddress(tx, tenantId, identity);
-    const found = (await this.accounts.findForSignIn(tx, email))?.account ?? null;
-    if (found) requireOwnMember(found, tenantId);
-    else if (!config.create_users) throw notYours('There is no account with your address; ask to be invited');
-    const userId = found?.id ?? (await this.create(tx, config, identity, email));
-    await this.repository.link(tx, tenantId, identity.issuer, identity.subject, userId);
-    return userId;
-  }
-
-  private async vouchedAddress(tx: Transaction, tenantId: string, identity: ProvenIdentity): Promise<string> {
-    const { email, emailVerified } = identity;
-    if (!email || !emailVerified) throw notYours('The provider has not verified your e-mail address');
-    const domains = await this.accounts.domains(tx, tenantId);
-    if (!domains.includes(email.split('@').at(-1)!.toLowerCase()))
-      throw notYours('Your e-mail address is not of a domain of this tenant');
-    return email;
-  }
-
-  private create(
-    tx: Transaction,
-    config: OidcConfigRow,
-    identity: ProvenIdentity,
-    email: string,
-  ): Promise<string> {
-    const { firstName, lastName, groups } = identity;
-    const person = { email, firstName, lastName };
-    return this.accounts.addVouched(tx, config.tenant_id, person, roleFor(config, groups));
-  }
 }
 
-function roleFor(config: OidcConfigRow, groups: string[]): SsoRole {
-  const mapped = groups.map((group) => config.role_mapping[group]).filter((role) => role !== undefined);
-  return mapped.sort((a, b) => SSO_ROLES.indexOf(b) - SSO_ROLES.indexOf(a))[0] ?? config.default_role;
-}
+const rootOf = (error: Error): Error => (error.cause instanceof Error ? rootOf(error.cause) : error);
 
-function requireOwnMember(account: Account, tenantId: string): void {
-  const member = account.memberships.find((m) => m.tenantId === tenantId);
-  if (!member || account.disabled || member.disabled) throw notYours('You are not (any more) in this tenant');
-  if (account.superadmin || member.role === 'owner')
-    throw notYours('Owners and operators sign in with their password');
-  if (account.memberships.length > 1)
-    throw notYours('You work in several tenants; sign in with your password');
+/** The innermost message, with what the provider's own error says (RFC 6749 §5.2). */
+function reasonOf(error: Error): string {
+  const {
+    message,
+    error: code,
+    error_description: description,
+  } = rootOf(error) as Error & {
+    error?: unknown;
+    error_description?: unknown;
+  };
+  const parts = [message, code, description].filter((part) => typeof part === 'string');
+  return parts.join(': ').replace(/\p{C}+/gu, ' ');
 }

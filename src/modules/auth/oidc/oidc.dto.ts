@@ -32,6 +32,9 @@ export class OidcConfigRequest {
    */
   @IsString()
   @MaxLength(500)
+  @Matches(/^(?!.*\/\.well-known\/)[^?#\s]*$/, {
+    message: '$property must be the issuer itself: without a query, a fragment or /.well-known/',
+  })
   provider_url: string;
 
   /** @example your_client_id */
@@ -41,7 +44,7 @@ export class OidcConfigRequest {
   client_id: string;
 
   /**
-   * Never shown again. Left out, the one that is stored stays.
+   * Never shown again. Left out, the one that is stored stays, unless `provider_url` changes.
    * @example your_client_secret
    */
   @IsOptional()
@@ -52,14 +55,15 @@ export class OidcConfigRequest {
 
   /**
    * Where the provider sends people back. Left out: this API's own callback. When it is a page of yours, that page
-   * hands `code`, `state` and `iss` on to the callback.
+   * hands `code`, `state` and `iss` on to the callback; on another origin than this API's it also begins the sign-in,
+   * with `browser_challenge`, and adds `browser_verifier`.
    * @example https://app.example.com/callback
    */
   @IsOptional()
   @IsString()
   @MaxLength(500)
-  @Matches(/^https:\/\/[^\s#]+$|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\/[^\s#]*$/, {
-    message: '$property must be an https URL without a fragment; http for localhost only',
+  @Matches(/^https:\/\/[^\s#?]+$|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\/[^\s#?]*$/, {
+    message: '$property must be an https URL without a query or fragment; http for localhost only',
   })
   redirect_uri?: string;
 
@@ -159,6 +163,17 @@ export class OidcConfigResponse {
       updated_at: row.updated_at.toISOString(),
     };
   }
+}
+
+export class OidcLoginQuery {
+  /**
+   * For a page on another origin than this API's, where the cookie that ties a sign-in to its browser does not go:
+   * BASE64URL(SHA-256(`browser_verifier`)) of 43 to 128 random characters that the page keeps until the callback.
+   * @example E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM
+   */
+  @IsOptional()
+  @Matches(/^[\w-]{43}$/, { message: '$property must be a SHA-256 in base64url' })
+  browser_challenge?: string;
 }
 
 export class OidcCheck {

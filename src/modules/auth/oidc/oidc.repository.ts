@@ -24,8 +24,8 @@ export interface SignInRow {
   /** Encrypted. */
   code_verifier: string;
   redirect_uri: string;
-  /** Of the cookie in the browser that began; null when a page of the tenant's takes the answer. */
-  browser_hash: string | null;
+  /** SHA-256, in hex, of what only the browser that began knows: its cookie, or its page's verifier. */
+  browser_hash: string;
 }
 
 @Injectable()
@@ -91,6 +91,20 @@ export class OidcRepository {
     return rows[0]?.good ? rows[0] : null;
   }
 
+  /** Makes first sign-ins to the tenant wait for each other until the transaction ends. */
+  async lockFirstSignIns(tx: Transaction, tenantId: string): Promise<void> {
+    await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('oidc sign-in ' || $1, 0))`, [tenantId]);
+  }
+
+  /** Whether the provider knows this account as somebody already. */
+  async isLinked(tx: Transaction, tenantId: string, issuer: string, userId: string): Promise<boolean> {
+    const rows = await tx.query(
+      'SELECT 1 FROM oidc_identities WHERE tenant_id = $1 AND issuer = $2 AND user_id = $3 LIMIT 1',
+      [tenantId, issuer, userId],
+    );
+    return rows.length === 1;
+  }
+
   async userOf(tx: Transaction, tenantId: string, issuer: string, subject: string): Promise<string | null> {
     const [row] = await tx.query(
       'SELECT user_id FROM oidc_identities WHERE tenant_id = $1 AND issuer = $2 AND subject = $3',
@@ -112,8 +126,9 @@ export class OidcRepository {
     );
   }
 
-  /** A changed provider vouches for nobody whom the one before did. */
+  /** A changed provider vouches for nobody whom the one before did, and ends no sign-in that began there. */
   async unlinkAll(tx: Transaction, tenantId: string): Promise<void> {
     await tx.query('DELETE FROM oidc_identities WHERE tenant_id = $1', [tenantId]);
+    await tx.query('DELETE FROM oidc_sign_ins WHERE tenant_id = $1', [tenantId]);
   }
 }

@@ -40,6 +40,7 @@ export class OidcService {
     requireMapping(request.role_mapping ?? {});
     return this.database.tenant(tenantId, async (tx) => {
       const before = await this.repository.config(tx, tenantId);
+      const isOther = before !== null && before.provider_url !== request.provider_url;
       const secret = request.client_secret;
       const saved = await this.repository.saveConfig(tx, {
         tenant_id: tenantId,
@@ -47,7 +48,8 @@ export class OidcService {
         client_id: request.client_id,
         client_secret: secret
           ? this.secrets.encrypt(secret, SECRET_PURPOSE)
-          : (before?.client_secret ?? null),
+          : // a secret goes to the provider that it was given for, and to nobody that an address is changed to
+            (!isOther && before?.client_secret) || null,
         redirect_uri: request.redirect_uri ?? null,
         scopes: request.scopes ?? ['openid', 'profile', 'email'],
         groups_claim: request.groups_claim ?? 'groups',
@@ -55,7 +57,8 @@ export class OidcService {
         default_role: request.default_role ?? 'viewer',
         create_users: request.create_users ?? true,
       });
-      if (before && before.provider_url !== saved.provider_url) await this.repository.unlinkAll(tx, tenantId);
+      // another client may be told other subjects, too (pairwise identifiers, OpenID Connect Core §8)
+      if (isOther || before?.client_id !== saved.client_id) await this.repository.unlinkAll(tx, tenantId);
       await this.note(tx, tenantId, 'updated', new URL(saved.provider_url).host);
       return saved;
     });

@@ -1,9 +1,14 @@
 import type { DataPlaneEngine } from '../engine.js';
 import type { PoolConfig, RouteConfig, RouteFeatures } from '../snapshot.js';
+import type { KeyPair } from '../tls.js';
 import { backendOf, poolOf, routeOf, sliceOf, snapshotOf, Upstream } from './support.js';
 
 /** Makes an engine that is not started yet and will listen on a free port of 127.0.0.1. */
-export type EngineFactory = () => Promise<DataPlaneEngine>;
+export type EngineFactory = (options?: TlsOptions) => Promise<DataPlaneEngine>;
+
+export interface TlsOptions {
+  readonly defaultCertificate?: KeyPair;
+}
 
 /** The engine of one test, with its upstreams. */
 export class EngineUnderTest {
@@ -24,8 +29,8 @@ export class EngineUnderTest {
   }
 
   /** Another engine, not started; it is stopped at the end. */
-  async make(): Promise<DataPlaneEngine> {
-    const engine = await this.factory();
+  async make(options?: TlsOptions): Promise<DataPlaneEngine> {
+    const engine = await this.factory(options);
     this.engines.push(engine);
     return engine;
   }

@@ -206,7 +206,7 @@ export function get(engine: DataPlaneEngine, path = '/', options: ClientOptions 
   });
 }
 
-function answerOf(response: IncomingMessage, body: string): Answer {
+export function answerOf(response: IncomingMessage, body: string): Answer {
   return {
     status: response.statusCode!,
     headers: response.headers,

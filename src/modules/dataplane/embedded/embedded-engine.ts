@@ -16,11 +16,13 @@ import { ReverseProxy } from './proxy/reverse-proxy.js';
 import type { Tunnel } from './proxy/tunnel.js';
 import { Router } from './routing/router.js';
 import { Telemetry } from './telemetry/telemetry.js';
+import { CertificateStore } from './tls/certificate-store.js';
+import { ChallengeAnswers } from './tls/challenge-answers.js';
 
 const now = (): number => performance.now();
 const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : String(error));
 
-/** The data plane inside this process: an HTTP/1.1 reverse proxy on node:http and undici. */
+/** The data plane inside this process: an HTTP/1.1 reverse proxy on sockets, with node:http for what is not plain. */
 export class EmbeddedEngine implements DataPlaneEngine {
   readonly kind = 'embedded';
   private readonly limits: EngineLimits;
@@ -32,6 +34,9 @@ export class EmbeddedEngine implements DataPlaneEngine {
   private readonly checker: HealthChecker;
   private readonly configuration: Configuration;
   private readonly front: HttpFront;
+  /** The TLS door, null where there is none. */
+  private readonly secureFront: HttpFront | null = null;
+  private readonly fronts: readonly HttpFront[];
   private version = 0;
   private lastError: string | null = null;
   private running = false;
@@ -48,28 +53,45 @@ export class EmbeddedEngine implements DataPlaneEngine {
       random,
       onResult: (backend, result) => backend.pool.checked(backend, result),
     });
-    this.configuration = new Configuration(this.router, this.telemetry, {
-      now,
-      random,
-      checker: this.checker,
-      backends: this.backends,
-      onHealthChange: (change) => {
-        for (const listener of this.listeners) listener(change);
+    const certificates = new CertificateStore(options.defaultCertificate ?? null);
+    const challenges = new ChallengeAnswers();
+    this.configuration = new Configuration(
+      this.router,
+      this.telemetry,
+      {
+        now,
+        random,
+        checker: this.checker,
+        backends: this.backends,
+        onHealthChange: (change) => {
+          for (const listener of this.listeners) listener(change);
+        },
       },
-    });
-    const proxy = new ReverseProxy(this.router, {
-      limits: this.limits,
-      now,
-      random,
-      telemetry: this.telemetry,
-      stopping: () => this.stopping,
-      tunnels: this.tunnels,
-    });
-    this.front = new HttpFront(this.limits, 'http', proxy.handle, options.onError ?? warn);
+      { certificates, challenges, httpsPort: () => options.publicHttpsPort ?? this.httpsPort },
+    );
+    const proxy = new ReverseProxy(
+      this.router,
+      {
+        limits: this.limits,
+        now,
+        random,
+        telemetry: this.telemetry,
+        stopping: () => this.stopping,
+        tunnels: this.tunnels,
+      },
+      challenges,
+    );
+    const { onError = warn, fastPath = true } = options;
+    const front = { limits: this.limits, handle: proxy.handle, onError, fastPath };
+    this.front = new HttpFront({ ...front, certificates: null });
+    if (typeof options.httpsPort === 'number') this.secureFront = new HttpFront({ ...front, certificates });
+    this.fronts = this.secureFront ? [this.front, this.secureFront] : [this.front];
   }
 
   async start(): Promise<void> {
-    await this.front.listen(this.options.host, this.options.httpPort);
+    const { host, httpPort, httpsPort } = this.options;
+    await this.front.listen(host, httpPort);
+    await this.secureFront?.listen(host, httpsPort!);
     this.running = true;
   }
 
@@ -92,14 +114,14 @@ export class EmbeddedEngine implements DataPlaneEngine {
 
   health(): EngineHealth {
     const { running, version, lastError } = this;
-    return { running, version, lastError, ports: { http: this.front.port, https: null } };
+    return { running, version, lastError, ports: { http: this.front.port, https: this.httpsPort } };
   }
 
   stats(): EngineStats {
     return {
       backends: new Map([...this.backends].map(([id, backend]) => [id, backend.stats()])),
-      openConnections: this.front.openConnections,
-      requestsInFlight: this.front.requestsInFlight,
+      openConnections: this.fronts.reduce((sum, front) => sum + front.openConnections, 0),
+      requestsInFlight: this.fronts.reduce((sum, front) => sum + front.requestsInFlight, 0),
     };
   }
 
@@ -116,14 +138,18 @@ export class EmbeddedEngine implements DataPlaneEngine {
     return this.stopped;
   }
 
+  private get httpsPort(): number | null {
+    return this.secureFront?.port ?? null;
+  }
+
   private async shutDown(deadlineMs: number): Promise<void> {
     this.stopping = true;
     this.checker.stop();
     const deadline = setTimeout(() => {
       for (const tunnel of this.tunnels) tunnel.destroy();
-      this.front.destroy();
+      for (const front of this.fronts) front.destroy();
     }, deadlineMs);
-    await this.front.drain();
+    await Promise.all(this.fronts.map((front) => front.drain()));
     clearTimeout(deadline);
     this.configuration.clear();
     this.running = false;

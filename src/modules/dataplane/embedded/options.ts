@@ -1,3 +1,5 @@
+import type { KeyPair } from '../tls.js';
+
 /** Limits that protect the engine from clients; every time is in milliseconds. */
 export interface EngineLimits {
   /** Largest request head (request line and header fields together), bytes; more is answered 431. */
@@ -30,8 +32,16 @@ export interface EmbeddedEngineOptions extends Partial<EngineLimits> {
   readonly host: string;
   /** 0 takes any free port; `health().ports.http` tells which. */
   readonly httpPort: number;
+  /** Null or absent: no TLS door. 0 takes any free port; `health().ports.https` tells which. */
+  readonly httpsPort?: number | null;
+  /** Port that clients see in redirects to https; the https port by default. */
+  readonly publicHttpsPort?: number;
+  /** For clients that name no host with a certificate of its own; without it they are turned away. */
+  readonly defaultCertificate?: KeyPair | null;
   /** Uniform on [0, 1); a seeded one makes balancing repeatable. */
   readonly random?: () => number;
+  /** False: node:http reads every connection; default: only those that ask for more than plain HTTP/1.1. */
+  readonly fastPath?: boolean;
   /** Told of errors that should not happen; default: a process warning. */
   readonly onError?: (error: unknown) => void;
 }

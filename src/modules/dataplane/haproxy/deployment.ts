@@ -5,7 +5,7 @@ import type { ApplyTarget } from './apply-queue.js';
 import { Postponed } from './apply-queue.js';
 import { findFault, HaproxyError } from './binary.js';
 import type { ConfigurationFiles } from './files.js';
-import type { CertificateFile, Rendered, TenantFragment } from './model.js';
+import type { Rendered, TenantFragment } from './model.js';
 import { type Plan, plan } from './plan.js';
 import { type HaproxyProcess } from './process.js';
 import { filesOf, render } from './render.js';
@@ -17,7 +17,7 @@ import { ServerReaper } from './server-reaper.js';
 import { stateFile } from './state-file.js';
 
 /** What stays the same from one configuration to the next. */
-export type FixedOptions = Omit<RenderOptions, 'certificates' | 'statsSocket' | 'stateFile'>;
+export type FixedOptions = Omit<RenderOptions, 'statsSocket' | 'stateFile'>;
 
 export interface DeploymentContext {
   readonly files: ConfigurationFiles;
@@ -38,7 +38,6 @@ const STATISTICS_TIMEOUT_MS = 3_000;
 
 /** Brings what HAProxy runs to what a snapshot says: by the runtime API where it can, else by a reload. */
 export class Deployment {
-  certificates: readonly CertificateFile[] = [];
   /** Reloads that succeeded. */
   reloads = 0;
   /** Why the last reload was needed. */
@@ -147,7 +146,7 @@ export class Deployment {
   private async change(step: Plan & { kind: 'runtime' }, rendered: Rendered): Promise<boolean> {
     await this.context.files.update(filesOf(rendered));
     try {
-      await runCommands(this.statsSocket, step.commands);
+      for (const commands of step.phases) await runCommands(this.statsSocket, commands);
     } catch (error) {
       if (!(error instanceof RuntimeApiError) && (error as NodeJS.ErrnoException).syscall === undefined)
         throw error;
@@ -163,7 +162,6 @@ export class Deployment {
     const { files } = this.context;
     const options: RenderOptions = {
       ...this.options,
-      certificates: this.options.httpsPort === null ? [] : this.certificates,
       statsSocket: this.socketPath(socketNumber),
       stateFile: files.path(STATE_FILE),
     };

@@ -60,13 +60,18 @@ export class ConfigurationFiles {
     };
   }
 
-  /** Brings the configuration in use up to date, file by file, each one at once. */
+  /** Brings the configuration in use up to date, file by file, each one at once; what is not named goes. */
   async update(files: ReadonlyMap<string, string>): Promise<void> {
     const written = this.inUse?.files ?? new Map<string, string>();
     for (const [name, text] of files) {
       if (written.get(name) === text) continue;
       await replace(join(this.directory, 'current', name), text);
       written.set(name, text);
+    }
+    for (const name of [...written.keys()]) {
+      if (files.has(name)) continue;
+      await rm(join(this.directory, 'current', name), { force: true });
+      written.delete(name);
     }
   }
 

@@ -5,8 +5,14 @@ import { HaproxyEngine } from './haproxy-engine.js';
 describeWithHaproxy('HAProxy', () => {
   afterAll(removeTemporaryDirectories);
 
-  describeEngine('the HAProxy engine', async () => {
-    const directory = temporaryDirectory();
-    return new HaproxyEngine({ directory, host: '127.0.0.1', httpPort: 0, pollMs: 100, weightStepMs: 500 });
+  describeEngine('the HAProxy engine', async (options) => {
+    const ports = { host: '127.0.0.1', httpPort: 0, httpsPort: 0 };
+    return new HaproxyEngine({
+      directory: temporaryDirectory(),
+      ...ports,
+      pollMs: 100,
+      weightStepMs: 500,
+      ...options,
+    });
   });
 });

@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
+import { CertificateAuthority } from '../../../../test/support/certificates.js';
 import { describeWithHaproxy, removeTemporaryDirectories, temporaryDirectory } from '../contract/haproxy.js';
 import {
   backendOf,
@@ -326,13 +327,18 @@ describeWithHaproxy('HAProxy in particular', () => {
       const { workerPid } = engine;
       const file = () => readFileSync(join(directory, 'current', '00-frontend.cfg'), 'utf8');
       const before = file();
-      const missing = { hosts: ['a.test'], pemPath: join(directory, 'missing.pem'), revision: '1' };
-      await expect(engine.setCertificates([missing])).rejects.toThrow(SnapshotRefused);
+      const { leaf, privateKey } = await (await CertificateAuthority.create()).issue(['a.test']);
+      const nonsense = '-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n';
+      const broken = { chain: leaf + nonsense, privateKey };
+      const slice = {
+        ...sliceOf([poolOf(all())], [routeOf()]),
+        certificates: [{ id: 'cert_a', hosts: ['a.test'], ...broken }],
+      };
+      await expect(engine.apply(snapshotOf(++version, slice))).rejects.toThrow(SnapshotRefused);
       expect(engine.health().lastError).not.toContain(directory);
       expect(engine.workerPid).toBe(workerPid);
       expect(file()).toBe(before);
       expect((await get(engine)).status).toBe(200);
-      await engine.setCertificates([]);
       await use([poolOf(all(), { responseTimeoutMs: 1234 })]);
       expect(engine.health().lastError).toBeNull();
     });

@@ -16,7 +16,6 @@ import { type Choices, choose, readChoices, writeChoices } from './choices.js';
 import { Deployment } from './deployment.js';
 import { ConfigurationFiles } from './files.js';
 import { HostAddresses } from './host-addresses.js';
-import type { CertificateFile } from './model.js';
 import { Observer, requestsInFlight } from './observer.js';
 import { fixedOptions, type HaproxyEngineOptions } from './options.js';
 import { HaproxyProcess } from './process.js';
@@ -38,14 +37,13 @@ export class HaproxyEngine implements DataPlaneEngine {
   private readonly files: ConfigurationFiles;
   private readonly process: HaproxyProcess;
   private readonly addresses = new HostAddresses((host) => this.addressChanged(host));
-  private readonly observer = new Observer((host) => this.addresses.address(host));
+  private readonly observer = new Observer((backend) => this.addresses.address(backend));
   private readonly receiver = new LogReceiver((line, isLocal) =>
     this.observer.readLine(line, this.choices?.logKey ?? '', isLocal),
   );
   private readonly queue = new ApplyQueue(EMPTY, (target) => this.run(target));
   private deployment: Deployment | null = null;
   private choices: Choices | null = null;
-  private certificates: readonly CertificateFile[];
   private snapshot = EMPTY;
   private lastError: string | null = null;
   private polling: NodeJS.Timeout | null = null;
@@ -56,7 +54,6 @@ export class HaproxyEngine implements DataPlaneEngine {
   private restartMs = RESTART_MS.first;
 
   constructor(private readonly options: HaproxyEngineOptions) {
-    this.certificates = options.certificates ?? [];
     this.files = new ConfigurationFiles(options.directory);
     this.process = new HaproxyProcess({
       binary: this.binary,
@@ -93,7 +90,6 @@ export class HaproxyEngine implements DataPlaneEngine {
     const adopted = await this.process.adopt();
     this.choices = await this.choose(adopted);
     this.deployment = this.makeDeployment(this.choices);
-    this.deployment.certificates = this.certificates;
     this.deployment.continueFrom(await this.lastSocketNumber());
     if (!adopted || this.snapshot !== EMPTY) await this.begin();
     this.begun = true;
@@ -105,14 +101,6 @@ export class HaproxyEngine implements DataPlaneEngine {
   /** Before the start it only checks the snapshot; the start then begins with it. */
   apply(snapshot: Snapshot): Promise<void> {
     return this.queue.push(snapshot);
-  }
-
-  /** Certificates of the TLS door; resolves when they are in use. @throws SnapshotRefused when HAProxy refuses one. */
-  async setCertificates(certificates: readonly CertificateFile[]): Promise<void> {
-    this.certificates = certificates;
-    if (!this.deployment) return;
-    this.deployment.certificates = certificates;
-    await this.queue.poke();
   }
 
   health(): EngineHealth {
@@ -186,7 +174,7 @@ export class HaproxyEngine implements DataPlaneEngine {
       start: () => this.startProcess(),
       binary: this.attached ? null : this.binary,
       overrides: {
-        address: (name) => this.addresses.address(name),
+        address: (backend) => this.addresses.address(backend),
         weight: (backendId) => this.observer.weight(backendId),
       },
       isDown: (backendId) => this.observer.isDown(backendId),

@@ -1,34 +1,30 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
-import { request } from 'node:https';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { CertificateAuthority, type IssuedCertificate } from '../../../../test/support/certificates.js';
 import { describeWithHaproxy, removeTemporaryDirectories, temporaryDirectory } from '../contract/haproxy.js';
-import {
-  backendOf,
-  type Echo,
-  get,
-  poolOf,
-  routeOf,
-  sliceOf,
-  snapshotOf,
-  Upstream,
-} from '../contract/support.js';
+import { backendOf, type Echo, poolOf, routeOf, sliceOf, snapshotOf, Upstream } from '../contract/support.js';
+import { commonName } from '../contract/tls-client.js';
+import type { CertificateConfig } from '../snapshot.js';
 import { HaproxyEngine } from './haproxy-engine.js';
-import type { CertificateFile } from './model.js';
 
-describeWithHaproxy('the TLS door', () => {
+describeWithHaproxy('the TLS door of HAProxy', () => {
   let directory: string;
   let engine: HaproxyEngine;
   let upstream: Upstream;
+  let ca: CertificateAuthority;
+  let version: number;
 
+  beforeAll(async () => {
+    ca = await CertificateAuthority.create();
+  });
   beforeEach(async () => {
     directory = temporaryDirectory();
+    version = 0;
     upstream = await Upstream.start('u');
     engine = new HaproxyEngine({ directory, host: '127.0.0.1', httpPort: 0, httpsPort: 0, pollMs: 100 });
     await engine.start();
-    await use(1);
+    await use([]);
   });
   afterEach(async () => {
     await engine.stop(0);
@@ -36,120 +32,73 @@ describeWithHaproxy('the TLS door', () => {
   });
   afterAll(removeTemporaryDirectories);
 
-  const use = (version: number, responseTimeoutMs = 1000): Promise<void> =>
+  const use = (certificates: CertificateConfig[], responseTimeoutMs = 1000): Promise<void> =>
     engine.apply(
-      snapshotOf(
-        version,
-        sliceOf(
-          [poolOf([backendOf(upstream.port)], { responseTimeoutMs })],
-          [routeOf(), routeOf({ id: 'route_tls', pathPrefix: '/tls', sslEnabled: true })],
-        ),
-      ),
+      snapshotOf(++version, {
+        ...sliceOf([poolOf([backendOf(upstream.port)], { responseTimeoutMs })], [routeOf()]),
+        certificates,
+      }),
     );
+  const config = (
+    id: string,
+    hosts: string[],
+    { chain, privateKey }: IssuedCertificate,
+  ): CertificateConfig => ({
+    id,
+    hosts,
+    chain,
+    privateKey,
+  });
+  const shown = (...names: string[]) => Promise.all(names.map((name) => commonName(engine, name)));
 
-  /** A self-signed certificate with its key. */
-  function certificate(name: string, hosts: string[], revision: string): CertificateFile {
-    const pemPath = join(directory, `${name}.pem`);
-    const [key, cert] = [join(directory, 'key'), join(directory, 'cert')];
-    const names = hosts.map((host) => `DNS:${host}`).join(',');
-    const args = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
-    ];
-    execFileSync(
-      'openssl',
-      [
-        ...args,
-        '-subj',
-        `/CN=${name}-${revision}`,
-        '-addext',
-        `subjectAltName=${names}`,
-        '-keyout',
-        key,
-        '-out',
-        cert,
-      ],
-      { stdio: 'ignore' },
-    );
-    writeFileSync(pemPath, readFileSync(cert, 'utf8') + readFileSync(key, 'utf8'), { mode: 0o600 });
-    return { hosts, pemPath, revision };
-  }
-
-  /** Common name of the certificate that a client with this SNI gets, or why it gets none. */
-  function commonName(servername: string): Promise<string> {
-    return new Promise((resolve) => {
-      const socket = connect({
-        host: '127.0.0.1',
-        port: engine.health().ports.https!,
-        servername,
-        rejectUnauthorized: false,
-      });
-      socket.on('secureConnect', () => {
-        resolve(String(socket.getPeerCertificate().subject.CN));
-        socket.destroy();
-      });
-      socket.on('error', () => resolve('refused'));
-    });
-  }
-
-  it('certificates come, change and go at run time, and stay through a reload', async () => {
-    expect(await commonName('a.test')).toBe('refused');
+  it('certificates come, change, move and go without a reload, and stay through one', async () => {
     const { workerPid } = engine;
     const hosts = ['a.test', '*.wild.test'];
-    await engine.setCertificates([certificate('a', hosts, '1')]);
-    expect(await commonName('a.test')).toBe('a-1');
-    expect(await commonName('x.wild.test')).toBe('a-1');
-    expect(await commonName('b.test')).toBe('refused');
+    await use([config('cert_a', hosts, await ca.issue(hosts, { commonName: 'a-1' }))]);
+    expect(await shown('a.test', 'x.wild.test', 'b.test')).toEqual(['a-1', 'a-1', null]);
+    const a2 = await ca.issue(hosts, { commonName: 'a-2' });
+    const b1 = await ca.issue(['b.test'], { commonName: 'b-1' });
+    await use([config('cert_a', hosts, a2), config('cert_b', ['b.test'], b1)]);
+    expect(await shown('a.test', 'b.test')).toEqual(['a-2', 'b-1']);
+    await use([config('cert_a', ['*.wild.test'], a2), config('cert_b', ['a.test'], b1)]);
+    expect(await shown('a.test', 'x.wild.test', 'b.test')).toEqual(['b-1', 'a-2', null]);
+    await use([config('cert_b', ['a.test'], b1)]);
+    expect(await shown('a.test', 'x.wild.test')).toEqual(['b-1', null]);
+    expect({ pid: engine.workerPid, reasons: engine.reloadReasons }).toMatchObject({ pid: workerPid });
 
-    await engine.setCertificates([certificate('a', hosts, '2'), certificate('b', ['b.test'], '1')]);
-    expect([await commonName('a.test'), await commonName('b.test')]).toEqual(['a-2', 'b-1']);
-    await engine.setCertificates([certificate('b', ['b.test'], '2')]);
-    expect([await commonName('a.test'), await commonName('b.test')]).toEqual(['refused', 'b-2']);
-    expect(engine.workerPid).toBe(workerPid);
-
-    await use(2, 1500);
+    await use([config('cert_b', ['a.test'], b1)], 1500);
     expect(engine.workerPid).not.toBe(workerPid);
-    expect([await commonName('a.test'), await commonName('b.test')]).toEqual(['refused', 'b-2']);
+    expect(await shown('a.test', 'x.wild.test')).toEqual(['b-1', null]);
   });
 
-  it('requests over TLS reach the backend and say so, in HTTP/1.1 and HTTP/2', async () => {
-    await engine.setCertificates([certificate('a', ['a.test'], '1')]);
-    const port = engine.health().ports.https!;
-    const overHttp1 = await new Promise<Echo>((resolve, reject) => {
-      request(
-        {
-          host: '127.0.0.1',
-          port,
-          path: '/tls/x',
-          servername: 'a.test',
-          headers: { host: 'a.test' },
-          rejectUnauthorized: false,
-        },
-        (response) => {
-          let text = '';
-          response.on('data', (chunk: Buffer) => {
-            text += chunk.toString();
-          });
-          response.on('end', () => resolve(JSON.parse(text) as Echo));
-        },
-      )
-        .on('error', reject)
-        .end();
-    });
-    expect(overHttp1.headers).toMatchObject({ 'x-forwarded-proto': 'https', host: 'a.test' });
+  it('a chain that is too long for one command costs a reload, not the change', async () => {
+    const { reloads } = engine;
+    const made = await ca.issue(['a.test']);
+    await use([config('cert_a', ['a.test'], { ...made, chain: made.leaf + made.intermediate.repeat(30) })]);
+    expect(await shown('a.test')).toEqual(['a.test']);
+    expect(engine.reloads).toBe(reloads + 1);
+  });
 
-    const session = connectHttp2(`https://127.0.0.1:${port}`, {
+  it('keys are on disk only while they are used, and only we can read them', async () => {
+    const folder = join(directory, 'current', 'certificates');
+    await use([config('cert_a', ['a.test'], await ca.issue(['a.test']))]);
+    const made = await ca.issue(['a.test']);
+    await use([config('cert_a', ['a.test'], made)]);
+    const files = readdirSync(folder).map((name) => join(folder, name));
+    expect(files).toHaveLength(1);
+    expect(readFileSync(files[0]!, 'utf8')).toBe(made.chain + made.privateKey);
+    expect(statSync(files[0]!).mode & 0o077).toBe(0);
+    await use([]);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('HTTP/2 is spoken with clients that offer it', async () => {
+    await use([config('cert_a', ['a.test'], await ca.issue(['a.test']))]);
+    const session = connectHttp2(`https://127.0.0.1:${engine.health().ports.https}`, {
       servername: 'a.test',
-      rejectUnauthorized: false,
+      ca: ca.rootPem,
     });
-    const overHttp2 = await new Promise<Echo>((resolve, reject) => {
+    const echo = await new Promise<Echo>((resolve, reject) => {
       const stream = session.request({ ':path': '/tls?x=1', ':authority': 'a.test', ':method': 'POST' });
       let text = '';
       stream.setEncoding('utf8');
@@ -161,14 +110,7 @@ describeWithHaproxy('the TLS door', () => {
       stream.end('hello');
     });
     session.close();
-    expect(overHttp2).toMatchObject({ url: '/tls?x=1', method: 'POST', body: 'hello' });
-    expect(overHttp2.headers).toMatchObject({ 'x-forwarded-proto': 'https', host: 'a.test' });
-  });
-
-  it('a route for TLS only sends clients there, with path and query', async () => {
-    const answer = await get(engine, '/tls/x?y=1', { headers: { host: 'A.test:80' } });
-    expect(answer.status).toBe(308);
-    expect(answer.headers.location).toBe(`https://a.test:${engine.health().ports.https}/tls/x?y=1`);
-    expect((await get(engine, '/')).status).toBe(200);
+    expect(echo).toMatchObject({ url: '/tls?x=1', method: 'POST', body: 'hello' });
+    expect(echo.headers).toMatchObject({ 'x-forwarded-proto': 'https', host: 'a.test' });
   });
 });

@@ -10,7 +10,7 @@ describe('the health monitor', () => {
   const id = 'backend_9001';
 
   beforeEach(() => {
-    monitor = new HealthMonitor((host) => (host === 'nowhere.test' ? null : host));
+    monitor = new HealthMonitor(({ host }) => (host === 'nowhere.test' ? null : host));
     changes = [];
     monitor.onChange((change) => changes.push(change));
     watch({});
@@ -115,10 +115,13 @@ describe('the health monitor', () => {
     expect(stats().health).toBe('healthy');
   });
 
-  it('a host that cannot be resolved is unhealthy and says so', () => {
+  it('a host without an address is unhealthy and says so', () => {
     watch({ host: 'nowhere.test' });
     poll({ status: 'MAINT' });
-    expect(stats()).toMatchObject({ health: 'unhealthy', lastError: 'the host name cannot be resolved' });
+    expect(stats()).toMatchObject({
+      health: 'unhealthy',
+      lastError: 'its host leads to no address that a backend may have',
+    });
   });
 
   it('lines about somebody else change nothing', () => {

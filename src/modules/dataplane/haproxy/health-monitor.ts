@@ -1,5 +1,6 @@
 import type { BackendStats, HealthChange } from '../engine.js';
 import type { BackendConfig, HealthState, PoolConfig, Snapshot, TenantSlice } from '../snapshot.js';
+import type { BackendHost } from './host-addresses.js';
 import { healthOf, isEjected, type ServerRow, type StatTable } from './stats.js';
 
 interface Watched {
@@ -27,8 +28,8 @@ export class HealthMonitor {
   private slices: ReadonlyMap<string, TenantSlice> = new Map();
   private listeners: ((change: HealthChange) => void)[] = [];
 
-  /** @param address Address of a backend's host, null when its name cannot be resolved. */
-  constructor(private readonly address: (host: string) => string | null) {}
+  /** @param address Address of a backend's host, null when it leads to none that it may have. */
+  constructor(private readonly address: (backend: BackendHost) => string | null) {}
 
   onChange(listener: (change: HealthChange) => void): void {
     this.listeners.push(listener);
@@ -105,8 +106,8 @@ export class HealthMonitor {
   }
 
   private readRow(watched: Watched, row: ServerRow, check: ServerRow, at: Date): void {
-    if (this.address(watched.config.host) === null) {
-      this.move(watched, row.server, 'unhealthy', 'the host name cannot be resolved');
+    if (this.address(watched.config) === null) {
+      this.move(watched, row.server, 'unhealthy', 'its host leads to no address that a backend may have');
       return;
     }
     const state = { status: row.status, checkStatus: check.checkStatus };

@@ -11,7 +11,8 @@ export interface Rendered {
   /** The rest of the frontend. */
   readonly postamble: string;
   readonly tenants: ReadonlyMap<string, TenantFragment>;
-  readonly certificates: readonly CertificateFile[];
+  /** Null: no TLS door. */
+  readonly tls: { readonly defaultPem: string | null } | null;
 }
 
 /** One tenant's part. The same object for the same slice and the same overrides. */
@@ -20,6 +21,8 @@ export interface TenantFragment {
   readonly sections: ReadonlyMap<string, Section>;
   readonly conditionals: readonly ConditionalRoute[];
   readonly tables: Tables;
+  /** By file. */
+  readonly certificates: ReadonlyMap<string, CertificateFile>;
   /** Files that rules refer to, by name; the name holds a digest of the content. */
   readonly bodies: ReadonlyMap<string, string>;
   /** Numbers of labels after `*.` in the tenant's hosts. */
@@ -65,7 +68,15 @@ export interface Server {
   readonly tracking: boolean;
 }
 
-export const TABLE_NAMES = ['hosts', 'wildcards', 'routes', 'records', 'values', 'checks'] as const;
+export const TABLE_NAMES = [
+  'hosts',
+  'wildcards',
+  'routes',
+  'records',
+  'values',
+  'checks',
+  'challenges',
+] as const;
 export type TableName = (typeof TABLE_NAMES)[number];
 
 /** Maps by name, and lists (patterns without a value) by file name. */
@@ -74,14 +85,14 @@ export interface Tables {
   readonly lists: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
-/** A certificate for the TLS door. Whoever owns the certificates writes the file. */
+/** A certificate for the TLS door. */
 export interface CertificateFile {
+  /** Beside the configuration; the name holds a digest of names and content, so another content is another file. */
+  readonly file: string;
   /** Names it is used for: `example.com`, `*.example.com`. */
   readonly hosts: readonly string[];
-  /** Absolute path of a PEM file: chain, then key. */
-  readonly pemPath: string;
-  /** Changes whenever the file's content does, a fingerprint for instance. */
-  readonly revision: string;
+  /** Chain, then key. */
+  readonly pem: string;
 }
 
 export const mapFile = (name: TableName): string => `${name}.map`;

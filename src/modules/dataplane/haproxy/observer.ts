@@ -3,6 +3,7 @@ import type { PoolConfig, Snapshot } from '../snapshot.js';
 import { parseAccessLine } from './access-log.js';
 import { BackendMeters } from './backend-meters.js';
 import { HealthMonitor } from './health-monitor.js';
+import type { BackendHost } from './host-addresses.js';
 import { parseStat, type StatTable } from './stats.js';
 import { Telemetry } from './telemetry.js';
 import { MeasuredWeights } from './weights.js';
@@ -16,8 +17,8 @@ export class Observer {
   private table: StatTable = { servers: [], frontends: [] };
   private snapshot: Snapshot = { version: 0, tenants: new Map() };
 
-  /** @param address Address of a backend's host, null when its name cannot be resolved. */
-  constructor(address: (host: string) => string | null) {
+  /** @param address Address of a backend's host, null when it leads to none that it may have. */
+  constructor(address: (backend: BackendHost) => string | null) {
     this.monitor = new HealthMonitor(address);
   }
 

@@ -1,7 +1,7 @@
+import type { KeyPair } from '../tls.js';
 import type { Choices } from './choices.js';
 import type { FixedOptions } from './deployment.js';
 import { openFilesLimit, workerUser } from './machine.js';
-import type { CertificateFile } from './model.js';
 
 export interface HaproxyEngineOptions {
   /** For configuration, sockets and HAProxy's own messages. One engine a directory. */
@@ -14,7 +14,8 @@ export interface HaproxyEngineOptions {
   readonly httpsPort?: number | null;
   /** Port that clients see in redirects to https; the https port by default. */
   readonly publicHttpsPort?: number;
-  readonly certificates?: readonly CertificateFile[];
+  /** For clients that name no host with a certificate of its own; without it they are turned away. */
+  readonly defaultCertificate?: KeyPair | null;
   /** Default: `haproxy` from the PATH. */
   readonly binary?: string;
   /**
@@ -48,6 +49,7 @@ export function fixedOptions(options: HaproxyEngineOptions, choices: Choices): F
     httpPort: choices.http,
     httpsPort: choices.https,
     publicHttpsPort: options.publicHttpsPort ?? choices.https ?? 443,
+    defaultCertificate: options.defaultCertificate ?? null,
     logAddress: `${options.logAddress ?? '127.0.0.1'}:${choices.log}`,
     logKey: choices.logKey,
     user: workerUser(),

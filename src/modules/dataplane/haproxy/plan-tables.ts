@@ -1,6 +1,6 @@
 import { commandWord } from './escape.js';
 import { type CertificateFile, mapFile, type TableName, type TenantFragment } from './model.js';
-import { CERTIFICATE_LIST, certificateLine } from './render.js';
+import { CERTIFICATE_LIST, certificateLine } from './render-certificates.js';
 import { command, type RuntimeCommand } from './runtime-command.js';
 
 /** From one table to the next: what is new or changed, and what goes. */
@@ -44,43 +44,36 @@ export function listCommands(before: Fragments, after: Fragments): TableCommands
   return { changes, removals: [...old.keys()].map((file) => command(`clear acl ${file}`)) };
 }
 
-/** Certificates. `problems`: what only a reload can do. */
-export function certificateCommands(
-  before: readonly CertificateFile[],
-  after: readonly CertificateFile[],
-): TableCommands & { readonly problems: readonly string[] } {
+/** Certificates; a file never changes, so there are only new ones and ones that go. */
+export function certificateCommands(before: Fragments, after: Fragments): TableCommands {
   const changes: RuntimeCommand[] = [];
-  const problems: string[] = [];
-  const old = new Map(before.map((certificate) => [certificate.pemPath, certificate]));
-  for (const certificate of after) {
-    const { pemPath, revision } = certificate;
-    const known = old.get(pemPath);
-    old.delete(pemPath);
-    if (known && certificateLine(known) !== certificateLine(certificate)) {
-      problems.push(`the names of a certificate change`);
-    }
-    if (!known) changes.push(command(`new ssl cert ${pemPath}`, /^New empty certificate store/));
-    if (known?.revision !== revision) changes.push(...loadCertificate(pemPath));
-    if (!known) changes.push(listCertificate(certificate));
-  }
-  return { changes, removals: [...old.keys()].flatMap(removeCertificate), problems };
+  const old = new Set(before.flatMap(({ certificates }) => [...certificates.keys()]));
+  for (const certificate of after.flatMap(({ certificates }) => [...certificates.values()]))
+    if (!old.delete(certificate.file)) changes.push(...addCertificate(certificate));
+  return { changes, removals: [...old].flatMap(removeCertificate) };
 }
 
-function loadCertificate(pemPath: string): RuntimeCommand[] {
+function addCertificate(certificate: CertificateFile): RuntimeCommand[] {
+  const { file, pem } = certificate;
   return [
-    { line: `set ssl cert ${pemPath}`, payloadFile: pemPath, answer: /^Transaction (?:created|updated)/ },
-    command(`commit ssl cert ${pemPath}`, /Success!/),
+    command(`new ssl cert ${file}`, /^New empty certificate store/),
+    {
+      line: `set ssl cert ${file}`,
+      payload: pem.trimEnd().split('\n'),
+      answer: /^Transaction (?:created|updated)/,
+    },
+    command(`commit ssl cert ${file}`, /Success!/),
+    {
+      line: `add ssl crt-list ${CERTIFICATE_LIST}`,
+      payload: [certificateLine(certificate)],
+      answer: /Success!/,
+    },
   ];
 }
 
-function listCertificate(certificate: CertificateFile): RuntimeCommand {
-  const payload = [certificateLine(certificate)];
-  return { line: `add ssl crt-list ${CERTIFICATE_LIST}`, payload, answer: /Success!/ };
-}
-
-function removeCertificate(pemPath: string): RuntimeCommand[] {
+function removeCertificate(file: string): RuntimeCommand[] {
   return [
-    command(`del ssl crt-list ${CERTIFICATE_LIST} ${pemPath}`, /^Entry .* deleted/),
-    command(`del ssl cert ${pemPath}`, /^Certificate .* deleted!/),
+    command(`del ssl crt-list ${CERTIFICATE_LIST} ${file}`, /^Entry .* deleted/),
+    command(`del ssl cert ${file}`, /^Certificate .* deleted!/),
   ];
 }

@@ -1,3 +1,4 @@
+import { CertificateAuthority } from '../../../../test/support/certificates.js';
 import { backendOf, poolOf, QUICK_CHECK, routeOf, sliceOf, snapshotOf } from '../contract/support.js';
 import type { RouteFeatures, TenantSlice } from '../snapshot.js';
 import type { Rendered } from './model.js';
@@ -10,7 +11,7 @@ const OPTIONS: RenderOptions = {
   httpPort: 8088,
   httpsPort: 8443,
   publicHttpsPort: 8443,
-  certificates: [],
+  defaultCertificate: null,
   statsSocket: '/s',
   logAddress: '127.0.0.1:1',
   logKey: 'key',
@@ -32,7 +33,7 @@ function planFrom(before: Rendered, after: Rendered, deleting: string[] = []): P
 
 function commandsOf(step: Plan): string[] {
   if (step.kind === 'reload') throw new Error(`a reload: ${step.reasons.join()}`);
-  return step.commands.map(({ line }) => line);
+  return step.phases.flat().map(({ line }) => line);
 }
 
 function reasonsOf(step: Plan): string {
@@ -48,7 +49,7 @@ describe('the planner', () => {
     const before = rendered(sliceOf([two], [routeOf()]));
     expect(planFrom(before, rendered(sliceOf([two], [routeOf()])))).toEqual({
       kind: 'runtime',
-      commands: [],
+      phases: [],
       removed: [],
     });
   });
@@ -218,30 +219,33 @@ describe('the planner', () => {
     expect(reasonsOf(planFrom(many(1), many(2)))).toContain('changes at once');
   });
 
-  it('certificates are added, replaced and removed', () => {
-    const certificates = (...revisions: [string, string][]) =>
-      rendered(sliceOf([one], []), {
-        certificates: revisions.map(([host, revision]) => ({
-          hosts: [host],
-          pemPath: `/c/${host}.pem`,
-          revision,
-        })),
+  it('certificates are added, replaced and removed', async () => {
+    const ca = await CertificateAuthority.create();
+    const pairs = await Promise.all([ca.issue(['one.test']), ca.issue(['two.test'])]);
+    const certificates = (...contents: [string, number][]) =>
+      rendered({
+        ...sliceOf([one], []),
+        certificates: contents.map(([host, pair]) => {
+          const { chain, privateKey } = pairs[pair]!;
+          return { id: `cert_${host}`, hosts: [host], chain, privateKey };
+        }),
       });
-    const commands = commandsOf(
-      planFrom(
-        certificates(['a.test', '1'], ['b.test', '1']),
-        certificates(['a.test', '2'], ['c.test', '1']),
-      ),
-    );
-    expect(commands).toEqual([
-      'set ssl cert /c/a.test.pem',
-      'commit ssl cert /c/a.test.pem',
-      'new ssl cert /c/c.test.pem',
-      'set ssl cert /c/c.test.pem',
-      'commit ssl cert /c/c.test.pem',
+    const fileOf = ({ tenants }: Rendered, host: string) =>
+      [...tenants.get('tenant_a')!.certificates.values()].find(({ hosts }) => hosts.includes(host))!.file;
+    const [before, after] = [
+      certificates(['a.test', 0], ['b.test', 0], ['c.test', 0]),
+      certificates(['a.test', 1], ['c.test', 0]),
+    ];
+    const [a1, a2, b] = [fileOf(before, 'a.test'), fileOf(after, 'a.test'), fileOf(before, 'b.test')];
+    expect(commandsOf(planFrom(before, after))).toEqual([
+      `new ssl cert ${a2}`,
+      `set ssl cert ${a2}`,
+      `commit ssl cert ${a2}`,
       'add ssl crt-list certificates.list',
-      'del ssl crt-list certificates.list /c/b.test.pem',
-      'del ssl cert /c/b.test.pem',
+      `del ssl crt-list certificates.list ${a1}`,
+      `del ssl cert ${a1}`,
+      `del ssl crt-list certificates.list ${b}`,
+      `del ssl cert ${b}`,
     ]);
   });
 

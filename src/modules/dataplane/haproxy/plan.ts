@@ -1,5 +1,4 @@
 import {
-  type CertificateFile,
   type Rendered,
   type RouteRules,
   type Section,
@@ -19,7 +18,8 @@ export interface ServerRef {
 export type Plan =
   | {
       readonly kind: 'runtime';
-      readonly commands: readonly RuntimeCommand[];
+      /** To be run one after the other; when a command of one fails, those after it must not run. */
+      readonly phases: readonly (readonly RuntimeCommand[])[];
       /** In maintenance after the commands; to be deleted once their connections are gone. */
       readonly removed: readonly ServerRef[];
     }
@@ -84,19 +84,20 @@ class Planner {
     this.sections(before, after);
     if (this.reasons.length === 0) {
       this.tables(before, after);
-      this.certificates(current.certificates, this.next.certificates);
+      if (this.next.tls) this.certificates(before, after);
     }
     return this.result();
   }
 
   private result(): Plan {
     const { data, servers, routing, retirement } = this.steps;
-    const commands = [...data, ...servers, ...routing, ...retirement];
+    const phases = [data, servers, routing, retirement].filter(({ length }) => length > 0);
+    const commands = phases.flat();
     if (commands.length > MOST_COMMANDS) this.reasons.push(`${commands.length} changes at once`);
     if (commands.some(({ line }) => Buffer.byteLength(line) > LONGEST_COMMAND))
       this.reasons.push('a value is too long');
     if (this.reasons.length > 0) return { kind: 'reload', reasons: this.reasons };
-    return { kind: 'runtime', commands, removed: this.removed };
+    return { kind: 'runtime', phases, removed: this.removed };
   }
 
   /** Rules of deleted routes may be left (they find no record and do nothing); otherwise all must be the same. */
@@ -202,7 +203,7 @@ class Planner {
       data.push(...changes);
       retirement.push(...removals);
     }
-    for (const name of ['records', 'routes', 'wildcards', 'hosts'] as const) {
+    for (const name of ['records', 'routes', 'wildcards', 'hosts', 'challenges'] as const) {
       const { changes, removals } = mapCommands(name, before, after);
       routing.push(...changes, ...removals);
     }
@@ -211,10 +212,10 @@ class Planner {
     retirement.push(...removals);
   }
 
-  private certificates(before: readonly CertificateFile[], after: readonly CertificateFile[]): void {
-    const { changes, removals, problems } = certificateCommands(before, after);
+  /** A name has its old certificate until the new one is there: no handshake in between finds none. */
+  private certificates(before: readonly TenantFragment[], after: readonly TenantFragment[]): void {
+    const { changes, removals } = certificateCommands(before, after);
     this.steps.data.push(...changes);
     this.steps.retirement.push(...removals);
-    this.reasons.push(...problems);
   }
 }

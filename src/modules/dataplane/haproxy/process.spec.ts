@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeWithHaproxy } from '../contract/haproxy.js';
+import { until } from '../contract/support.js';
 import { alerts, findFault, HaproxyError, probeVersion } from './binary.js';
 import { freePort } from './choices.js';
 import { HaproxyProcess, parseProcesses } from './process.js';
@@ -111,6 +113,33 @@ describeWithHaproxy('the HAProxy process', () => {
     expect(haproxy.running).toBe(false);
     expect(await haproxy.adopt()).toBe(true);
     expect(haproxy.workerPid).toBe(workerPid);
+  });
+
+  const listens = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true));
+      socket.on('error', () => resolve(false));
+      socket.unref();
+    });
+
+  it.each([
+    ['before it is spawned', () => true],
+    ['while it comes up', () => existsSync(join(directory, 'haproxy.log'))],
+    ['as soon as it listens', listens],
+  ])('one that is stopped %s during its start is gone, and stays gone', async (_when, reached) => {
+    configure();
+    const starting = haproxy.start().then(
+      () => 'started',
+      (error: Error) => error.name,
+    );
+    await until('that moment', reached);
+    await haproxy.stop(0, async () => true);
+    // It had come up before the stop, or it never does.
+    await starting;
+    expect(haproxy.running).toBe(false);
+    await until('nobody listens', async () => !(await listens()));
+    await expect(haproxy.start()).rejects.toThrow('stopped');
+    expect(await listens()).toBe(false);
   });
 
   it('where nothing runs there is nothing to adopt', async () => {

@@ -57,6 +57,9 @@ export interface ProcessOptions {
  */
 export class HaproxyProcess {
   private child: ChildProcess | null = null;
+  /** Spawned, and not known to accept connections yet. */
+  private starting: ChildProcess | null = null;
+  private stopped = false;
   private master: number | null = null;
   private worker: number | null = null;
   private watcher: NodeJS.Timeout | null = null;
@@ -92,6 +95,7 @@ export class HaproxyProcess {
   async start(): Promise<void> {
     const { binary, configuration, masterSocket, logFile, directory } = this.options;
     await rm(logFile, { force: true });
+    if (this.stopped) throw new HaproxyError('HAProxy was stopped');
     // Appending, so that the file can be cut while HAProxy writes.
     const log = openSync(logFile, 'a', 0o600);
     const child = spawn(binary, ['-W', '-S', `${masterSocket},mode,600`, '-f', configuration], {
@@ -100,6 +104,7 @@ export class HaproxyProcess {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
+    this.starting = child;
     let exited = false;
     child.on('error', () => {
       exited = true;
@@ -112,13 +117,15 @@ export class HaproxyProcess {
     const deadline = Date.now() + START_TIMEOUT_MS;
     while (!exited && Date.now() < deadline) {
       const table = await this.processes().catch(() => null);
-      if (table?.master === child.pid && table?.worker) {
+      if (table?.master === child.pid && table?.worker && !this.stopped) {
+        this.starting = null;
         this.child = child;
         return this.began(table);
       }
       await sleep(POLL_MS);
     }
-    child.kill('SIGKILL');
+    this.starting = null;
+    killGroup(child);
     throw new HaproxyError(
       alerts(await readFile(logFile, 'utf8').catch(() => '')) || 'HAProxy does not start',
     );
@@ -164,11 +171,14 @@ export class HaproxyProcess {
 
   /**
    * Soft stop: no new connections, those in flight finish. It ends when `idle` says so or after the deadline
-   * (milliseconds), at the latest two seconds later by force.
+   * (milliseconds), at the latest two seconds later by force. One that is just being started ends at once. Final: it
+   * does not start again.
    */
   async stop(deadlineMs: number, idle: () => Promise<boolean>): Promise<void> {
-    const { master, child } = this;
+    const { master, child, starting } = this;
+    this.stopped = true;
     this.forget();
+    if (starting) killGroup(starting);
     if (master === null) return;
     // Not by the pid: one that was adopted may stay a zombie of somebody who does not care.
     const alive = async (): Promise<boolean> =>
@@ -238,6 +248,11 @@ function signal(pid: number, name: NodeJS.Signals): void {
   } catch {
     // Gone already.
   }
+}
+
+/** The master and its workers. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) signal(-pid, 'SIGKILL');
 }
 
 async function sizeOf(path: string): Promise<number> {

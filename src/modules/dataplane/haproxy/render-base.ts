@@ -1,5 +1,5 @@
+import { CHALLENGE_PATH, type KeyPair, portSuffix } from '../tls.js';
 import { quoted } from './escape.js';
-import type { CertificateFile } from './model.js';
 import { jsonReply } from './render-features.js';
 import { NO_POOL, SPLIT_SCALE } from './render-routes.js';
 
@@ -12,7 +12,8 @@ export interface RenderOptions {
   readonly httpsPort: number | null;
   /** Port of https URLs in redirects; the one that clients use from outside. */
   readonly publicHttpsPort: number;
-  readonly certificates: readonly CertificateFile[];
+  /** For clients that name no host with a certificate; null: they are turned away. */
+  readonly defaultCertificate: KeyPair | null;
   /** Path of the runtime API's socket; a new one for every reload, so that it always leads to the newest worker. */
   readonly statsSocket: string;
   /** Where access log lines go, `address:port` (UDP). */
@@ -126,6 +127,7 @@ const DEFAULTS = `defaults\n${lines(
   }),
 )}`;
 
+const CHALLENGE = `{ path_beg ${CHALLENGE_PATH} }`;
 const HOST_KNOWN = '{ var(txn.site) -m found }';
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = '{ method GET HEAD OPTIONS TRACE PUT DELETE }';
@@ -146,7 +148,7 @@ function frontendStart(options: RenderOptions, needs: FrontendNeeds): string {
   return `frontend fe.http\n${lines(
     `bind ${address}:${httpPort}`,
     httpsPort !== null &&
-      `bind ${address}:${httpsPort} ssl crt-list certificates.list strict-sni alpn h2,http/1.1`,
+      `bind ${address}:${httpsPort} ssl crt-list certificates.list${options.defaultCertificate ? '' : ' strict-sni'} alpn h2,http/1.1`,
     `log-format ${quoted(logFormat(options.logKey))}`,
     'http-request set-var(txn.method) method',
     'http-request set-var(txn.path) path',
@@ -158,6 +160,8 @@ function frontendStart(options: RenderOptions, needs: FrontendNeeds): string {
     `http-request ${jsonReply(400, 'MISSING_HOST', 'The Host field is missing')} unless { req.hdr(host) -m found }`,
     ...dotSegments(),
     'http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)',
+    `http-request set-var(txn.challenge) var(txn.host),concat(,txn.path),map_str(challenges.map) if ${CHALLENGE} { method GET HEAD }`,
+    "http-request return status 200 content-type text/plain hdr Cache-Control no-store lf-string '%[var(txn.challenge)]' if { var(txn.challenge) -m found }",
     'http-request set-var(txn.site) var(txn.host) if { var(txn.host),map_str(hosts.map) -m found }',
     ...needs.depths.flatMap(wildcardLookup),
     // The key has a slash at its end: /v1/ is then the beginning of /v1 and /v1/x, but not of /v10.
@@ -196,7 +200,6 @@ function wildcardLookup(depth: number): string[] {
 
 function frontendEnd(options: RenderOptions, needs: FrontendNeeds): string {
   const notFound = jsonReply(404, 'UNKNOWN_HOST', 'No route serves this host and path');
-  const colon = options.publicHttpsPort === 443 ? '' : `:${options.publicHttpsPort}`;
   return lines(
     'http-request set-var(txn.route) var(txn.conditional) if { var(txn.conditional) -m found }',
     'http-request set-var(txn.record) var(txn.route),map_str(records.map) if { var(txn.conditional) -m found }',
@@ -204,7 +207,7 @@ function frontendEnd(options: RenderOptions, needs: FrontendNeeds): string {
     `http-request ${notFound} unless { var(txn.record) -m found }`,
     'http-request set-var(txn.tenant) var(txn.record),field(1,|)',
     options.httpsPort !== null &&
-      `http-request redirect prefix 'https://%[var(txn.host)]${colon}' code 308 if { var(txn.record),field(3,|) -m str 1 } !{ ssl_fc }`,
+      `http-request redirect prefix 'https://%[var(txn.host)]${portSuffix(options.publicHttpsPort)}' code 308 if { var(txn.record),field(3,|) -m str 1 } !{ ssl_fc } !${CHALLENGE}`,
     'http-request set-var(txn.section) var(txn.record),field(5,|)',
     'http-request set-var(txn.pool) var(txn.record),field(6,|)',
     ...splitRules(needs.targets),

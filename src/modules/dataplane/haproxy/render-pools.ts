@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Algorithm, BackendConfig, HealthCheckConfig, PoolConfig } from '../snapshot.js';
 import { checkedId, checkedInteger } from './escape.js';
+import type { BackendHost } from './host-addresses.js';
 import type { RouteRules, Section, Server } from './model.js';
 
 /** What the engine knows beyond the snapshot about one backend. */
 export interface BackendOverrides {
-  /** Address that the backend's host name stands for; null when it cannot be resolved. */
-  address(host: string): string | null;
+  /** Address that the backend's host stands for; null when there is none that it may have. */
+  address(backend: BackendHost): string | null;
   /** Weight from measurements (1–256), undefined to use the configured one. */
   weight(backendId: string): number | undefined;
 }
@@ -180,7 +181,7 @@ function poolServer(plan: PoolPlan, backend: BackendConfig, overrides: BackendOv
  */
 function baseServer(plan: PoolPlan, backend: BackendConfig, overrides: BackendOverrides): Server {
   const { pool, weights } = plan;
-  const address = overrides.address(backend.host);
+  const address = overrides.address(backend);
   const draining = backend.adminState === 'draining';
   return {
     name: checkedId(backend.id, 'backend'),

@@ -3,6 +3,7 @@ import type { RouteConfig, TenantSlice } from '../snapshot.js';
 import { checkedId } from './escape.js';
 import type { ConditionalRoute, RouteRules, Section, Server, TableName, TenantFragment } from './model.js';
 import { TABLE_NAMES } from './model.js';
+import { certificateFiles, challengeKey } from './render-certificates.js';
 import { featureRules, hasRules, type RuleData } from './render-features.js';
 import {
   type BackendOverrides,
@@ -76,11 +77,14 @@ class TenantRenderer {
       }
     }
     for (const route of this.slice.routes) this.route(route);
+    for (const challenge of this.slice.challenges ?? [])
+      this.maps.challenges.set(challengeKey(challenge), challenge.keyAuthorization);
     const sections = this.sections();
     return {
       tenantId: this.slice.tenantId,
       sections: new Map(sections.map((section) => [section.name, section])),
       conditionals: this.conditionals.sort(byPrecedence),
+      certificates: certificateFiles(this.slice.certificates ?? []),
       tables: { maps: this.maps, lists: this.data.lists },
       bodies: this.data.bodies,
       wildcardDepths: this.wildcardDepths,

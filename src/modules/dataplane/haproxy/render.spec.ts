@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { CertificateAuthority } from '../../../../test/support/certificates.js';
 import { backendOf, poolOf, QUICK_CHECK, routeOf, sliceOf, snapshotOf } from '../contract/support.js';
 import { SnapshotRefused } from '../engine.js';
 import { type RouteFeatures, type Snapshot } from '../snapshot.js';
@@ -14,7 +15,7 @@ const OPTIONS: RenderOptions = {
   httpPort: 8088,
   httpsPort: 8443,
   publicHttpsPort: 443,
-  certificates: [],
+  defaultCertificate: null,
   statsSocket: '/run/veloflux/stats.1.sock',
   logAddress: '127.0.0.1:5514',
   logKey: 'key',
@@ -161,15 +162,25 @@ describe('rendering', () => {
     expectGolden(name, filesFor(snapshot));
   });
 
-  it('certificates become a list that the TLS door reads', () => {
-    const certificate = {
-      hosts: ['a.test', '*.a.test'],
-      pemPath: '/var/lib/veloflux/certs/a.pem',
-      revision: '1',
-    };
-    const files = filesFor(basic, { certificates: [certificate] });
-    expect(files.get('certificates.list')).toBe('/var/lib/veloflux/certs/a.pem a.test *.a.test\n');
+  it('certificates become a list that the TLS door reads', async () => {
+    const { chain, privateKey } = await (await CertificateAuthority.create()).issue(['a.test']);
+    const pair = { chain, privateKey };
+    const [slice] = [...basic.tenants.values()];
+    const certificates = [{ id: 'cert_a', hosts: ['a.test', '*.a.test'], ...pair }];
+    const snapshot = snapshotOf(8, { ...slice!, certificates });
+    const files = filesFor(snapshot);
+    const [, file] = /^(certificates\/[0-9a-f]{32}\.pem) a\.test \*\.a\.test\n$/.exec(
+      files.get('certificates.list')!,
+    )!;
+    expect(files.get(file!)).toBe(pair.chain + pair.privateKey);
     expect(files.get('00-frontend.cfg')).toContain('ssl crt-list certificates.list strict-sni');
+    const withDefault = filesFor(snapshot, { defaultCertificate: pair });
+    expect(withDefault.get('certificates.list')).toBe(
+      `certificates/default.pem !*\n${files.get('certificates.list')}`,
+    );
+    expect(withDefault.get('certificates/default.pem')).toBe(pair.chain + pair.privateKey);
+    expect(withDefault.get('00-frontend.cfg')).not.toContain('strict-sni');
+    expect([...filesFor(snapshot, { httpsPort: null }).keys()].join()).not.toContain('certificates');
   });
 
   it('without a TLS door there is neither its socket nor a redirect to it', () => {

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { SnapshotRefused } from '../engine.js';
 import type { Snapshot, TenantSlice } from '../snapshot.js';
 import {
-  type CertificateFile,
   mapFile,
   type Rendered,
   type Section,
@@ -11,6 +10,7 @@ import {
   type TenantFragment,
 } from './model.js';
 import { type FrontendNeeds, postamble, preamble, type RenderOptions } from './render-base.js';
+import { pemOf, tlsFiles } from './render-certificates.js';
 import type { BackendOverrides } from './render-pools.js';
 import { byPrecedence } from './render-routes.js';
 import { renderTenant } from './render-tenant.js';
@@ -19,7 +19,7 @@ import { renderTenant } from './render-tenant.js';
 export type TenantRendering = (slice: TenantSlice) => TenantFragment;
 
 /** Every host name stands for itself, weights are the configured ones. */
-export const NO_OVERRIDES: BackendOverrides = { address: (host) => host, weight: () => undefined };
+export const NO_OVERRIDES: BackendOverrides = { address: ({ host }) => host, weight: () => undefined };
 
 /**
  * A snapshot as HAProxy runs it. Pure.
@@ -40,7 +40,10 @@ export function render(
     conditionals: [...tenants.values()].flatMap(({ conditionals }) => conditionals).sort(byPrecedence),
     postamble: postamble(options, needs),
     tenants,
-    certificates: options.certificates,
+    tls:
+      options.httpsPort === null
+        ? null
+        : { defaultPem: options.defaultCertificate && pemOf(options.defaultCertificate) },
   };
 }
 
@@ -55,7 +58,7 @@ export function checkSnapshot({ tenants }: Snapshot): void {
 /** Hosts belong to one tenant, and ids are unique over all tenants: tables and sections are keyed by them. */
 function refuseSharedNames(tenants: ReadonlyMap<string, TenantFragment>): void {
   const owners = new Map<string, string>();
-  for (const { tenantId, tables, sections } of tenants.values()) {
+  for (const { tenantId, tables, sections, certificates } of tenants.values()) {
     const { hosts, wildcards, records, checks } = tables.maps;
     const names = [
       hosts.keys(),
@@ -63,6 +66,10 @@ function refuseSharedNames(tenants: ReadonlyMap<string, TenantFragment>): void {
       records.keys(),
       checks.keys(),
       sections.keys(),
+      prefixed(
+        'the certificate of ',
+        [...certificates.values()].flatMap((each) => each.hosts),
+      ),
     ];
     for (const name of names.flatMap((keys) => [...keys])) {
       const owner = owners.get(name);
@@ -126,7 +133,8 @@ export function filesOf(rendered: Rendered): Map<string, string> {
     for (const [name, entries] of tables.lists) files.set(name, [...entries, ''].join('\n'));
     for (const [name, body] of bodies) files.set(name, body);
   }
-  files.set(CERTIFICATE_LIST, rendered.certificates.map((each) => `${certificateLine(each)}\n`).join(''));
+  if (rendered.tls)
+    for (const [name, text] of tlsFiles(fragments, rendered.tls.defaultPem)) files.set(name, text);
   return files;
 }
 
@@ -154,19 +162,6 @@ function textOf(fragment: TenantFragment): FragmentText {
   };
   fragmentTexts.set(fragment, text);
   return text;
-}
-
-export const CERTIFICATE_LIST = 'certificates.list';
-
-/** A line of the certificate list: file, then the names it is used for. */
-export function certificateLine({ pemPath, hosts }: CertificateFile): string {
-  if (!/^\/[\w./+@=-]+$/.test(pemPath))
-    throw new SnapshotRefused('the path of a certificate has an unusual character');
-  for (const host of hosts) {
-    if (!/^(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(host))
-      throw new SnapshotRefused(`certificate: ${host.slice(0, 80)} is not a host`);
-  }
-  return [pemPath, ...hosts].join(' ');
 }
 
 function sectionText(section: Section): string {

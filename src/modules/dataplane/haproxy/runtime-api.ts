@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { RuntimeCommand } from './runtime-command.js';
 
@@ -36,7 +35,7 @@ export async function ask(
  */
 export async function runCommands(socketPath: string, commands: readonly RuntimeCommand[]): Promise<void> {
   if (commands.length === 0) return;
-  const messages = await Promise.all(commands.map(messageOf));
+  const messages = commands.map(messageOf);
   const answers = await converse(socketPath, messages);
   commands.forEach(({ line, answer }, index) => {
     const text = answers[index].trim();
@@ -67,21 +66,13 @@ function converse(socketPath: string, messages: readonly string[]): Promise<stri
   });
 }
 
-async function messageOf({ line, payload, payloadFile }: RuntimeCommand): Promise<string> {
-  const lines = payloadFile === undefined ? payload : await readLines(payloadFile);
-  if (!lines) return `${line}\n`;
-  const message = `${line} <<\n${lines.join('\n')}\n\n`;
+function messageOf({ line, payload }: RuntimeCommand): string {
+  if (!payload) return `${line}\n`;
+  // An empty line would end the payload.
+  const message = `${line} <<\n${payload.filter((each) => each !== '').join('\n')}\n\n`;
   if (Buffer.byteLength(message) > LONGEST_PAYLOAD)
     throw new RuntimeApiError(`the payload of "${verbOf(line)}" is too long`);
   return message;
-}
-
-/** An empty line would end the payload. */
-async function readLines(path: string): Promise<string[]> {
-  const text = await readFile(path, 'utf8').catch(() => {
-    throw new RuntimeApiError('a certificate file cannot be read');
-  });
-  return text.split(/\r?\n/).filter((line) => line !== '');
 }
 
 const verbOf = (line: string): string => line.split(' ').slice(0, 3).join(' ');

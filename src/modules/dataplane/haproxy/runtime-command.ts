@@ -3,8 +3,6 @@ export interface RuntimeCommand {
   readonly line: string;
   /** Lines that follow the command. */
   readonly payload?: readonly string[];
-  /** File whose content follows the command. */
-  readonly payloadFile?: string;
   /** What a successful answer looks like; most commands answer nothing. */
   readonly answer: RegExp;
 }

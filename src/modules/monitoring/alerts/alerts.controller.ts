@@ -1,7 +1,14 @@
 import { Body, Controller, Get, Headers, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../../common/pagination.js';
-import { ApiPage, Cached, IdParam, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
+import {
+  ApiFails,
+  ApiPage,
+  Cached,
+  IdParam,
+  ListEnvelope,
+  pageRequest,
+} from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal, Public, Unlimited } from '../../../platform/security/index.js';
 import { AlertmanagerService } from './alertmanager.service.js';
 import {
@@ -64,6 +71,7 @@ export class AlertsController {
   @Unlimited()
   @ApiBearerAuth()
   @ApiBody({ type: AlertmanagerWebhook })
+  @ApiFails(401)
   @ApiOperation({
     summary: 'Receiver for Prometheus’ Alertmanager',
     description:

@@ -5,11 +5,14 @@ import type { History } from './history.js';
 import { AdaptiveInterval } from './interval.js';
 import { Mixture } from './mixture.js';
 import { type BandModel, MIXTURE } from './model.js';
+import { Trust } from './trust.js';
 
 interface Pending {
   target: number;
   last: number;
   changes: Float64Array;
+  /** What the mixture expected, before {@link Trust}. */
+  mixed: number;
   change: number;
   scale: number;
   widths: number[];
@@ -36,14 +39,15 @@ export class BandRunner {
   private experts: Expert[];
   private predictors: ((row: Float64Array) => number)[];
   private readonly mixture: Mixture;
+  private readonly trust: Trust;
   private readonly interval: AdaptiveInterval;
   private readonly row = new Float64Array(FEATURES);
   private pending: Pending[] = [];
   servedBy: string;
 
   constructor(
-    private readonly model: Omit<BandModel, 'mixture' | 'interval'> &
-      Partial<Pick<BandModel, 'mixture' | 'interval'>>,
+    private readonly model: Omit<BandModel, 'mixture' | 'trust' | 'interval'> &
+      Partial<Pick<BandModel, 'mixture' | 'trust' | 'interval'>>,
     private readonly features: FeatureBuilder,
     private readonly history: History,
     halfLife: number,
@@ -51,6 +55,7 @@ export class BandRunner {
     this.experts = model.experts;
     this.predictors = model.experts.map(predictorOf);
     this.mixture = new Mixture(model.experts.length, halfLife, model.mixture);
+    this.trust = new Trust(halfLife, model.trust);
     this.interval = new AdaptiveInterval(model.interval);
     this.servedBy = model.servedBy;
   }
@@ -70,6 +75,7 @@ export class BandRunner {
       target: t + measured,
       last: this.history.filled[t],
       changes,
+      mixed: this.mixture.combine(changes),
       change: this.choose(changes),
       scale: this.interval.currentScale,
       widths: this.interval.known ? this.interval.widths() : [],
@@ -95,6 +101,7 @@ export class BandRunner {
       experts: this.experts,
       servedBy: this.servedBy,
       mixture: this.mixture.state(),
+      trust: this.trust.state(),
       interval: this.interval.state(),
     };
   }
@@ -105,17 +112,18 @@ export class BandRunner {
   }
 
   private choose(changes: Float64Array): number {
-    if (this.servedBy === MIXTURE) return this.mixture.combine(changes);
+    if (this.servedBy === MIXTURE) return this.trust.share * this.mixture.combine(changes);
     if (this.servedBy === NAIVE) return 0;
     return changes[this.experts.findIndex((expert) => expert.name === this.servedBy)];
   }
 
   private settle(t: number): Settled | null {
     if (this.pending.length === 0 || this.pending[0].target !== t) return null;
-    const { target, last, changes, change, scale, widths } = this.pending.shift() as Pending;
+    const { target, last, changes, mixed, change, scale, widths } = this.pending.shift() as Pending;
     const actual = this.history.observed[t];
     if (Number.isNaN(actual)) return null;
     this.mixture.update(changes, actual - last);
+    this.trust.update(mixed, actual - last);
     this.interval.update(actual - last - change, scale, widths);
     return {
       target,

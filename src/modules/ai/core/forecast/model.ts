@@ -23,6 +23,8 @@ export interface BandModel extends Band {
   /** `mixture` or the name of one expert. */
   servedBy: string;
   mixture: MixtureState;
+  /** What is known of how much of the mixture's change to believe; models of before this was learnt have none. */
+  trust?: number[];
   interval: IntervalState;
 }
 

@@ -1,6 +1,7 @@
 import { Random } from '../numeric/random.js';
 import { AdaptiveInterval, LEVELS } from './interval.js';
 import { Mixture } from './mixture.js';
+import { Trust } from './trust.js';
 
 describe('Mixture', () => {
   it('finds the good expert among bad ones', () => {
@@ -40,6 +41,33 @@ describe('Mixture', () => {
     for (let i = 0; i < 50; i++) mixture.update(Float64Array.of(Math.sin(i), 1), Math.sin(i) + 0.1);
     const restored = new Mixture(2, 50, JSON.parse(JSON.stringify(mixture.state())));
     expect(restored.weights()).toEqual(mixture.weights());
+  });
+});
+
+describe('Trust', () => {
+  const learn = (trust: Trust, actualOf: (change: number, noise: number) => number) => {
+    const random = new Random(3);
+    for (let i = 0; i < 400; i++) {
+      const change = random.normal();
+      trust.update(change, actualOf(change, random.normal()));
+    }
+    return trust.share;
+  };
+
+  it('believes all of a change before it knows, and of one that comes', () => {
+    expect(new Trust(100).share).toBe(1);
+    expect(learn(new Trust(100), (change, noise) => change + 0.3 * noise)).toBe(1);
+  });
+
+  it('believes nothing where changes are noise, and half where they come half', () => {
+    expect(learn(new Trust(100), (_, noise) => noise)).toBe(0);
+    expect(learn(new Trust(100), (change, noise) => 0.5 * change + 0.1 * noise)).toBe(0.5);
+  });
+
+  it('goes on from its stored state', () => {
+    const trust = new Trust(100);
+    learn(trust, (_, noise) => noise);
+    expect(new Trust(100, JSON.parse(JSON.stringify(trust.state()))).share).toBe(0);
   });
 });
 

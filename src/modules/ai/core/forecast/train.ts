@@ -80,7 +80,7 @@ interface Ground {
 
 interface Rehearsal {
   runs: BandRun[];
-  mixtures: MixtureState[];
+  mixtures: Pick<BandModel, 'mixture' | 'trust'>[];
 }
 
 function prepare(grid: Grid, longest: number): Ground {
@@ -102,7 +102,7 @@ function rehearse({ history, features, bands, split }: Ground, plan: FitPlan, pr
   const settled = replay(runners, split - 1, history.length, progress.part(0.85, 1, 'evaluation'));
   const names = experts.map((own) => own.map(({ name }) => name));
   const runs = bands.map((band, i) => ({ band, names: names[i], settled: settled[i] }));
-  return { runs, mixtures: runners.map((runner) => runner.state().mixture) };
+  return { runs, mixtures: runners.map((runner) => runner.state()) };
 }
 
 /** Names of the experts that a band will be served by: all with a weight worth the time in a mixture, else the one. */
@@ -126,11 +126,12 @@ function finish(
   progress: Progress,
 ): BandModel[] {
   const halfLife = mixtureHalfLife(history);
-  const only = judged.map((band, i) => servingExperts(band, runs[i].names, mixtures[i], halfLife));
+  const only = judged.map((band, i) => servingExperts(band, runs[i].names, mixtures[i].mixture, halfLife));
   const fitted = fitBands(history, features, bands, history.length - 1, { ...plan, only }, progress);
   return judged.map(({ band, servedBy, interval }, i) => {
     const kept = fitted[i].map(({ name }) => runs[i].names.indexOf(name));
-    return { ...band, experts: fitted[i], servedBy, mixture: subset(mixtures[i], kept), interval };
+    const { mixture, trust } = mixtures[i];
+    return { ...band, experts: fitted[i], servedBy, mixture: subset(mixture, kept), trust, interval };
   });
 }
 

@@ -5,7 +5,17 @@ import { HostRoutes } from '../routing/host-routes.js';
 import { Route } from '../routing/route.js';
 import type { Router } from '../routing/router.js';
 import type { Telemetry } from '../telemetry/telemetry.js';
+import type { CertificateStore } from '../tls/certificate-store.js';
+import type { ChallengeAnswers } from '../tls/challenge-answers.js';
 import { refuse, validateSlice } from './validate-slice.js';
+
+/** What the snapshot says about TLS goes here. */
+export interface TlsParts {
+  readonly certificates: CertificateStore;
+  readonly challenges: ChallengeAnswers;
+  /** Port for redirects to HTTPS; null while there is no TLS door. */
+  readonly httpsPort: () => number | null;
+}
 
 interface Tenant {
   readonly slice: TenantSlice;
@@ -25,6 +35,7 @@ export class Configuration {
     private readonly router: Router,
     private readonly telemetry: Telemetry,
     private readonly pools: PoolContext,
+    private readonly tls: TlsParts,
   ) {}
 
   /** @throws SnapshotRefused and changes nothing when the snapshot cannot run. */
@@ -35,10 +46,14 @@ export class Configuration {
     const gone = [...this.tenants.keys()].filter((id) => !snapshot.tenants.has(id));
     for (const slice of changed) validateSlice(slice);
     this.checkOwnership(changed, new Set(gone));
+    const { certificates } = this.tls;
+    const loaded = changed.map((slice) => certificates.load(slice.tenantId, slice.certificates ?? []));
     for (const id of gone) this.removeTenant(id);
     // Hosts may move between tenants: give all up before any is taken.
     for (const { tenantId } of changed) this.releaseHosts(tenantId);
+    for (const { tenantId } of changed) certificates.remove(tenantId);
     for (const slice of changed) this.putTenant(slice);
+    for (const [i, { tenantId }] of changed.entries()) certificates.put(tenantId, loaded[i]!);
   }
 
   /** Stops what the pools do on their own. */
@@ -57,8 +72,10 @@ export class Configuration {
       if (owner !== tenantId) refuse(thing, 'belongs to another tenant');
       taken.set(thing, tenantId);
     };
-    for (const { tenantId, routes, pools } of changed) {
+    for (const { tenantId, routes, pools, certificates = [] } of changed) {
       for (const { host } of routes) claim(`host ${host}`, tenantId, this.router.ownerOf(host));
+      for (const host of certificates.flatMap(({ hosts }) => hosts))
+        claim(`the certificate of ${host}`, tenantId, this.tls.certificates.ownerOf(host));
       for (const { backends } of pools) {
         for (const { id } of backends)
           claim(`backend ${id}`, tenantId, this.pools.backends.get(id)?.pool.tenantId);
@@ -78,6 +95,7 @@ export class Configuration {
     }
     for (const pool of old.values()) pool.retire();
     const routes = this.makeRoutes(slice, pools);
+    this.tls.challenges.put(tenantId, slice.challenges ?? []);
     this.tenants.set(tenantId, { slice, pools, routes, hosts: this.putHosts(slice, routes) });
   }
 
@@ -89,7 +107,7 @@ export class Configuration {
     const made = new Map<string, Route>();
     for (const config of routes) {
       const targets = config.targets.map(({ poolId, weight }) => ({ pool: pools.get(poolId)!, weight }));
-      const rules = compileRules(config, before?.get(config.id)?.rules ?? null);
+      const rules = compileRules(config, before?.get(config.id)?.rules ?? null, this.tls.httpsPort);
       const counters = this.telemetry.countersFor(tenantId, config.id);
       made.set(config.id, new Route(tenantId, config, targets, counters, rules));
     }
@@ -115,6 +133,8 @@ export class Configuration {
   private removeTenant(tenantId: string): void {
     this.releaseHosts(tenantId);
     for (const pool of this.tenants.get(tenantId)?.pools.values() ?? []) pool.retire();
+    this.tls.certificates.remove(tenantId);
+    this.tls.challenges.remove(tenantId);
     this.tenants.delete(tenantId);
   }
 }

@@ -1,4 +1,6 @@
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { LRUCache } from 'lru-cache';
 import { SnapshotRefused } from '../../engine.js';
 import {
   ALGORITHMS,
@@ -40,7 +42,54 @@ export function validateSlice(slice: TenantSlice): void {
       refuse(`route ${route.id}`, 'repeats the host, path prefix and conditions of another');
     places.add(place);
   }
+  validateTls(slice);
 }
+
+/** Names are unique, so that both engines choose the same certificate. */
+function validateTls({ certificates = [], challenges = [] }: TenantSlice): void {
+  const names = new Set<string>();
+  for (const { id, hosts, chain, privateKey } of certificates) {
+    const part = `certificate ${id}`;
+    for (const host of hosts) {
+      const name = host.startsWith('*.') ? host.slice(2) : host;
+      if (!HOST_NAME.test(name) || name !== name.toLowerCase()) refuse(part, 'has no valid lower-case host');
+      if (names.has(host)) refuse(part, 'has a host that another certificate has');
+      names.add(host);
+    }
+    if (hosts.length === 0) refuse(part, 'has no host');
+    if (!isKeyPair(chain, privateKey)) refuse(part, 'does not fit its key, or is not in PEM');
+  }
+  for (const { host, token, keyAuthorization } of challenges) {
+    if (!HOST_NAME.test(host) || host !== host.toLowerCase()) refuse('a challenge', 'has no valid host');
+    if (!CHALLENGE.test(token) || !CHALLENGE.test(keyAuthorization))
+      refuse('a challenge', 'has an unusual character');
+  }
+}
+
+/** Checked before: a tenant's certificates stay the same through most of its changes. */
+const knownPairs = new LRUCache<string, boolean>({ max: 20_000 });
+
+function isKeyPair(chain: string, privateKey: string): boolean {
+  const digest = createHash('sha256').update(chain).update(privateKey).digest('base64');
+  const known = knownPairs.get(digest);
+  if (known !== undefined) return known;
+  const fits = PEM.test(chain) && PEM.test(privateKey) && fitsKey(chain, privateKey);
+  knownPairs.set(digest, fits);
+  return fits;
+}
+
+function fitsKey(chain: string, privateKey: string): boolean {
+  try {
+    return new X509Certificate(chain).checkPrivateKey(createPrivateKey(privateKey));
+  } catch {
+    return false;
+  }
+}
+
+/** RFC 7468: nothing but blocks of base64 with their borders. */
+const PEM = /^(?:-----BEGIN [A-Z ]+-----\n(?:[A-Za-z0-9+/=]+\n)+-----END [A-Z ]+-----\n)+$/;
+/** Base64url, and the dot of a key authorization (RFC 8555 §8.1). */
+const CHALLENGE = /^[A-Za-z0-9_.-]{1,1000}$/;
 
 function validatePool(pool: PoolConfig): void {
   const part = `pool ${pool.id}`;

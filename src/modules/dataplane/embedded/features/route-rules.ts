@@ -1,4 +1,5 @@
 import type { RouteConfig } from '../../snapshot.js';
+import { toHttps } from '../tls/to-https.js';
 import { Cors } from './cors.js';
 import { bodyLimit, maintenance, redirect } from './fixed-answers.js';
 import type { Guard } from './guard.js';
@@ -23,12 +24,19 @@ export interface RouteRules {
   readonly rateLimiter: RateLimiter | null;
 }
 
-/** @param before Rules of the same route before the change, whose rate limit goes on counting when it stays the same. */
-export function compileRules({ features, pathPrefix }: RouteConfig, before: RouteRules | null): RouteRules {
+/**
+ * @param before Rules of the same route before the change, whose rate limit goes on counting when it stays the same.
+ * @param httpsPort Port that clients of a TLS-only route are sent to; null while there is no TLS door.
+ */
+export function compileRules(
+  { features, pathPrefix, sslEnabled }: RouteConfig,
+  before: RouteRules | null,
+  httpsPort: () => number | null = () => null,
+): RouteRules {
   const rateLimiter = rateLimiterOf(features.rateLimit, before);
   const cors = features.cors ? new Cors(features.cors) : null;
   const { ipAllow = [], ipDeny = [] } = features;
-  const guards: Guard[] = [];
+  const guards: Guard[] = sslEnabled ? [toHttps(httpsPort)] : [];
   if (ipAllow.length + ipDeny.length > 0) guards.push(ipFilter(ipAllow, ipDeny));
   if (features.maintenance) guards.push(maintenance(features.maintenance));
   if (rateLimiter) guards.push(rateLimiter.guard);
