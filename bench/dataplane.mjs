@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled, root } from '../scripts/ensure.mjs';
+import { row } from './support/rows.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -185,6 +186,16 @@ function print(results) {
     const speed = `${Math.round(of(name, 'rate'))} | ${ratio(of(name, 'rate'), of(base, 'rate'))}`;
     const tail = `${of(name, 'p99').toFixed(1)} | ${ratio(of(name, 'p99'), of(base, 'p99'))}`;
     console.log(`| ${name} | ${speed} | ${tail} | ${cpu === null ? 'unknown' : cpu.toFixed(0)} | ${failed} |`);
+    if (!name.startsWith('embedded')) continue;
+    for (const peer of [...results.keys()].filter((other) => !other.startsWith('embedded') && other !== 'no proxy'))
+      row({
+        what: `data plane, ${name}`,
+        ours: `${Math.round(of(name, 'rate'))}/s, p99 ${of(name, 'p99').toFixed(1)} ms`,
+        peer,
+        theirs: `${Math.round(of(peer, 'rate'))}/s, p99 ${of(peer, 'p99').toFixed(1)} ms`,
+        ratio: of(name, 'rate') / of(peer, 'rate'),
+        aim: peer.startsWith('HAProxy') ? '≥ 0.55' : undefined,
+      });
   }
 }
 

@@ -28,6 +28,9 @@ describe(`requests made from the document, seed ${SEED}`, () => {
   let server: TestServer;
   let world: World;
   let settings: object;
+  /** Query parameters by whether a request that had them was accepted, or one that was valid was refused for them. */
+  const taken = new Set<string>();
+  const refused = new Set<string>();
   const statuses = new Map<string, Map<string, number>>();
 
   beforeAll(async () => {
@@ -74,12 +77,25 @@ describe(`requests made from the document, seed ${SEED}`, () => {
     const endsSession = /logout|changePassword/.test(operation.id) && answer.status < 300;
     if (endsSession) world.forgetSessions();
     if (answer.status === 423 || (endsSession && /changePassword/.test(operation.id))) await renew();
+    noteQuery(operation, given, prepared, answer);
     const faults = faultsOf(operation, prepared, answer);
     if (server.process.exitCode !== null) faults.push('the server is gone');
     if (faults.length)
       throw new Error(
         `${faults.join('\n')}\n${curl(prepared)}\n→ ${answer.status} ${JSON.stringify(answer.headers['content-type'])} ${answer.text.slice(0, 1500)}`,
       );
+  }
+
+  function noteQuery(
+    { id }: Operation,
+    { query }: Case,
+    { invalid }: Prepared,
+    { status, text }: Answer,
+  ): void {
+    for (const [name] of query) {
+      if (status < 300) taken.add(`${id}?${name}`);
+      if (status === 422 && !invalid && text.includes(`"field":"${name}"`)) refused.add(`${id}?${name}`);
+    }
   }
 
   function count(operation: Operation, { status, text }: Answer): void {
@@ -99,6 +115,8 @@ describe(`requests made from the document, seed ${SEED}`, () => {
     process.stdout.write(
       `${lines.join('\n')}\n${all} requests to ${statuses.size} operations, seed ${SEED}\n`,
     );
+    const never = [...refused].filter((one) => !taken.has(one));
+    if (never.length) process.stdout.write(`documented, but never accepted: ${never.join(', ')}\n`);
     if (world.failures.size) process.stdout.write(`not made: ${JSON.stringify([...world.failures])}\n`);
   }
 

@@ -24,7 +24,10 @@ export interface BackendRow {
 export type BackendSource = Pick<
   BackendRow,
   'id' | 'tenant_id' | 'pool_id' | 'address' | 'weight' | 'region' | 'admin_state' | 'health_check'
->;
+> & {
+  /** On the weight, see `WeightFactors`; 1: none. */
+  weight_factor: number;
+};
 
 export interface BackendFilter {
   id?: string;
@@ -97,7 +100,7 @@ export class BackendsReadModel {
    */
   sources(tx: Transaction, tenantIds: readonly string[] | null): Promise<BackendSource[]> {
     return tx.query(
-      `SELECT id, tenant_id, pool_id, address, weight, region, admin_state, health_check FROM backends
+      `SELECT id, tenant_id, pool_id, address, weight, region, admin_state, health_check, weight_factor FROM backends
        WHERE $1::text[] IS NULL OR tenant_id = ANY ($1) ORDER BY id`,
       [tenantIds],
     );

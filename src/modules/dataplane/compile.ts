@@ -15,6 +15,7 @@ export interface TenantRows {
 
 /** Turns one tenant's rows into what an engine runs: names become ids, durations milliseconds, defaults are filled in. */
 export function compileTenant(tenantId: string, rows: TenantRows, allowPrivate = true): TenantSlice {
+  const factors = new Map(rows.backends.map(({ id, weight_factor }) => [id, weight_factor]));
   const pools = new Map(rows.pools.map((row) => [row.id, { row, backends: [] as BackendConfig[] }]));
   for (const backend of rows.backends) {
     const pool = pools.get(backend.pool_id);
@@ -22,9 +23,24 @@ export function compileTenant(tenantId: string, rows: TenantRows, allowPrivate =
   }
   return {
     tenantId,
-    pools: [...pools.values()].map(({ row, backends }) => compilePool(row, backends)),
+    pools: [...pools.values()].map(({ row, backends }) => compilePool(row, weighted(row, backends, factors))),
     routes: rows.routes.map(compileRoute),
   };
+}
+
+const MAX_WEIGHT = 1000;
+
+/** Weights with the factors of the moment, which are the business of `adaptive_ai` alone; as fine as weights can be. */
+function weighted(
+  { algorithm }: PoolRow,
+  backends: BackendConfig[],
+  factors: ReadonlyMap<string, number>,
+): BackendConfig[] {
+  const raised = backends.map(({ id, weight }) => weight * (factors.get(id) ?? 1));
+  if (algorithm !== 'adaptive_ai' || raised.every((value, i) => value === backends[i]!.weight))
+    return backends;
+  const scale = MAX_WEIGHT / Math.max(...raised);
+  return backends.map((backend, i) => ({ ...backend, weight: Math.max(1, Math.round(raised[i]! * scale)) }));
 }
 
 const compilePool = (row: PoolRow, backends: BackendConfig[]): PoolConfig => ({

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Environment } from '../../platform/config/environment.js';
-import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
+import { Database, Notifications } from '../../platform/database/index.js';
 import { Journal } from '../../platform/journal/index.js';
 import { BackendsReadModel } from '../backends/index.js';
 import { PoolsReadModel } from '../pools/index.js';
@@ -41,18 +41,6 @@ export class SnapshotSource implements OnModuleInit {
     });
   }
 
-  /** The tenants that changed after `version`; for 0 every tenant. One query a table, however many they are. */
-  changedSince(version: number): Promise<Reading> {
-    if (version === 0) return this.read(async () => null);
-    return this.read(async (tx) => {
-      const rows: { tenant_id: string }[] = await tx.query(
-        'SELECT tenant_id FROM configuration_changes WHERE version > $1',
-        [version],
-      );
-      return rows.map((row) => row.tenant_id);
-    });
-  }
-
   /** Gives every tenant the next version, so that all nodes read everything again. */
   async markAllChanged(): Promise<void> {
     await this.database.system(async (tx) => {
@@ -66,19 +54,25 @@ export class SnapshotSource implements OnModuleInit {
     });
   }
 
-  /** REPEATABLE READ: the version and all rows are of one moment, so nothing up to that version is missing. */
-  private read(which: (tx: Transaction) => Promise<string[] | null>): Promise<Reading> {
-    return this.database.system(async (tx) => {
-      await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      const [state] = await tx.query('SELECT version::float8 AS version FROM config_state');
-      const tenantIds = await which(tx);
-      if (tenantIds?.length === 0) return { version: state.version, tenants: new Map() };
+  /**
+   * The tenants that changed after `since`; for 0 every tenant. One query a table, however many they are. The version
+   * and all rows are of one moment, so nothing up to that version is missing.
+   */
+  changedSince(since: number): Promise<Reading> {
+    return this.database.systemSnapshot(async (tx) => {
+      const [{ version, changed }]: [{ version: number; changed: string[] }] = await tx.query(
+        `SELECT version::float8 AS version,
+                ARRAY(SELECT tenant_id FROM configuration_changes WHERE version > $1) AS changed FROM config_state`,
+        [since],
+      );
+      const tenantIds = since === 0 ? null : changed;
+      if (tenantIds?.length === 0) return { version, tenants: new Map() };
       const pools = await this.pools.ofTenants(tx, tenantIds);
       const backends = await this.backends.sources(tx, tenantIds);
       const routes = await this.routes.served(tx, tenantIds);
       const rows = byTenant(tenantIds ?? [], { pools, backends, routes });
       return {
-        version: state.version,
+        version,
         tenants: new Map(
           [...rows].map(([id, tenant]) => [
             id,
