@@ -4,7 +4,7 @@
  */
 
 /** Fields that frame the message: parsers disagree about tabs around their values, so there are none. */
-const NO_TABS = new Set(['connection', 'content-length', 'transfer-encoding']);
+const NO_TABS = new Set(['connection', 'content-length', 'proxy-connection', 'transfer-encoding']);
 /** What may be in a field's value, a target or a reason phrase, and the ends of lines; nothing else (RFC 9110 §5.5). */
 const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff\r\n]/;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
