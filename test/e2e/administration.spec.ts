@@ -334,6 +334,31 @@ describe('operators', () => {
     expect(after.tenants).toBe(counted!.tenants);
   });
 
+  it('suspend a tenant, whose people are signed out and cannot sign in until it is back', async () => {
+    const tenant = await newTenant(server);
+    const { email, password } = tenant;
+    const set = (state: 'active' | 'suspended') =>
+      server.client(operator).PUT('/api/tenants/{id}', {
+        params: { path: { id: tenant.tenantId } },
+        body: { status: state },
+      });
+    const signIn = async (guess = password) => {
+      const { error, response } = await server
+        .client()
+        .POST('/api/auth/login', { body: { email, password: guess } });
+      return [response.status, error?.code];
+    };
+    await set('suspended');
+    const me = async () => (await server.client(tenant.token).GET('/api/auth/me')).response.status;
+    await until('the session to end', async () => (await me()) === 401, 5000);
+    expect(await signIn()).toEqual([403, 'TENANT_SUSPENDED']);
+    expect(await signIn('wrong-password')).toEqual([401, 'INVALID_CREDENTIALS']);
+    const sessions = await db.sql('SELECT id FROM sessions WHERE tenant_id = $1', [tenant.tenantId]);
+    expect(sessions).toHaveLength(1);
+    await set('active');
+    expect(await signIn()).toEqual([200, undefined]);
+  });
+
   it('find and add people; nobody of a tenant does', async () => {
     const admin = server.client(operator);
     const email = `${unique('ops')}@example.com`;

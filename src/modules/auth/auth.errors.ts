@@ -1,7 +1,11 @@
-import { AppError, unauthorized } from '../../common/errors.js';
+import { AppError, forbidden, unauthorized } from '../../common/errors.js';
 
 /** The same for an unknown name and a wrong password. */
 export const invalidCredentials = () => unauthorized('Wrong user name or password', 'INVALID_CREDENTIALS');
+
+/** Only for whoever knew the password. */
+export const tenantSuspended = () =>
+  forbidden('This tenant is suspended; ask the operator of the installation', 'TENANT_SUSPENDED');
 
 export function accountLocked(seconds: number): AppError {
   const minutes = Math.ceil(seconds / 60);

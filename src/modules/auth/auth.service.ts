@@ -8,7 +8,7 @@ import { PasswordHasher, type Principal } from '../../platform/security/index.js
 import { SettingsService } from '../settings/index.js';
 import { type Account, Accounts, splitName } from '../tenants/index.js';
 import type { LoginRequest, RegisterRequest } from './auth.dto.js';
-import { accountLocked, invalidCredentials } from './auth.errors.js';
+import { accountLocked, invalidCredentials, tenantSuspended } from './auth.errors.js';
 import { LOCK_MINUTES, LockoutRepository } from './lockout.repository.js';
 import { SessionsService, type TokenPair } from './sessions.service.js';
 
@@ -56,7 +56,7 @@ export class AuthService implements OnApplicationBootstrap {
     if (seeded) this.logger.log("The first superadmin is 'admin'");
   }
 
-  /** @throws AppError 401 INVALID_CREDENTIALS, 423 ACCOUNT_LOCKED */
+  /** @throws AppError 401 INVALID_CREDENTIALS, 403 TENANT_SUSPENDED, 423 ACCOUNT_LOCKED */
   async login(request: LoginRequest, userAgent: string | null): Promise<SignedIn> {
     const identifier = (request.email ?? request.username)!;
     const { found, key } = await this.beginAttempt(identifier);
@@ -67,6 +67,7 @@ export class AuthService implements OnApplicationBootstrap {
       throw invalidCredentials();
     }
     return this.database.system(async (tx) => {
+      if (!found.account.superadmin && !(await this.accounts.isOpen(tx, tenantId))) throw tenantSuspended();
       await this.lockouts.clear(tx, key);
       await this.accounts.signedIn(tx, found.account.id, tenantId);
       const tokens = await this.sessions.open(tx, found.account.id, tenantId, userAgent);
