@@ -3,7 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 /**
  * The history of a tenant's configuration by its parts: each pool, backend and route with the versions between which
  * it was so. A change costs as many rows as it changed, however large the configuration is, and what the whole was at
- * a version is the rows of which that version lies within. Versions from before keep their document.
+ * a version is the rows of which that version lies within. Versions from before keep their document. Weight factors are
+ * the program's own and no configuration.
  */
 export class ConfigEntries1764000070000 implements MigrationInterface {
   readonly name = 'ConfigEntries1764000070000';
@@ -26,7 +27,7 @@ export class ConfigEntries1764000070000 implements MigrationInterface {
         SELECT tenant_id, 'pool' AS kind, id,
           to_jsonb(p) - '{id,tenant_id,version,created_at,updated_at}'::text[] AS entry FROM pools p
         UNION ALL SELECT tenant_id, 'backend', id,
-          to_jsonb(b) - '{id,tenant_id,version,created_at,updated_at}'::text[] FROM backends b
+          to_jsonb(b) - '{id,tenant_id,version,created_at,updated_at,weight_factor}'::text[] FROM backends b
         UNION ALL SELECT tenant_id, 'route', id,
           to_jsonb(r) - '{id,tenant_id,version,created_at,updated_at}'::text[] FROM routes r;
       GRANT SELECT ON current_config_entries TO veloflux_app, veloflux_system;
