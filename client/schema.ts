@@ -193,6 +193,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/anomalies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what was odd in your pools’ traffic; for superadmins also on the machines */
+        get: operations["Anomalies_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/anomalies/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an anomaly with the series around it */
+        get: operations["Anomalies_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/config": {
         parameters: {
             query?: never;
@@ -464,7 +498,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run a pipeline; a step that fails is in the answer, with the reason (alias of /api/ai/pipelines/{id}/run) */
+        /** Run a pipeline on one input or on many; a step that fails is in the answer, with the reason (alias of /api/ai/pipelines/{id}/run) */
         post: operations["Pipelines_run_alias"];
         delete?: never;
         options?: never;
@@ -569,7 +603,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run a pipeline; a step that fails is in the answer, with the reason */
+        /** Run a pipeline on one input or on many; a step that fails is in the answer, with the reason */
         post: operations["Pipelines_run"];
         delete?: never;
         options?: never;
@@ -2438,7 +2472,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a new signing secret */
+        /** Make a new signing secret; for a while messages carry a signature of the old one, too */
         post: operations["WebhookEndpoints_rotate"];
         delete?: never;
         options?: never;
@@ -3464,6 +3498,49 @@ export interface components {
              * @example true
              */
             alerts: boolean;
+        };
+        /** @enum {string} */
+        AnomalyMetric: "requests" | "latency" | "errors" | "cpu" | "memory" | "disk" | "network_rx" | "network_tx";
+        AnomalyPoint: {
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            /** @example 48.2 */
+            value: number;
+        };
+        AnomalyResponse: {
+            /**
+             * @description requests: a minute. latency: mean, ms. errors: share of answers of class 5xx. cpu, memory, disk: %. network: bytes a second
+             * @example latency
+             */
+            metric: components["schemas"]["AnomalyMetric"];
+            /** @example anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @description Null for a machine's metric, and once the pool is gone.
+             * @example web_servers
+             */
+            pool: string | null;
+            /** @example pool_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            pool_id: string | null;
+            /** @description Machine whose metric it is; null for a pool's. */
+            node: string | null;
+            /**
+             * @description The minute that stands out.
+             * @example 2026-06-19T15:30:00.000Z
+             */
+            at: string;
+            /** @description When the values were back in the range for three minutes, or had been elsewhere for two hours; null while it lasts. */
+            ended_at: string | null;
+            /**
+             * @description How unlikely it is: 0.5 is one in 10^5, 1 one in 10^10 or rarer.
+             * @example 0.82
+             */
+            score: number;
+            /** @example 212.4 */
+            value: number;
+            expected: components["schemas"]["ExpectedRange"];
+            /** @description The 30 minutes before it, its own, and up to 15 after it, oldest first; minutes that say nothing are left out. */
+            around: components["schemas"]["AnomalyPoint"][];
         };
         ApiKeyResponse: {
             /** @example apikey_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -4701,6 +4778,14 @@ export interface components {
             /** @example health_check.interval must be a duration such as 30s */
             message: string;
         };
+        ExpectedRange: {
+            /** @example 48.1 */
+            value: number;
+            /** @example 40.6 */
+            lower: number;
+            /** @example 55.6 */
+            upper: number;
+        };
         ForceUpdateRequest: {
             /**
              * @description Name of a channel; all channels when left out
@@ -5052,6 +5137,11 @@ export interface components {
             /** @example worker-001 */
             worker_name: string | null;
         };
+        ItemResultResponse: {
+            output: components["schemas"]["PipelineOutputDto"] | null;
+            /** @description Why it failed. */
+            error: string | null;
+        };
         LabelledRow: {
             text: string;
             /**
@@ -5222,12 +5312,18 @@ export interface components {
              */
             model?: string;
             /**
-             * @description Directory of ONNX weights below `DATA_DIR/models`.
+             * @description Directory of a text classifier below `DATA_DIR/models`, for `onnx`; the model's name when it is left out. It holds
+             *     `model.onnx` (or `onnx/model.onnx`; its first output: one score for each class, for a batch of one),
+             *     `labels.json` (`["negative", "positive"]`, in the order of the scores) or a Hugging Face `config.json` with
+             *     `id2label`, and one of `vocabulary.json` (a list of words; the one input gets their counts as float32 [1, words],
+             *     words split by Unicode TR 29 and lower case) and `tokenizer.json` (Hugging Face, with `tokenizer_config.json` when
+             *     there is one; inputs `input_ids`, `attention_mask`, `token_type_ids`, int64 [1, length], at most 512 tokens).
+             *     Scores that are no probabilities go through a softmax.
              * @example distilbert-sst2
              */
             path?: string;
             /**
-             * @description Let Ollama fetch the model when it lacks it.
+             * @description Let Ollama fetch the model when it lacks it; it is `pulling` meanwhile, with its progress.
              * @example false
              */
             pull?: boolean;
@@ -5237,7 +5333,8 @@ export interface components {
              */
             gpu_enabled?: boolean;
             /**
-             * @description Predictions at the same time; further ones wait.
+             * @description Predictions at the same time, on each node; further ones wait, and get 503 when they have waited as long as one may
+             *     take. Of `onnx`, also how many copies are loaded (one when it is left out, never more than cores less one).
              * @example 3
              */
             max_instances?: number;
@@ -5500,7 +5597,7 @@ export interface components {
              * @description What kind of thing is wrong; null when all is well.
              * @enum {string|null}
              */
-            error_code: "timeout" | "redirect" | "blocked_address" | "dns" | "refused" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
+            error_code: "timeout" | "redirect" | "dns" | "blocked_address" | "refused" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
             /** @description In order, up to the first that fails. */
             checks: components["schemas"]["OidcCheck"][];
         };
@@ -5694,8 +5791,25 @@ export interface components {
             status: "completed" | "pending" | "failed" | "running" | "cancelled";
             /** @example true */
             async: boolean;
-            /** @description Of the last step; null until all are completed. */
+            /** @description Of the last step; null until all are completed, and for a batch. */
             output: components["schemas"]["PipelineOutputDto"] | null;
+            /** @description Of a batch, in the order of its inputs; null until it has ended, and in lists. */
+            results: components["schemas"]["ItemResultResponse"][] | null;
+            /** @description Inputs of a batch. */
+            size: number | null;
+            /**
+             * @description Where it was worked on.
+             * @example local
+             * @enum {string}
+             */
+            executor: "dask" | "local";
+            /** @description Why a batch was not worked on by Dask although it is large. */
+            executor_reason: string | null;
+            /**
+             * @description Times it was begun: a passing failure is tried three times, a run whose node died is begun anew.
+             * @example 1
+             */
+            attempts: number;
             /** @description Why it failed. */
             error: string | null;
             steps: components["schemas"]["StepResultResponse"][];
@@ -6438,8 +6552,28 @@ export interface components {
             weight: number;
         };
         RunPipelineRequest: {
-            /** @example What a wonderful day */
-            input: string | components["schemas"]["StructuredInputDto"];
+            /**
+             * @description One of `input` and `inputs`.
+             * @example What a wonderful day
+             */
+            input?: string | components["schemas"]["StructuredInputDto"];
+            /**
+             * @description A batch: at most 1,000 within the request, 20,000 with `async=true`; each input has a result of its own.
+             * @example [
+             *       "What a wonderful day",
+             *       "How sad"
+             *     ]
+             */
+            inputs?: (string | components["schemas"]["StructuredInputDto"])[];
+            /**
+             * @description Where a batch is worked on. `dask`: on the cluster behind DASK_BRIDGE_URL; a pipeline with other steps than
+             *     `normalize`, `tokenize` and the trained `sentiment_analysis` gets 422, and 503 answers while the bridge or the
+             *     cluster is away. `auto` (default): there from 2,000 inputs on when it can, else here, with the reason in
+             *     `executor_reason`. The results are the same.
+             * @example auto
+             * @enum {string}
+             */
+            target?: "auto" | "local" | "dask";
         };
         RunPipelineResponse: {
             /** @example run */
@@ -6455,8 +6589,20 @@ export interface components {
              * @enum {string}
              */
             status: "completed" | "pending" | "failed" | "running" | "cancelled";
-            /** @description Of the last step; null until all are completed. */
+            /** @description Of the last step; null until all are completed, and for a batch. */
             output: components["schemas"]["PipelineOutputDto"] | null;
+            /** @description Of a batch, in the order of its inputs; null until it has ended. */
+            results: components["schemas"]["ItemResultResponse"][] | null;
+            /** @description Inputs of a batch. */
+            size: number | null;
+            /**
+             * @description Where it was worked on.
+             * @example local
+             * @enum {string}
+             */
+            executor: "dask" | "local";
+            /** @description Why a batch was not worked on by Dask although it is large. */
+            executor_reason: string | null;
             /** @description Why it failed. */
             error: string | null;
             steps: components["schemas"]["StepResultResponse"][];
@@ -6652,7 +6798,10 @@ export interface components {
              * @enum {string}
              */
             status: "completed" | "failed" | "skipped";
-            /** @example 1.7 */
+            /**
+             * @description Of a batch, the sum over its inputs; null when it did not run here.
+             * @example 1.7
+             */
             duration_ms: number | null;
             /** @description Why it failed. */
             error: string | null;
@@ -7810,6 +7959,7 @@ export interface components {
             updated_at: string;
             /**
              * @description Shown this once. Every message is signed with it: `X-VeloFlux-Signature: t=<seconds>,v1=<HMAC-SHA256 of "t.body">`.
+             *     After a rotation there is a second `v1`, of the old secret: accept a message when one of them fits.
              * @example whsec_Zx8EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAM
              */
             secret: string;
@@ -8821,6 +8971,127 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Anomalies_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                metric?: components["schemas"]["AnomalyMetric"];
+                /** @description Name of a pool. */
+                pool?: string;
+                /** @description Least score. */
+                min_score?: number;
+                /** @description Found at or after this time. */
+                from?: string;
+                /** @description Found before this time. */
+                to?: string;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"anomalies": […]}` */
+                "X-API-Version"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "metric": "latency",
+                     *         "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "pool": "web_servers",
+                     *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "at": "2026-06-19T15:30:00.000Z",
+                     *         "score": 0.82,
+                     *         "value": 212.4,
+                     *         "expected": {
+                     *           "value": 48.1,
+                     *           "lower": 40.6,
+                     *           "upper": 55.6
+                     *         },
+                     *         "around": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 48.2
+                     *           }
+                     *         ]
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["AnomalyResponse"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Anomalies_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "metric": "latency",
+                     *       "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "pool": "web_servers",
+                     *       "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "at": "2026-06-19T15:30:00.000Z",
+                     *       "score": 0.82,
+                     *       "value": 212.4,
+                     *       "expected": {
+                     *         "value": 48.1,
+                     *         "lower": 40.6,
+                     *         "upper": 55.6
+                     *       },
+                     *       "around": [
+                     *         {
+                     *           "timestamp": "2026-06-19T15:30:00.000Z",
+                     *           "value": 48.2
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AnomalyResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -10144,11 +10415,16 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
-                 *       "input": "What a wonderful day"
+                 *       "input": "What a wonderful day",
+                 *       "inputs": [
+                 *         "What a wonderful day",
+                 *         "How sad"
+                 *       ],
+                 *       "target": "auto"
                  *     }
                  */
                 "application/json": components["schemas"]["RunPipelineRequest"];
@@ -10190,6 +10466,7 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -10274,6 +10551,8 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "executor": "local",
+                     *         "attempts": 1,
                      *         "steps": [
                      *           {
                      *             "name": "sentiment_analysis",
@@ -10346,6 +10625,8 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
+                     *       "attempts": 1,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -10417,6 +10698,8 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
+                     *       "attempts": 1,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -10750,11 +11033,16 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
-                 *       "input": "What a wonderful day"
+                 *       "input": "What a wonderful day",
+                 *       "inputs": [
+                 *         "What a wonderful day",
+                 *         "How sad"
+                 *       ],
+                 *       "target": "auto"
                  *     }
                  */
                 "application/json": components["schemas"]["RunPipelineRequest"];
@@ -10796,6 +11084,7 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -10880,6 +11169,8 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "executor": "local",
+                     *         "attempts": 1,
                      *         "steps": [
                      *           {
                      *             "name": "sentiment_analysis",
@@ -10952,6 +11243,8 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
+                     *       "attempts": 1,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -11023,6 +11316,8 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
+                     *       "attempts": 1,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -12121,6 +12416,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -14888,6 +15184,12 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ConfigDocument"];
+                    /**
+                     * @example format: veloflux-config/1
+                     *     pools: []
+                     *     routes: []
+                     */
+                    "application/yaml": string;
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -18584,7 +18886,10 @@ export interface operations {
     };
     WebhookEndpoints_rotate: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How long the old secret signs beside the new one; 24h when not given, 0s after a leak. */
+                overlap?: string;
+            };
             header?: never;
             path: {
                 id: string;

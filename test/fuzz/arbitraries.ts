@@ -87,7 +87,8 @@ function text(schema: Schema, name: string): fc.Arbitrary<unknown> {
   if (hint) options.push({ arbitrary: hint, weight: 16 });
   else if (schema.example !== undefined)
     options.push({ arbitrary: fc.constant(schema.example), weight: schema.pattern ? 4 : 16 });
-  if (schema.pattern)
+  // fast-check makes nothing from assertions
+  if (schema.pattern && !/\(\?[=!<]/.test(schema.pattern))
     options.push({ arbitrary: fc.stringMatching(new RegExp(schema.pattern)), weight: hint ? 2 : 12 });
   if (schema.format === 'date-time')
     options.push({ arbitrary: fc.date({ noInvalidDate: true }).map((d) => d.toISOString()), weight: 3 });

@@ -11,6 +11,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/\/ai\/pipelines?\/\{id}$/, 'pipeline'],
   [/\/runs\/\{run_id}$/, 'run'],
   [/\/ai\/training\/\{id}/, 'training'],
+  [/\/ai\/anomalies\/\{id}/, 'anomaly'],
   [/\/alerts\/\{id}/, 'alert'],
   [/\/api-keys\/\{id}/, 'apiKey'],
   [/\/backends\/\{id}/, 'backend'],
@@ -226,6 +227,9 @@ const MAKERS: Record<string, (w: World) => Promise<string>> = {
         })),
       }),
     ),
+  async anomaly() {
+    throw new Error('anomalies are found, not made');
+  },
   async backup(w) {
     return (await w.ask<{ backup_id: string }>('POST', '/api/backup/create', 'superadmin')).backup_id;
   },

@@ -12,7 +12,7 @@ interface OllamaRequest {
   stream?: boolean;
 }
 
-/** What a pull reports, line by line; `end` leaves the stream as it is then. */
+/** What a pull reports, line by line; the stream ends after the last. */
 export type PullLine =
   | { status: string; digest?: string; total?: number; completed?: number }
   | { error: string };
@@ -25,8 +25,10 @@ const GIB = 1024 ** 3;
  */
 export class OllamaDouble {
   readonly models = new Set<string>();
-  /** Lines of the next pulls; the model is there after `success`. */
+  /** Lines of the next pulls, the second ones after the gate; the model is there after `success`. */
   pullLines: PullLine[] = [];
+  pullGate: Promise<unknown> = Promise.resolve();
+  linesAfterGate: PullLine[] = [];
   /** Answers wait for this. */
   gate: Promise<unknown> = Promise.resolve();
   /** Answered to the next prompts instead of an answer. */
@@ -70,6 +72,10 @@ export class OllamaDouble {
       send(response, 200, { models });
       return;
     }
+    if (request.method !== 'POST') {
+      send(response, request.url === '/api/ps' ? 200 : 404, { models: [] });
+      return;
+    }
     const asked = (await json(request)) as OllamaRequest;
     if (request.url === '/api/pull') await this.pull(response, asked.model ?? asked.name);
     else await this.ask(request.url ?? '', asked, response);
@@ -96,8 +102,12 @@ export class OllamaDouble {
 
   private async pull(response: ServerResponse, model: string): Promise<void> {
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
-    for (const line of this.pullLines) {
-      await this.gate;
+    const lines = [...this.pullLines, null, ...this.linesAfterGate];
+    for (const line of lines) {
+      if (line === null) {
+        await this.pullGate;
+        continue;
+      }
       response.write(`${JSON.stringify(line)}\n`);
       if ('status' in line && line.status === 'success') this.models.add(model);
     }

@@ -28,10 +28,12 @@ import { ModelsController } from './models/models.controller.js';
 import { ModelsRepository } from './models/models.repository.js';
 import { ModelsService } from './models/models.service.js';
 import { OllamaRuntime } from './models/ollama.runtime.js';
-import { OnnxRuntime } from './models/onnx.runtime.js';
+import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { AiChannel } from './overview/ai.channel.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewService } from './overview/overview.service.js';
+import { BatchExecutor } from './pipelines/batch-executor.js';
+import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
 import { PipelineRunsRepository } from './pipelines/pipeline-runs.repository.js';
 import { PipelineWorker } from './pipelines/pipeline-worker.js';
@@ -70,8 +72,10 @@ import { TrainingRunner } from './training/training-runner.js';
     AnomaliesService,
     AnomalyRecorder,
     AnomalyWatch,
+    BatchExecutor,
     BuiltinRuntime,
     ComparisonService,
+    DaskBridge,
     ForecastKeeper,
     ForecastsService,
     ModelVersionsRepository,

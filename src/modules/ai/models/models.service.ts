@@ -15,7 +15,7 @@ import {
 } from './models.dto.js';
 import { type ModelRow, ModelsRepository } from './models.repository.js';
 import { OllamaRuntime } from './ollama.runtime.js';
-import { OnnxRuntime } from './onnx.runtime.js';
+import { OnnxRuntime } from './onnx/onnx.runtime.js';
 import type { DeployedModel, ModelRuntime } from './runtime.js';
 
 const LOOK_AGAIN_MS = 5000;
