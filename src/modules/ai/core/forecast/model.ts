@@ -2,6 +2,7 @@ import type { Expert } from './experts.js';
 import type { IntervalState } from './interval.js';
 import type { ForecastMetrics } from './metrics.js';
 import type { MixtureState } from './mixture.js';
+import type { TrustState } from './trust.js';
 
 /** What may be asked for. `auto` lets the hold-out choose. */
 export const MODEL_TYPES = ['auto', 'neural_network', 'linear_regression', 'gradient_boosting'] as const;
@@ -24,7 +25,7 @@ export interface BandModel extends Band {
   servedBy: string;
   mixture: MixtureState;
   /** What is known of how much of the mixture's change to believe; models of before this was learnt have none. */
-  trust?: number[];
+  trust?: TrustState;
   interval: IntervalState;
 }
 
