@@ -3,8 +3,8 @@
 // memory, how long they take to apply, and how long one change takes beside them.
 //   node bench/changes.mjs [--engine embedded,haproxy] [--changes 500] [--rate 500] [--pools 1000]
 // Load is `rate` requests a second over 16 kept connections, by a process of its own; each change is looked for by
-// requests one after another on one kept connection. The API, its database, the proxy, upstreams and load share the
-// machine's cores.
+// requests one after another, a millisecond apart, on one kept connection. The API, its database, the proxy, upstreams
+// and load share the machine's cores. The many pools belong to 20 tenants: a change is read and compiled by tenant.
 import { spawnSync } from 'node:child_process';
 import { Agent, request } from 'node:http';
 import { parseArgs } from 'node:util';
@@ -59,6 +59,7 @@ class Probe {
       if (!allowed.includes(answer.status)) this.failures[answer.status] = (this.failures[answer.status] ?? 0) + 1;
       if (shows(answer, before)) return at;
       before = answer;
+      await pause(1); // so that looking costs the cores little
     }
     return undefined;
   }
@@ -137,43 +138,49 @@ async function underLoad(stage, { call, proxyPort, ports }) {
   return { times, saved, never, probe: probe.failures, load: await done };
 }
 
-async function manyPools(engine, { call, operator, pid, proxyPort, ports }) {
+const TENANTS = 20;
+
+async function manyPools(engine, { api, call, operator, pid, proxyPort, ports }) {
   const memory = () => ({
     program: residentMb(pid),
     engine: family(pid).filter((p) => nameOf(p) === 'haproxy').reduce((sum, p) => sum + residentMb(p), 0),
   });
-  const before = memory();
   const count = Number(values.pools);
-  const names = Array.from({ length: count }, (_, i) => `many-${i}`);
-  const pieces = (list, size) => Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
-  const bulk = async (what, items) => {
-    for (const part of pieces(items, 100)) {
-      const { failed, results } = await call('POST', `/api/bulk/${what}`, { items: part });
+  const each = Math.ceil(count / TENANTS);
+  const callers = [call];
+  for (let t = 1; t < TENANTS; t++) callers.push((await signUp(api, `bench-${t}@example.com`, operator)).call);
+  const before = memory();
+  const hostOf = (t, p) => `many-${t}-${p}.example.com`;
+  const bulk = async (caller, what, items) => {
+    for (let i = 0; i < items.length; i += 250) {
+      const { failed, results } = await caller('POST', `/api/bulk/${what}`, { items: items.slice(i, i + 250) });
       if (failed) throw new Error(JSON.stringify(results.find((r) => r.status >= 400)));
     }
   };
   const began = performance.now();
-  await bulk('pools', names.map((name) => ({ name, algorithm: 'round_robin', health_check: CHECKS })));
-  await bulk('backends', names.flatMap((pool) => ports.map((port) => ({ pool, address: `127.0.0.1:${port}` }))));
-  await bulk('routes', names.map((pool) => ({ pool, host: `${pool}.example.com` })));
+  for (const [t, caller] of callers.entries()) {
+    const names = Array.from({ length: each }, (_, p) => `many-${p}`);
+    await bulk(caller, 'pools', names.map((name) => ({ name, algorithm: 'round_robin', health_check: CHECKS })));
+    await bulk(caller, 'backends', names.flatMap((pool) => ports.map((port) => ({ pool, address: `127.0.0.1:${port}` }))));
+    await bulk(caller, 'routes', names.map((pool, p) => ({ pool, host: hostOf(t, p) })));
+  }
   const stored = performance.now();
   const probe = new Probe(proxyPort);
-  await probe.watch(`many-${count - 1}.example.com`, ({ status }) => status === 200, [200, 404, 503]);
+  await probe.watch(hostOf(TENANTS - 1, each - 1), ({ status }) => status === 200, [200, 404, 503]);
   const carried = performance.now();
   await pause(3000);
   const after = memory();
-  const changes = [];
-  const { id } = (await call('GET', `/api/routes?host=many-0.example.com`))[0];
+  const { id } = (await call('GET', `/api/routes?host=${hostOf(0, 0)}`))[0];
   await call('POST', '/api/pools', { name: 'other', algorithm: 'round_robin', health_check: { enabled: false } });
   await call('POST', '/api/backends', { pool: 'other', address: `127.0.0.1:${ports[9]}` });
   await pause(3000);
-  await call('PUT', '/api/pools/many-0', { algorithm: 'random' }).catch(() => undefined);
-  for (let n = 0; n < 20; n++) {
+  const changes = [];
+  for (let n = 0; n < 42; n++) {
+    const toOther = n % 2 === 0;
     const from = performance.now();
-    const [pool, shows] = n % 2 ? ['many-1', null] : ['other', '9'];
-    const made = call('PUT', `/api/routes/${id}`, { pool });
-    // ten upstreams take turns in many-1, so an answer of another one than 9 shows it
-    const at = await probe.watch('many-0.example.com', ({ body }) => (shows ? body === shows : body !== '9' && body !== ''));
+    const made = call('PUT', `/api/routes/${id}`, { pool: toOther ? 'other' : 'many-1' });
+    // ten upstreams take turns in many-1, so an answer of another one than 9 shows it, and two of 9 the other
+    const at = await probe.watch(hostOf(0, 0), (a, b) => (toOther ? a.body === '9' && b?.body === '9' : a.body !== '9' && a.body !== ''));
     await made;
     if (at !== undefined && n >= 2) changes.push(at - from);
     await pause(20);
@@ -184,7 +191,7 @@ async function manyPools(engine, { call, operator, pid, proxyPort, ports }) {
     await operator('POST', '/api/reload');
     applied.push(performance.now() - from);
   }
-  return { count, before, after, stored: stored - began, carried: carried - stored, changes, applied, engine };
+  return { count: each * TENANTS, before, after, stored: stored - began, carried: carried - stored, changes, applied, engine };
 }
 
 const ms = (value) => (value === undefined ? '–' : value.toFixed(value < 100 ? 1 : 0));
@@ -206,7 +213,7 @@ function printChanges(engine, { times, saved, never, probe, load }) {
 
 function printMany({ count, before, after, stored, carried, changes, applied, engine }) {
   console.log(`\n| ${engine}: ${count} pools × ${UPSTREAMS} backends | |\n|---|---|`);
-  console.log(`| stored over the API, in pieces of 100 | ${(stored / 1000).toFixed(1)} s |`);
+  console.log(`| stored over the API, in pieces of 250, 20 tenants | ${(stored / 1000).toFixed(1)} s |`);
   console.log(`| last one carried after that | ${ms(carried)} ms |`);
   console.log(`| the whole compiled and applied again (/api/reload), median | ${ms(quantile(applied, 0.5))} ms |`);
   console.log(`| one change (route), p50 / max of ${changes.length} | ${ms(quantile(changes, 0.5))} / ${ms(Math.max(...changes))} ms |`);

@@ -128,8 +128,11 @@ describe(`traffic through the ${ENGINE} engine, when`, () => {
   /** Milliseconds from `since` until traffic is carried without a failure for a while. */
   async function healed(since: number): Promise<number> {
     await until('traffic to be carried again', () => {
-      const recent = traffic!.outcomes.filter(({ sent }) => sent > performance.now() - 700);
-      return recent.length > 50 && recent.every(({ what }) => what === '200');
+      const from = Math.max(since, performance.now() - 1000);
+      const recent = traffic!.outcomes.filter(({ sent }) => sent > from);
+      return (
+        performance.now() - since > 1200 && recent.length > 100 && recent.every(({ what }) => what === '200')
+      );
     });
     const failed = traffic!.outcomes.filter(({ sent, what }) => sent >= since && what !== '200');
     return Math.round(Math.max(0, ...failed.map(({ sent, ms }) => sent + ms - since)));

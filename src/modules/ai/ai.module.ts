@@ -45,6 +45,7 @@ import { PredictionsController } from './predictions/predictions.controller.js';
 import { PredictionsRepository } from './predictions/predictions.repository.js';
 import { PredictionsService } from './predictions/predictions.service.js';
 import { Predictor } from './predictions/predictor.js';
+import { PeakWatch } from './proactive/peak-watch.js';
 import { TrainingController } from './training/training.controller.js';
 import { TrainingRepository } from './training/training.repository.js';
 import { TrainingService } from './training/training.service.js';
@@ -85,6 +86,7 @@ import { TrainingRunner } from './training/training-runner.js';
     NodeSeries,
     OnnxRuntime,
     OverviewService,
+    PeakWatch,
     PipelineExecutor,
     PipelineRunsRepository,
     PipelineWorker,
