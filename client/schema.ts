@@ -498,7 +498,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run a pipeline; a step that fails is in the answer, with the reason (alias of /api/ai/pipelines/{id}/run) */
+        /** Run a pipeline on one input or on many; a step that fails is in the answer, with the reason (alias of /api/ai/pipelines/{id}/run) */
         post: operations["Pipelines_run_alias"];
         delete?: never;
         options?: never;
@@ -603,7 +603,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Run a pipeline; a step that fails is in the answer, with the reason */
+        /** Run a pipeline on one input or on many; a step that fails is in the answer, with the reason */
         post: operations["Pipelines_run"];
         delete?: never;
         options?: never;
@@ -5137,6 +5137,11 @@ export interface components {
             /** @example worker-001 */
             worker_name: string | null;
         };
+        ItemResultResponse: {
+            output: components["schemas"]["PipelineOutputDto"] | null;
+            /** @description Why it failed. */
+            error: string | null;
+        };
         LabelledRow: {
             text: string;
             /**
@@ -5786,8 +5791,25 @@ export interface components {
             status: "completed" | "pending" | "failed" | "running" | "cancelled";
             /** @example true */
             async: boolean;
-            /** @description Of the last step; null until all are completed. */
+            /** @description Of the last step; null until all are completed, and for a batch. */
             output: components["schemas"]["PipelineOutputDto"] | null;
+            /** @description Of a batch, in the order of its inputs; null until it has ended, and in lists. */
+            results: components["schemas"]["ItemResultResponse"][] | null;
+            /** @description Inputs of a batch. */
+            size: number | null;
+            /**
+             * @description Where it was worked on.
+             * @example local
+             * @enum {string}
+             */
+            executor: "dask" | "local";
+            /** @description Why a batch was not worked on by Dask although it is large. */
+            executor_reason: string | null;
+            /**
+             * @description Times it was begun: a passing failure is tried three times, a run whose node died is begun anew.
+             * @example 1
+             */
+            attempts: number;
             /** @description Why it failed. */
             error: string | null;
             steps: components["schemas"]["StepResultResponse"][];
@@ -6530,8 +6552,28 @@ export interface components {
             weight: number;
         };
         RunPipelineRequest: {
-            /** @example What a wonderful day */
-            input: string | components["schemas"]["StructuredInputDto"];
+            /**
+             * @description One of `input` and `inputs`.
+             * @example What a wonderful day
+             */
+            input?: string | components["schemas"]["StructuredInputDto"];
+            /**
+             * @description A batch: at most 1,000 within the request, 20,000 with `async=true`; each input has a result of its own.
+             * @example [
+             *       "What a wonderful day",
+             *       "How sad"
+             *     ]
+             */
+            inputs?: (string | components["schemas"]["StructuredInputDto"])[];
+            /**
+             * @description Where a batch is worked on. `dask`: on the cluster behind DASK_BRIDGE_URL; a pipeline with other steps than
+             *     `normalize`, `tokenize` and the trained `sentiment_analysis` gets 422, and 503 answers while the bridge or the
+             *     cluster is away. `auto` (default): there from 2,000 inputs on when it can, else here, with the reason in
+             *     `executor_reason`. The results are the same.
+             * @example auto
+             * @enum {string}
+             */
+            target?: "auto" | "local" | "dask";
         };
         RunPipelineResponse: {
             /** @example run */
@@ -6547,8 +6589,20 @@ export interface components {
              * @enum {string}
              */
             status: "completed" | "pending" | "failed" | "running" | "cancelled";
-            /** @description Of the last step; null until all are completed. */
+            /** @description Of the last step; null until all are completed, and for a batch. */
             output: components["schemas"]["PipelineOutputDto"] | null;
+            /** @description Of a batch, in the order of its inputs; null until it has ended. */
+            results: components["schemas"]["ItemResultResponse"][] | null;
+            /** @description Inputs of a batch. */
+            size: number | null;
+            /**
+             * @description Where it was worked on.
+             * @example local
+             * @enum {string}
+             */
+            executor: "dask" | "local";
+            /** @description Why a batch was not worked on by Dask although it is large. */
+            executor_reason: string | null;
             /** @description Why it failed. */
             error: string | null;
             steps: components["schemas"]["StepResultResponse"][];
@@ -6744,7 +6798,10 @@ export interface components {
              * @enum {string}
              */
             status: "completed" | "failed" | "skipped";
-            /** @example 1.7 */
+            /**
+             * @description Of a batch, the sum over its inputs; null when it did not run here.
+             * @example 1.7
+             */
             duration_ms: number | null;
             /** @description Why it failed. */
             error: string | null;
@@ -10358,11 +10415,16 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
-                 *       "input": "What a wonderful day"
+                 *       "input": "What a wonderful day",
+                 *       "inputs": [
+                 *         "What a wonderful day",
+                 *         "How sad"
+                 *       ],
+                 *       "target": "auto"
                  *     }
                  */
                 "application/json": components["schemas"]["RunPipelineRequest"];
@@ -10404,6 +10466,7 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -10488,6 +10551,8 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "executor": "local",
+                     *         "attempts": 1,
                      *         "steps": [
                      *           {
                      *             "name": "sentiment_analysis",
@@ -10560,6 +10625,8 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
+                     *       "attempts": 1,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -10631,6 +10698,8 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
+                     *       "attempts": 1,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -10964,11 +11033,16 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
-                 *       "input": "What a wonderful day"
+                 *       "input": "What a wonderful day",
+                 *       "inputs": [
+                 *         "What a wonderful day",
+                 *         "How sad"
+                 *       ],
+                 *       "target": "auto"
                  *     }
                  */
                 "application/json": components["schemas"]["RunPipelineRequest"];
@@ -11010,6 +11084,7 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -11094,6 +11169,8 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "executor": "local",
+                     *         "attempts": 1,
                      *         "steps": [
                      *           {
                      *             "name": "sentiment_analysis",
@@ -11166,6 +11243,8 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
+                     *       "attempts": 1,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
@@ -11237,6 +11316,8 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "executor": "local",
+                     *       "attempts": 1,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",

@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { writeBackupFile } from '../../src/modules/backup/backup-file.js';
 import { type Caller, caller } from '../support/api.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { figure } from '../support/figures.js';
 import { S3Double } from '../support/s3-double.js';
 import {
   adminToken,
@@ -479,8 +480,7 @@ describe('a full disk', () => {
   it('refuses a backup with 503 and leaves no broken file, where it is written and where it is kept', async () => {
     const disks = [await smallDisk(), await smallDisk()];
     const [data, target] = disks;
-    if (!data || !target)
-      return void process.stdout.write('    skipped: no file system may be mounted here\n');
+    if (!data || !target) return void figure('skipped: no file system may be mounted here');
     const database = await testDatabase();
     const small = await Installation.start(database, { DATA_DIR: data, BACKUP_TARGET: target });
     try {

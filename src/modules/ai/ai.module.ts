@@ -32,6 +32,8 @@ import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { AiChannel } from './overview/ai.channel.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewService } from './overview/overview.service.js';
+import { BatchExecutor } from './pipelines/batch-executor.js';
+import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
 import { PipelineRunsRepository } from './pipelines/pipeline-runs.repository.js';
 import { PipelineWorker } from './pipelines/pipeline-worker.js';
@@ -43,6 +45,7 @@ import { PredictionsController } from './predictions/predictions.controller.js';
 import { PredictionsRepository } from './predictions/predictions.repository.js';
 import { PredictionsService } from './predictions/predictions.service.js';
 import { Predictor } from './predictions/predictor.js';
+import { PeakWatch } from './proactive/peak-watch.js';
 import { TrainingController } from './training/training.controller.js';
 import { TrainingRepository } from './training/training.repository.js';
 import { TrainingService } from './training/training.service.js';
@@ -69,8 +72,10 @@ import { TrainingRunner } from './training/training-runner.js';
     AnomaliesService,
     AnomalyRecorder,
     AnomalyWatch,
+    BatchExecutor,
     BuiltinRuntime,
     ComparisonService,
+    DaskBridge,
     ForecastKeeper,
     ForecastsService,
     ModelVersionsRepository,
@@ -81,6 +86,7 @@ import { TrainingRunner } from './training/training-runner.js';
     NodeSeries,
     OnnxRuntime,
     OverviewService,
+    PeakWatch,
     PipelineExecutor,
     PipelineRunsRepository,
     PipelineWorker,

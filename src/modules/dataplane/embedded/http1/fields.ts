@@ -3,6 +3,8 @@
  * readers could understand differently.
  */
 
+/** Fields that frame the message: parsers disagree about tabs around their values, so there are none. */
+const NO_TABS = new Set(['connection', 'content-length', 'proxy-connection', 'transfer-encoding']);
 /** What may be in a field's value, a target or a reason phrase, and the ends of lines; nothing else (RFC 9110 §5.5). */
 const FORBIDDEN = /[^\t\x20-\x7e\x80-\xff\r\n]/;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -47,6 +49,7 @@ export function readFields(text: string, at: number, raw: string[], names: strin
     const lower = lowerCaseName(name);
     if (lower === null) return false;
     const value = trimmed(text, colon + 1, end);
+    if (NO_TABS.has(lower) && text.slice(colon, end).includes('\t')) return false;
     // A bare LF; a bare CR would not have been followed by LF.
     if (value.includes('\n')) return false;
     raw.push(name, value);

@@ -45,6 +45,8 @@ class Framing {
         this.chunked = true;
         return true;
       case 'connection':
+      // Some parsers, node's among them, take it for the same.
+      case 'proxy-connection':
         this.close ||= CLOSE.test(value);
         return true;
       case 'keep-alive': {

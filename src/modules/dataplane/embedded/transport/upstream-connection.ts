@@ -140,7 +140,8 @@ export class UpstreamConnection {
 
   private takeInterim(head: ResponseHead, bytes: Buffer, next: number): number {
     if (head.status === 101) return this.takeSwitch(head, bytes.subarray(next));
-    if (++this.interim > MAX_INTERIM) return this.broken();
+    // One that ends the connection cannot be followed by the answer.
+    if (++this.interim > MAX_INTERIM || !head.reusable) return this.broken();
     this.handler!.onInterim(head.status, head.rawHeaders);
     return next;
   }
