@@ -151,9 +151,21 @@ async function manyPools(engine, { api, call, operator, pid, proxyPort, ports })
   for (let t = 1; t < TENANTS; t++) callers.push((await signUp(api, `bench-${t}@example.com`, operator)).call);
   const before = memory();
   const hostOf = (t, p) => `many-${t}-${p}.example.com`;
+  let pieces = 0;
+  let busy = 0;
+  // a machine this small may be too busy to answer within the database's time limit: what 503 asks for is to come again
+  const again = async (work) => {
+    for (;;)
+      try {
+        return await work();
+      } catch (e) {
+        if (e.status !== 503 || ++busy > 20) throw e;
+        await pause(1000);
+      }
+  };
   const bulk = async (caller, what, items) => {
     for (let i = 0; i < items.length; i += 250) {
-      const { failed, results } = await caller('POST', `/api/bulk/${what}`, { items: items.slice(i, i + 250) });
+      const { failed, results } = await again(() => caller('POST', `/api/bulk/${what}`, { items: items.slice(i, i + 250) }, { 'idempotency-key': `many-${++pieces}` }));
       if (failed) throw new Error(JSON.stringify(results.find((r) => r.status >= 400)));
     }
   };
@@ -191,7 +203,7 @@ async function manyPools(engine, { api, call, operator, pid, proxyPort, ports })
     await operator('POST', '/api/reload');
     applied.push(performance.now() - from);
   }
-  return { count: each * TENANTS, before, after, stored: stored - began, carried: carried - stored, changes, applied, engine };
+  return { count: each * TENANTS, before, after, busy, stored: stored - began, carried: carried - stored, changes, applied, engine };
 }
 
 const ms = (value) => (value === undefined ? '–' : value.toFixed(value < 100 ? 1 : 0));
@@ -211,9 +223,9 @@ function printChanges(engine, { times, saved, never, probe, load }) {
   row({ what: `${engine}: failed requests of ${load.requests} during ${values.changes} changes`, ours: String(failed(load.failures) + failed(probe)), aim: '0' });
 }
 
-function printMany({ count, before, after, stored, carried, changes, applied, engine }) {
+function printMany({ count, busy, before, after, stored, carried, changes, applied, engine }) {
   console.log(`\n| ${engine}: ${count} pools × ${UPSTREAMS} backends | |\n|---|---|`);
-  console.log(`| stored over the API, in pieces of 250, 20 tenants | ${(stored / 1000).toFixed(1)} s |`);
+  console.log(`| stored over the API, in pieces of 250, 20 tenants | ${(stored / 1000).toFixed(1)} s${busy ? `, answered 503 ${busy} times and sent again` : ''} |`);
   console.log(`| last one carried after that | ${ms(carried)} ms |`);
   console.log(`| the whole compiled and applied again (/api/reload), median | ${ms(quantile(applied, 0.5))} ms |`);
   console.log(`| one change (route), p50 / max of ${changes.length} | ${ms(quantile(changes, 0.5))} / ${ms(Math.max(...changes))} ms |`);

@@ -61,14 +61,14 @@ export class Stage {
 
 /** JSON over HTTP as one person. @throws on any status but 2xx */
 export function caller(api, token) {
-  return async (method, target, body) => {
+  return async (method, target, body, more = {}) => {
     const response = await fetch(api + target, {
       method,
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...(token && { authorization: `Bearer ${token}` }) },
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...(token && { authorization: `Bearer ${token}` }), ...more },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${target}: ${response.status} ${text.slice(0, 500)}`);
+    if (!response.ok) throw Object.assign(new Error(`${method} ${target}: ${response.status} ${text.slice(0, 500)}`), { status: response.status });
     return text ? JSON.parse(text) : undefined;
   };
 }

@@ -106,7 +106,12 @@ describe(`traffic through the ${ENGINE} engine, when`, () => {
   beforeEach(() => {
     traffic = new Traffic(server.proxy, host);
   });
-  afterEach(() => traffic?.stop());
+  afterEach(async () => {
+    await traffic?.stop();
+    const { exitCode, signalCode } = server.process;
+    if (exitCode !== null || signalCode !== null)
+      figure(`the program ended with ${exitCode ?? signalCode}: ${server.output().slice(-1500)}`);
+  });
   afterAll(async () => {
     await server.stop();
     killAll(haproxiesOf(dataDir));

@@ -17,6 +17,8 @@ export interface TestServer {
   readonly proxyTlsPort: number;
   readonly process: ChildProcess;
   readonly dataDir: string;
+  /** The end of what it printed. */
+  output(): string;
   /** A client of the API, with the token when given. */
   client(token?: string): VeloFluxClient;
   /** Asks it to stop as an operator would and waits until it has. @returns the exit code */
@@ -70,6 +72,7 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     proxyTlsPort: ports.proxyTls,
     process: child,
     dataDir,
+    output: () => output,
     client: (token) => createClient(at(ports.api[0]!), token),
     stop() {
       child.kill('SIGTERM');

@@ -9,11 +9,27 @@ import {
   IsOptional,
   IsString,
   MaxLength,
+  ValidateBy,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { IsLine, PageQuery } from '../../../platform/http/index.js';
 import { ALERT_STATES, type Alert, type AlertState, SEVERITIES, type Severity } from './alert.js';
 import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-channels.js';
+
+/** An object whose values are all texts, as labels are. */
+const IsTexts = () =>
+  ValidateBy({
+    name: 'isTexts',
+    validator: {
+      validate: (value) =>
+        typeof value === 'object' &&
+        value !== null &&
+        !Array.isArray(value) &&
+        Object.values(value).every((text) => typeof text === 'string'),
+      defaultMessage: (about) => `${about?.property} must be an object of texts`,
+    },
+  });
 
 const upper = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.toUpperCase() : value);
 
@@ -119,7 +135,7 @@ export class AlertmanagerAlert {
     additionalProperties: { type: 'string' },
     example: { alertname: 'HighLatency', severity: 'warning', job: 'veloflux' },
   })
-  @IsObject()
+  @IsTexts()
   labels: Record<string, string>;
 
   @ApiPropertyOptional({
@@ -128,7 +144,7 @@ export class AlertmanagerAlert {
     example: { summary: 'HighLatency: p99 above 1 s' },
   })
   @IsOptional()
-  @IsObject()
+  @IsTexts()
   annotations?: Record<string, string>;
 
   /** @example 2026-06-19T15:30:00Z */
@@ -179,7 +195,7 @@ export class TestNotificationRequest {
     description: 'Left out: every channel that is set up',
     example: 'email',
   })
-  @IsOptional()
+  @ValidateIf((request: TestNotificationRequest) => request.channel !== undefined)
   @IsIn(NOTIFICATION_CHANNELS)
   channel?: NotificationChannel;
 }
