@@ -19,6 +19,7 @@ import { Workers1764000050000 } from './1764000050000-workers.js';
 import { WebhookSecrets1764000060000 } from './1764000060000-webhook-secrets.js';
 import { ConfigEntries1764000070000 } from './1764000070000-config-entries.js';
 import { SharedRateLimits1764000071000 } from './1764000071000-shared-rate-limits.js';
+import { ConfigurationChangeLog1764000072000 } from './1764000072000-configuration-change-log.js';
 import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
 import { WeightFactors1764000080001 } from './1764000080001-weight-factors.js';
 import { PipelineBatches1764000090000 } from './1764000090000-pipeline-batches.js';
@@ -41,12 +42,13 @@ export const migrations = [
   ApiKeys1764000034000,
   Webhooks1764000035000,
   Oidc1764000036000,
-  Workers1764000050000,
   Ai1764000040000,
+  Workers1764000050000,
   WebhookSecrets1764000060000,
   ConfigEntries1764000070000,
-  Anomalies1764000080000,
   SharedRateLimits1764000071000,
+  ConfigurationChangeLog1764000072000,
+  Anomalies1764000080000,
   WeightFactors1764000080001,
   PipelineBatches1764000090000,
 ];

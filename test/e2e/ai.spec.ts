@@ -2,6 +2,7 @@ import { newId } from '../../src/common/ids.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { call, startUpstream, type TestUpstream } from '../support/dataplane.js';
 import { LiveSocket } from '../support/live.js';
+import { COUNTS, LATENCIES } from '../support/real-series.js';
 import { newTenant, type SignedInTenant, startServer, type TestServer, unique } from '../support/server.js';
 import { until } from '../support/until.js';
 
@@ -43,6 +44,8 @@ describe('AI, over the API', () => {
   let busy: SignedInTenant;
   let isOver = false;
   let traffic: Promise<void>;
+  /** Had a jump of latency in the minutes before the program started. */
+  let odd: SignedInTenant;
 
   const start = () =>
     startServer({
@@ -56,6 +59,8 @@ describe('AI, over the API', () => {
       await startUpstream('fast'),
       await startUpstream('slow', (_, response) => setTimeout(() => response.end('slow'), 40)),
     ];
+    odd = await newTenant(server);
+    await jump(odd);
     busy = await newTenant(server, 'professional');
     traffic = carry(await site(busy));
   }, 60_000);
@@ -81,6 +86,26 @@ describe('AI, over the API', () => {
   const carry = async (host: string) => {
     const port = Number(new URL(server.proxy).port);
     while (!isOver) await Promise.all([1, 2, 3, 4].map(() => call(port, host)));
+  };
+
+  /** Two hours of telemetry of a pool, in the last three minutes of which answers took five times as long. */
+  const jump = async ({ token, tenantId }: SignedInTenant) => {
+    const { data } = await server
+      .client(token)
+      .POST('/api/pools', { body: { name: 'odd', algorithm: 'round_robin' } });
+    const begin = Math.floor(Date.now() / 60_000) * 60_000 - 120 * 60_000;
+    const rows = Array.from({ length: 120 }, (_, i) => ({
+      minute: new Date(begin + i * 60_000),
+      requests: 200 + COUNTS[i]!,
+      latency: LATENCIES[i]! * (i >= 117 ? 5 : 1),
+    }));
+    await db.sql(
+      `INSERT INTO traffic_minutes (tenant_id, minute, run_id, route_id, pool_id, backend_id, requests, status_classes,
+         latency_buckets, latency_sum_ms, bytes_in, bytes_out)
+       SELECT $1, minute, 'run', 'route', $2, 'b', requests, ARRAY[0, requests, 0, 0, 0], '{}', latency * requests, 0, 0
+       FROM jsonb_to_recordset($3) AS r (minute timestamptz, requests bigint, latency float8)`,
+      [tenantId, data!.id, JSON.stringify(rows)],
+    );
   };
 
   const api = async (method: string, path: string, token: string, body?: unknown) => {
@@ -223,6 +248,35 @@ describe('AI, over the API', () => {
     expect(last.started_at === null || last.started_at > one.started_at).toBe(true);
     await api('POST', '/api/ai/training/stop', greedy.token);
   });
+
+  it('finds the jump of latency: in the list, as an alert, on the channel, and for nobody else', async () => {
+    const { token } = odd;
+    // the leader looks once a minute, at the latest ten seconds after it is over
+    const [found] = await until(
+      'the finding',
+      async () => {
+        const { body } = await api('GET', '/api/ai/anomalies?pool=odd&metric=latency&min_score=0.5', token);
+        return body.length > 0 && body;
+      },
+      80_000,
+    );
+    expect(found).toMatchObject({ metric: 'latency', pool: 'odd', node: null, ended_at: null });
+    expect(found.value).toBeGreaterThan(found.expected.upper);
+    expect(found.around.length).toBeGreaterThan(30);
+    expect((await api('GET', `/api/ai/anomalies/${found.id}`, token)).body).toMatchObject({ id: found.id });
+    const [alert] = (await api('GET', '/api/alerts?component=anomaly', token)).body;
+    expect(alert).toMatchObject({
+      severity: 'WARNING',
+      state: 'firing',
+      labels: { pool: 'odd', anomaly_id: found.id },
+    });
+    const live = await LiveSocket.open(server.api, `/api/ws/ai?token=${token}`);
+    const { data } = await live.next('the state', ({ type }) => type === 'ai');
+    expect(data).toMatchObject({ status: 'active', anomalies: [{ id: found.id }] });
+    live.close();
+    expect((await api('GET', `/api/ai/anomalies/${found.id}`, busy.token)).status).toBe(404);
+    expect((await api('GET', '/api/ai/anomalies?metric=mood', token)).status).toBe(422);
+  }, 100_000);
 
   it('compares the algorithms on traffic that came through the proxy, and recommends one with its confidence', async () => {
     const lines = () =>

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { caller } from '../support/api.js';
@@ -280,6 +280,50 @@ describe('when the leader', () => {
     },
     120_000,
   );
+});
+
+/** Memory of a process that is its own, in megabytes. */
+const memoryOf = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+
+describe('a node whose database is away', () => {
+  const seconds = LONG ? 130 : 6;
+  it(`for ${seconds} s does not grow, answers 503 in time, and works again by itself`, async () => {
+    const database = await testDatabase();
+    const { hostname, port } = new URL(database.url);
+    const line = await tcpProxy({ host: hostname, port: Number(port) });
+    const own = Object.assign(new URL(database.url), { port: String(line.port) }).href;
+    const node = await startNode(database, 'cut off', { DATABASE_URL: own });
+    const { token } = await newTenant(node);
+    const ask = async () => (await node.client(token).GET('/api/pools')).response.status;
+    for (let i = 0; i < 200; i++) expect(await ask()).toBe(200);
+    const before = memoryOf(node.process.pid!);
+    line.blackhole();
+    const end = performance.now() + seconds * 1000;
+    const statuses = new Map<number, number>();
+    let most = before;
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        while (performance.now() < end) {
+          const status = await ask();
+          statuses.set(status, (statuses.get(status) ?? 0) + 1);
+          most = Math.max(most, memoryOf(node.process.pid!));
+        }
+      }),
+    );
+    line.heal();
+    const since = performance.now();
+    await until('it to answer again', async () => (await ask()) === 200, 30_000);
+    figure(
+      `${seconds} s without database: answers ${JSON.stringify([...statuses])}, memory ${Math.round(before)} MB before, ` +
+        `at most ${Math.round(most)} MB; well again after ${Math.round(performance.now() - since)} ms`,
+    );
+    expect(Object.keys(Object.fromEntries(statuses)).filter((s) => s !== '200' && s !== '503')).toEqual([]);
+    expect(most - before).toBeLessThan(150);
+    await node.stop();
+    await line.close();
+    await database.close();
+  }, 300_000);
 });
 
 /** What stands in front of the nodes: asks each one's health ten times a second and sends requests to the healthy ones. */

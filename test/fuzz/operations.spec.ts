@@ -10,10 +10,11 @@ import { World } from './world.js';
 /** `npm run fuzz` sets them; without: a short form without the aliases, which have the same handlers. */
 const CASES = Number(process.env.VELOFLUX_FUZZ_CASES ?? 4);
 const SECONDS = Number(process.env.VELOFLUX_FUZZ_SECONDS ?? 2);
-const SEED = Number(process.env.VELOFLUX_FUZZ_SEED ?? Date.now() % 2 ** 31);
 const ONLY = process.env.VELOFLUX_FUZZ_OPERATION;
 const PATH = process.env.VELOFLUX_FUZZ_PATH;
 const FULL = process.env.VELOFLUX_FUZZ_CASES !== undefined;
+/** CI asks the same every time; looking for what nobody has thought of is `npm run fuzz`. */
+const SEED = Number(process.env.VELOFLUX_FUZZ_SEED ?? (FULL ? Date.now() % 2 ** 31 : 20_261_122));
 
 /** After these the tenant, its person or the installation's settings are not what the next operation stands on. */
 const LEAVES_A_MESS =

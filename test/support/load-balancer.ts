@@ -23,6 +23,8 @@ export interface LoadBalancer {
   readonly backends: BackendsService;
   readonly routes: RoutesService;
   readonly source: SnapshotSource;
+  /** Another source, as of a node that has just begun. */
+  fresh(): SnapshotSource;
   /** A new tenant's id. */
   tenant(plan?: string): Promise<string>;
 }
@@ -41,21 +43,24 @@ export async function loadBalancer(): Promise<LoadBalancer> {
     backends: new BackendsRepository(),
     routes: new RoutesRepository(),
   };
-  const source = new SnapshotSource(
-    database,
-    notifications,
-    journal,
-    repositories.pools,
-    repositories.backends,
-    repositories.routes,
-    new Environment(),
-  );
+  const fresh = () =>
+    new SnapshotSource(
+      database,
+      notifications,
+      journal,
+      repositories.pools,
+      repositories.backends,
+      repositories.routes,
+      new Environment(),
+    );
+  const source = fresh();
   source.onModuleInit();
   return {
     db,
     environment,
     live,
     source,
+    fresh,
     pools: new PoolsService(database, repositories.pools, repositories.backends, journal, limits),
     backends: new BackendsService(
       database,

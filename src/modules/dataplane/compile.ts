@@ -43,6 +43,37 @@ function weighted(
   return backends.map((backend, i) => ({ ...backend, weight: Math.max(1, Math.round(raised[i]! * scale)) }));
 }
 
+/** What of a slice is replaced. */
+export interface Touched {
+  pools: ReadonlySet<string>;
+  routes: ReadonlySet<string>;
+}
+
+/** `slice` with what was touched as the rows have it now; all else stays the same objects. */
+export function patchTenant(
+  slice: TenantSlice,
+  touched: Touched,
+  rows: TenantRows,
+  allowPrivate = true,
+): TenantSlice {
+  const now = compileTenant(slice.tenantId, rows, allowPrivate);
+  return {
+    ...slice,
+    pools: replaced(slice.pools, touched.pools, now.pools),
+    routes: replaced(slice.routes, touched.routes, now.routes),
+  };
+}
+
+function replaced<T extends { id: string }>(
+  before: readonly T[],
+  touched: ReadonlySet<string>,
+  now: readonly T[],
+) {
+  if (!touched.size) return before;
+  const all = [...before.filter(({ id }) => !touched.has(id)), ...now];
+  return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
 const compilePool = (row: PoolRow, backends: BackendConfig[]): PoolConfig => ({
   id: row.id,
   name: row.name,
