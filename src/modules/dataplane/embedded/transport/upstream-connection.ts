@@ -108,12 +108,22 @@ export class UpstreamConnection {
       this.socket.destroy();
       return;
     }
+    try {
+      this.readAnswer(bytes);
+    } catch (error) {
+      // Whoever wanted the answer failed on it: this request is given up, the engine goes on.
+      process.emitWarning(error instanceof Error ? error : String(error));
+      this.fail('protocol', 'invalid answer');
+    }
+  };
+
+  private readAnswer(bytes: Buffer): void {
     let at = 0;
     while (at >= 0 && at < bytes.length && !this.complete)
       at = this.head ? this.readBody(bytes, at) : this.readHead(bytes, at);
     if (this.complete) this.finish(at < bytes.length);
     else this.handler?.onFlush();
-  };
+  }
 
   /** @returns where the rest begins, or -1 when this connection is done with. */
   private readHead(bytes: Buffer, at: number): number {
