@@ -17,6 +17,7 @@ import { Oidc1764000036000 } from './1764000036000-oidc.js';
 import { Ai1764000040000 } from './1764000040000-ai.js';
 import { Workers1764000050000 } from './1764000050000-workers.js';
 import { ConfigEntries1764000070000 } from './1764000070000-config-entries.js';
+import { Certificates1764000100000 } from './1764000100000-certificates.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -39,4 +40,5 @@ export const migrations = [
   Workers1764000050000,
   Ai1764000040000,
   ConfigEntries1764000070000,
+  Certificates1764000100000,
 ];

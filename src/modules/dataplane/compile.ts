@@ -1,16 +1,28 @@
 import { parseHostPort } from '../../common/addresses.js';
 import { durationMs } from '../../common/durations.js';
 import { type BackendSource, type HealthCheck, withDefaults } from '../backends/index.js';
+import { type ServedCertificate, type ServedChallenge, servedNames } from '../certificates/index.js';
 import type { PoolRow } from '../pools/index.js';
 import type { RouteSource, StoredFeatures } from '../routes/index.js';
 import { SnapshotRefused } from './engine.js';
-import type { BackendConfig, PoolConfig, RouteConfig, RouteFeatures, TenantSlice } from './snapshot.js';
+import type {
+  BackendConfig,
+  CertificateConfig,
+  ChallengeConfig,
+  PoolConfig,
+  RouteConfig,
+  RouteFeatures,
+  TenantSlice,
+} from './snapshot.js';
 
 /** Everything that the database has of one tenant's routing. */
 export interface TenantRows {
   pools: readonly PoolRow[];
   backends: readonly BackendSource[];
   routes: readonly RouteSource[];
+  /** The newest first. */
+  certificates: readonly ServedCertificate[];
+  challenges: readonly ServedChallenge[];
 }
 
 /** Turns one tenant's rows into what an engine runs: names become ids, durations milliseconds, defaults are filled in. */
@@ -20,12 +32,34 @@ export function compileTenant(tenantId: string, rows: TenantRows, allowPrivate =
     const pool = pools.get(backend.pool_id);
     pool?.backends.push(compileBackend(backend, pool.row.health_check, allowPrivate));
   }
+  const hosts = [...new Set(rows.routes.map(({ host }) => host))];
+  const certificates = compileCertificates(rows.certificates, hosts);
+  const challenges = rows.challenges.filter(({ host }) => servedNames([host], hosts).length > 0);
   return {
     tenantId,
     pools: [...pools.values()].map(({ row, backends }) => compilePool(row, backends)),
     routes: rows.routes.map(compileRoute),
+    ...(certificates.length > 0 && { certificates }),
+    ...(challenges.length > 0 && { challenges: challenges.map(compileChallenge) }),
   };
 }
+
+/** Each name that routes have goes to the newest certificate that holds it; one without a name is left out. */
+function compileCertificates(rows: readonly ServedCertificate[], hosts: string[]): CertificateConfig[] {
+  const taken = new Set<string>();
+  const compiled = rows.map(({ id, chain, private_key, ...row }) => {
+    const names = servedNames(row.hosts, hosts).filter((name) => !taken.has(name));
+    for (const name of names) taken.add(name);
+    return { id, hosts: names, chain, privateKey: private_key };
+  });
+  return compiled.filter((certificate) => certificate.hosts.length > 0);
+}
+
+const compileChallenge = ({ host, token, key_authorization }: ServedChallenge): ChallengeConfig => ({
+  host,
+  token,
+  keyAuthorization: key_authorization,
+});
 
 const compilePool = (row: PoolRow, backends: BackendConfig[]): PoolConfig => ({
   id: row.id,

@@ -2,11 +2,9 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Environment } from '../../platform/config/environment.js';
 import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
 import { Journal } from '../../platform/journal/index.js';
-import { BackendsReadModel } from '../backends/index.js';
-import { PoolsReadModel } from '../pools/index.js';
-import { RoutesReadModel } from '../routes/index.js';
-import { compileTenant, type TenantRows } from './compile.js';
+import { compileTenant } from './compile.js';
 import type { TenantSlice } from './snapshot.js';
+import { TenantRowsReadModel } from './tenant-rows.read-model.js';
 
 /** Notification that makes every node look for changes. */
 export const RELOAD = 'configuration.reload';
@@ -25,9 +23,7 @@ export class SnapshotSource implements OnModuleInit {
     private readonly database: Database,
     private readonly notifications: Notifications,
     private readonly journal: Journal,
-    private readonly pools: PoolsReadModel,
-    private readonly backends: BackendsReadModel,
-    private readonly routes: RoutesReadModel,
+    private readonly rows: TenantRowsReadModel,
     private readonly environment: Environment,
   ) {}
 
@@ -73,10 +69,7 @@ export class SnapshotSource implements OnModuleInit {
       const [state] = await tx.query('SELECT version::float8 AS version FROM config_state');
       const tenantIds = await which(tx);
       if (tenantIds?.length === 0) return { version: state.version, tenants: new Map() };
-      const pools = await this.pools.ofTenants(tx, tenantIds);
-      const backends = await this.backends.sources(tx, tenantIds);
-      const routes = await this.routes.served(tx, tenantIds);
-      const rows = byTenant(tenantIds ?? [], { pools, backends, routes });
+      const rows = await this.rows.read(tx, tenantIds);
       return {
         version: state.version,
         tenants: new Map(
@@ -88,21 +81,4 @@ export class SnapshotSource implements OnModuleInit {
       };
     });
   }
-}
-
-function byTenant(tenantIds: readonly string[], rows: TenantRows) {
-  const groups = new Map<string, { [K in keyof TenantRows]: TenantRows[K][number][] }>();
-  const group = (id: string) => {
-    let found = groups.get(id);
-    if (!found) {
-      found = { pools: [], backends: [], routes: [] };
-      groups.set(id, found);
-    }
-    return found;
-  };
-  for (const id of tenantIds) group(id);
-  for (const row of rows.pools) group(row.tenant_id).pools.push(row);
-  for (const row of rows.backends) group(row.tenant_id).backends.push(row);
-  for (const row of rows.routes) group(row.tenant_id).routes.push(row);
-  return groups;
 }
