@@ -1626,6 +1626,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the TLS certificates of your hosts */
+        get: operations["Certificates_list"];
+        put?: never;
+        /** Upload a TLS certificate, or order one that is renewed automatically */
+        post: operations["Certificates_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certificates/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a certificate, without its key */
+        get: operations["Certificates_get"];
+        /** Replace an uploaded certificate; no request fails meanwhile */
+        put: operations["Certificates_replace"];
+        post?: never;
+        /** Delete a certificate with its key */
+        delete: operations["Certificates_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/certificates/{id}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Order an automatic certificate anew, at once */
+        post: operations["Certificates_renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cluster": {
         parameters: {
             query?: never;
@@ -3841,6 +3895,84 @@ export interface components {
             /** @example 50 */
             percent: number;
         };
+        CertificateOrderResponse: {
+            /**
+             * @description `pending`: ordered for the first time; `failed`: the last try failed and is repeated.
+             * @example issued
+             * @enum {string}
+             */
+            state: "pending" | "failed" | "ordering" | "issued";
+            /**
+             * @description Tries in a row that failed.
+             * @example 0
+             */
+            failed_attempts: number;
+            /** @description Why the last try failed; null when it did not. */
+            error: string | null;
+            /**
+             * @description Of the next try, or of the renewal.
+             * @example 2026-08-18T10:00:00.000Z
+             */
+            next_attempt_at: string;
+        };
+        CertificateResponse: {
+            /** @example cert_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @example upload
+             * @enum {string}
+             */
+            source: "upload" | "acme";
+            /**
+             * @example active
+             * @enum {string}
+             */
+            status: "active" | "pending" | "expired";
+            /**
+             * @example [
+             *       "shop.example.com"
+             *     ]
+             */
+            hosts: string[];
+            /**
+             * @description Names that the certificate holds.
+             * @example [
+             *       "shop.example.com",
+             *       "www.shop.example.com"
+             *     ]
+             */
+            names: string[] | null;
+            /** @example CN=shop.example.com */
+            subject: string | null;
+            /** @example "C=US, O=Let"s Encrypt, CN=E5" */
+            issuer: string | null;
+            /** @example 04a1c0ffee */
+            serial_number: string | null;
+            /** @example AB:CD:EF:00 */
+            fingerprint_sha256: string | null;
+            /** @example EC P-256 */
+            key_type: string | null;
+            /** @example 2026-06-19T10:00:00.000Z */
+            not_before: string | null;
+            /** @example 2026-09-17T10:00:00.000Z */
+            not_after: string | null;
+            /**
+             * @description Whole days until it expires, below zero when it has.
+             * @example 89
+             */
+            days_left: number | null;
+            /** @description Null for an uploaded one. */
+            order: components["schemas"]["CertificateOrderResponse"] | null;
+            /**
+             * @description Also in the ETag.
+             * @example 1
+             */
+            version: number;
+            /** @example 2026-06-19T10:00:00.000Z */
+            created_at: string;
+            /** @example 2026-06-19T10:00:00.000Z */
+            updated_at: string;
+        };
         ChangePasswordRequest: {
             /** @example the-old-password */
             current_password: string;
@@ -4417,6 +4549,36 @@ export interface components {
              */
             checksum: string;
             status: string;
+        };
+        CreateCertificateRequest: {
+            /**
+             * @description PEM: the server's own certificate first, then each that vouches for the one before. The root may be left out.
+             * @example -----BEGIN CERTIFICATE-----
+             *     MIIB…
+             *     -----END CERTIFICATE-----
+             */
+            certificate?: string;
+            /**
+             * @description PEM, not encrypted: RSA from 2048 bits, or EC on P-256, P-384 or P-521. Stored encrypted and never shown again.
+             * @example -----BEGIN PRIVATE KEY-----
+             *     MIGH…
+             *     -----END PRIVATE KEY-----
+             */
+            private_key?: string;
+            /**
+             * @description Names that it is used for; for an upload all names of the certificate when not given. Served are those that your
+             *     routes have.
+             * @example [
+             *       "shop.example.com"
+             *     ]
+             */
+            hosts?: string[];
+            /**
+             * @description Whether to order it from the installation's certificate authority (ACME, HTTP-01) and to renew it when a third of
+             *     its life is left; then without `certificate` and `private_key`, and without wildcards. False when not given.
+             * @example false
+             */
+            acme?: boolean;
         };
         CreatePipelineRequest: {
             name: string;
@@ -6336,6 +6498,25 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        ReplaceCertificateRequest: {
+            /**
+             * @description PEM: the server's own certificate first, then each that vouches for the one before. The root may be left out.
+             * @example -----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n
+             */
+            certificate: string;
+            /**
+             * @description PEM, not encrypted: RSA from 2048 bits, or EC on P-256, P-384 or P-521. Stored encrypted and never shown again.
+             * @example -----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n
+             */
+            private_key: string;
+            /**
+             * @description Names that it is used for; all names of the certificate when not given. Served are those that your routes have.
+             * @example [
+             *       "shop.example.com"
+             *     ]
+             */
+            hosts?: string[];
         };
         RestoreRequest: {
             /** @example backup_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -14984,6 +15165,446 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Certificates_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+                /** @description One of the names that it is used for. */
+                host?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "cert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "source": "upload",
+                     *         "status": "active",
+                     *         "hosts": [
+                     *           "shop.example.com"
+                     *         ],
+                     *         "names": [
+                     *           "shop.example.com",
+                     *           "www.shop.example.com"
+                     *         ],
+                     *         "subject": "CN=shop.example.com",
+                     *         "issuer": "\"C=US, O=Let\"s Encrypt, CN=E5\"",
+                     *         "serial_number": "04a1c0ffee",
+                     *         "fingerprint_sha256": "AB:CD:EF:00",
+                     *         "key_type": "EC P-256",
+                     *         "not_before": "2026-06-19T10:00:00.000Z",
+                     *         "not_after": "2026-09-17T10:00:00.000Z",
+                     *         "days_left": 89,
+                     *         "order": {
+                     *           "state": "issued",
+                     *           "failed_attempts": 0,
+                     *           "next_attempt_at": "2026-08-18T10:00:00.000Z"
+                     *         },
+                     *         "version": 1,
+                     *         "created_at": "2026-06-19T10:00:00.000Z",
+                     *         "updated_at": "2026-06-19T10:00:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["CertificateResponse"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Certificates_create: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer once every live node carries traffic with this change, for at most 5 s; then 503 CONFIG_NOT_APPLIED names the nodes that do not, and the change is saved all the same. The version is in X-Config-Version. */
+                wait?: "applied";
+            };
+            header?: {
+                /** @description The same key with the same request gets the first answer again, for 24 hours */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n",
+                 *       "private_key": "-----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n",
+                 *       "hosts": [
+                 *         "shop.example.com"
+                 *       ],
+                 *       "acme": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateCertificateRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "cert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "source": "upload",
+                     *       "status": "active",
+                     *       "hosts": [
+                     *         "shop.example.com"
+                     *       ],
+                     *       "names": [
+                     *         "shop.example.com",
+                     *         "www.shop.example.com"
+                     *       ],
+                     *       "subject": "CN=shop.example.com",
+                     *       "issuer": "\"C=US, O=Let\"s Encrypt, CN=E5\"",
+                     *       "serial_number": "04a1c0ffee",
+                     *       "fingerprint_sha256": "AB:CD:EF:00",
+                     *       "key_type": "EC P-256",
+                     *       "not_before": "2026-06-19T10:00:00.000Z",
+                     *       "not_after": "2026-09-17T10:00:00.000Z",
+                     *       "days_left": 89,
+                     *       "order": {
+                     *         "state": "issued",
+                     *         "failed_attempts": 0,
+                     *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
+                     *       },
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CertificateResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description It exists already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "POOL_EXISTS",
+                     *       "message": "There is a pool 'web_servers' already",
+                     *       "detail": "There is a pool 'web_servers' already",
+                     *       "details": [],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Certificates_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "cert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "source": "upload",
+                     *       "status": "active",
+                     *       "hosts": [
+                     *         "shop.example.com"
+                     *       ],
+                     *       "names": [
+                     *         "shop.example.com",
+                     *         "www.shop.example.com"
+                     *       ],
+                     *       "subject": "CN=shop.example.com",
+                     *       "issuer": "\"C=US, O=Let\"s Encrypt, CN=E5\"",
+                     *       "serial_number": "04a1c0ffee",
+                     *       "fingerprint_sha256": "AB:CD:EF:00",
+                     *       "key_type": "EC P-256",
+                     *       "not_before": "2026-06-19T10:00:00.000Z",
+                     *       "not_after": "2026-09-17T10:00:00.000Z",
+                     *       "days_left": 89,
+                     *       "order": {
+                     *         "state": "issued",
+                     *         "failed_attempts": 0,
+                     *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
+                     *       },
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CertificateResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Certificates_replace: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer once every live node carries traffic with this change, for at most 5 s; then 503 CONFIG_NOT_APPLIED names the nodes that do not, and the change is saved all the same. The version is in X-Config-Version. */
+                wait?: "applied";
+            };
+            header?: {
+                /** @description ETag of the version that was read; 412 when it is another one by now */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "certificate": "-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\\n",
+                 *       "private_key": "-----BEGIN PRIVATE KEY-----\\nMIGH…\\n-----END PRIVATE KEY-----\\n",
+                 *       "hosts": [
+                 *         "shop.example.com"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ReplaceCertificateRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "cert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "source": "upload",
+                     *       "status": "active",
+                     *       "hosts": [
+                     *         "shop.example.com"
+                     *       ],
+                     *       "names": [
+                     *         "shop.example.com",
+                     *         "www.shop.example.com"
+                     *       ],
+                     *       "subject": "CN=shop.example.com",
+                     *       "issuer": "\"C=US, O=Let\"s Encrypt, CN=E5\"",
+                     *       "serial_number": "04a1c0ffee",
+                     *       "fingerprint_sha256": "AB:CD:EF:00",
+                     *       "key_type": "EC P-256",
+                     *       "not_before": "2026-06-19T10:00:00.000Z",
+                     *       "not_after": "2026-09-17T10:00:00.000Z",
+                     *       "days_left": 89,
+                     *       "order": {
+                     *         "state": "issued",
+                     *         "failed_attempts": 0,
+                     *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
+                     *       },
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CertificateResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description In conflict with what exists, or still in use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "POOL_EXISTS",
+                     *       "message": "There is a pool 'web_servers' already",
+                     *       "detail": "There is a pool 'web_servers' already",
+                     *       "details": [],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Certificates_delete: {
+        parameters: {
+            query?: {
+                /** @description `applied`: answer once every live node carries traffic with this change, for at most 5 s; then 503 CONFIG_NOT_APPLIED names the nodes that do not, and the change is saved all the same. The version is in X-Config-Version. */
+                wait?: "applied";
+            };
+            header?: {
+                /** @description ETag of the version that was read; 412 when it is another one by now */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description In conflict with what exists, or still in use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "error": true,
+                     *       "code": "POOL_EXISTS",
+                     *       "message": "There is a pool 'web_servers' already",
+                     *       "detail": "There is a pool 'web_servers' already",
+                     *       "details": [],
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Certificates_renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "cert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "source": "upload",
+                     *       "status": "active",
+                     *       "hosts": [
+                     *         "shop.example.com"
+                     *       ],
+                     *       "names": [
+                     *         "shop.example.com",
+                     *         "www.shop.example.com"
+                     *       ],
+                     *       "subject": "CN=shop.example.com",
+                     *       "issuer": "\"C=US, O=Let\"s Encrypt, CN=E5\"",
+                     *       "serial_number": "04a1c0ffee",
+                     *       "fingerprint_sha256": "AB:CD:EF:00",
+                     *       "key_type": "EC P-256",
+                     *       "not_before": "2026-06-19T10:00:00.000Z",
+                     *       "not_after": "2026-09-17T10:00:00.000Z",
+                     *       "days_left": 89,
+                     *       "order": {
+                     *         "state": "issued",
+                     *         "failed_attempts": 0,
+                     *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
+                     *       },
+                     *       "version": 1,
+                     *       "created_at": "2026-06-19T10:00:00.000Z",
+                     *       "updated_at": "2026-06-19T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CertificateResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];

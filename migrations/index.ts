@@ -23,6 +23,7 @@ import { ConfigurationChangeLog1764000072000 } from './1764000072000-configurati
 import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
 import { WeightFactors1764000080001 } from './1764000080001-weight-factors.js';
 import { PipelineBatches1764000090000 } from './1764000090000-pipeline-batches.js';
+import { Certificates1764000100000 } from './1764000100000-certificates.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -51,4 +52,5 @@ export const migrations = [
   Anomalies1764000080000,
   WeightFactors1764000080001,
   PipelineBatches1764000090000,
+  Certificates1764000100000,
 ];

@@ -6,6 +6,7 @@ import { AuthModule } from './modules/auth/index.js';
 import { BackendsModule } from './modules/backends/index.js';
 import { BackupModule } from './modules/backup/index.js';
 import { BillingModule } from './modules/billing/index.js';
+import { CertificatesModule } from './modules/certificates/index.js';
 import { ConfigurationModule } from './modules/configuration/index.js';
 import { DataPlaneModule } from './modules/dataplane/index.js';
 import { MonitoringModule } from './modules/monitoring/index.js';
@@ -45,6 +46,7 @@ import { SecurityModule } from './platform/security/index.js';
     BackendsModule,
     PoolsModule,
     RoutesModule,
+    CertificatesModule,
     DataPlaneModule,
     BillingModule,
     AiModule,

@@ -32,7 +32,7 @@ import { changesOf, Importer, type ImportOptions, type ImportOutcome } from './i
 const KEPT = { versions: 500, pastEntries: 100_000 };
 /** Types of the journal's objects that are parts of a document, and of those that are none. */
 const PARTS = new Set(['pool', 'backend', 'route']);
-const NO_PARTS = new Set(['configuration', 'tenant']);
+const NO_PARTS = new Set(['configuration', 'tenant', 'certificate']);
 const PRUNE_MS = 3_600_000;
 const SUMMARY_ENTRIES = 3;
 
@@ -53,6 +53,7 @@ export class ConfigurationService implements OnModuleInit, OnApplicationBootstra
 
   onModuleInit(): void {
     this.journal.onConfigurationChange(async (tx, change) => {
+      if (change.summary.length === 0) return;
       await this.versions.insert(tx, {
         tenantId: change.tenantId,
         version: change.version,

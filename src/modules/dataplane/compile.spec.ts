@@ -1,7 +1,7 @@
 import { type BackendSource, DEFAULT_HEALTH_CHECK } from '../backends/index.js';
 import type { PoolRow } from '../pools/index.js';
 import type { RouteSource } from '../routes/index.js';
-import { compileTenant } from './compile.js';
+import { compileTenant as compile, type TenantRows } from './compile.js';
 
 const at = new Date(0);
 const pool = (id: string, over: Partial<PoolRow> = {}): PoolRow => ({
@@ -41,6 +41,14 @@ const route = (id: string, over: Partial<RouteSource> = {}): RouteSource => ({
   features: {},
   ...over,
 });
+
+/** Without TLS unless a test names it. */
+const compileTenant = (tenantId: string, rows: Partial<TenantRows>, allowPrivate?: boolean) =>
+  compile(
+    tenantId,
+    { pools: [], backends: [], routes: [], certificates: [], challenges: [], ...rows },
+    allowPrivate,
+  );
 
 describe('compileTenant', () => {
   it('puts backends into their pools, with durations in milliseconds', () => {
@@ -189,5 +197,46 @@ describe('compileTenant', () => {
       routes: [],
     };
     expect(() => compileTenant('tenant_a', rows)).toThrow(/backend_1/);
+  });
+
+  describe('certificates', () => {
+    const certificate = (id: string, hosts: string[]) => ({
+      id,
+      tenant_id: 'tenant_a',
+      hosts,
+      chain: `chain of ${id}`,
+      private_key: `key of ${id}`,
+    });
+
+    it('are served for hosts of routes only, and the newest that holds a name has it', () => {
+      const { certificates } = compileTenant('tenant_a', {
+        pools: [pool('pool_a')],
+        routes: [route('route_1', { host: 'a.test' }), route('route_2', { host: '*.w.test' })],
+        certificates: [
+          certificate('cert_3', ['a.test', 'other.test']),
+          certificate('cert_2', ['a.test', '*.w.test']),
+          certificate('cert_1', ['a.test']),
+        ],
+      });
+      expect(certificates).toEqual([
+        { id: 'cert_3', hosts: ['a.test'], chain: 'chain of cert_3', privateKey: 'key of cert_3' },
+        { id: 'cert_2', hosts: ['*.w.test'], chain: 'chain of cert_2', privateKey: 'key of cert_2' },
+      ]);
+    });
+
+    it('challenges are answered for hosts of routes only', () => {
+      const challenge = (host: string) => ({
+        tenant_id: 'tenant_a',
+        host,
+        token: 't',
+        key_authorization: 't.k',
+      });
+      const { challenges } = compileTenant('tenant_a', {
+        pools: [pool('pool_a')],
+        routes: [route('route_1', { host: '*.a.test' })],
+        challenges: [challenge('x.a.test'), challenge('b.test')],
+      });
+      expect(challenges).toEqual([{ host: 'x.a.test', token: 't', keyAuthorization: 't.k' }]);
+    });
   });
 });

@@ -1,16 +1,28 @@
 import { parseHostPort } from '../../common/addresses.js';
 import { durationMs } from '../../common/durations.js';
 import { type BackendSource, type HealthCheck, withDefaults } from '../backends/index.js';
+import { type ServedCertificate, type ServedChallenge, servedNames } from '../certificates/index.js';
 import type { PoolRow } from '../pools/index.js';
 import type { RouteSource, StoredFeatures } from '../routes/index.js';
 import { SnapshotRefused } from './engine.js';
-import type { BackendConfig, PoolConfig, RouteConfig, RouteFeatures, TenantSlice } from './snapshot.js';
+import type {
+  BackendConfig,
+  CertificateConfig,
+  ChallengeConfig,
+  PoolConfig,
+  RouteConfig,
+  RouteFeatures,
+  TenantSlice,
+} from './snapshot.js';
 
 /** Everything that the database has of one tenant's routing. */
 export interface TenantRows {
   pools: readonly PoolRow[];
   backends: readonly BackendSource[];
   routes: readonly RouteSource[];
+  /** The newest first. */
+  certificates: readonly ServedCertificate[];
+  challenges: readonly ServedChallenge[];
 }
 
 /** Turns one tenant's rows into what an engine runs: names become ids, durations milliseconds, defaults are filled in. */
@@ -25,6 +37,21 @@ export function compileTenant(tenantId: string, rows: TenantRows, allowPrivate =
     tenantId,
     pools: [...pools.values()].map(({ row, backends }) => compilePool(row, weighted(row, backends, factors))),
     routes: rows.routes.map(compileRoute),
+    ...compileTls(rows, rows.routes),
+  };
+}
+
+/** Certificates and challenges follow the hosts that routes have. */
+function compileTls(
+  rows: TenantRows,
+  routes: readonly { host: string }[],
+): Pick<TenantSlice, 'certificates' | 'challenges'> {
+  const hosts = [...new Set(routes.map(({ host }) => host))];
+  const certificates = compileCertificates(rows.certificates, hosts);
+  const challenges = rows.challenges.filter(({ host }) => servedNames([host], hosts).length > 0);
+  return {
+    ...(certificates.length > 0 && { certificates }),
+    ...(challenges.length > 0 && { challenges: challenges.map(compileChallenge) }),
   };
 }
 
@@ -49,7 +76,10 @@ export interface Touched {
   routes: ReadonlySet<string>;
 }
 
-/** `slice` with what was touched as the rows have it now; all else stays the same objects. */
+/**
+ * `slice` with what was touched as the rows have it now; all else stays the same objects. Where routes were touched the
+ * rows hold all of the tenant's certificates and challenges.
+ */
 export function patchTenant(
   slice: TenantSlice,
   touched: Touched,
@@ -57,11 +87,10 @@ export function patchTenant(
   allowPrivate = true,
 ): TenantSlice {
   const now = compileTenant(slice.tenantId, rows, allowPrivate);
-  return {
-    ...slice,
-    pools: replaced(slice.pools, touched.pools, now.pools),
-    routes: replaced(slice.routes, touched.routes, now.routes),
-  };
+  const pools = replaced(slice.pools, touched.pools, now.pools);
+  if (!touched.routes.size) return { ...slice, pools };
+  const routes = replaced(slice.routes, touched.routes, now.routes);
+  return { tenantId: slice.tenantId, pools, routes, ...compileTls(rows, routes) };
 }
 
 function replaced<T extends { id: string }>(
@@ -73,6 +102,23 @@ function replaced<T extends { id: string }>(
   const all = [...before.filter(({ id }) => !touched.has(id)), ...now];
   return all.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
+
+/** Each name that routes have goes to the newest certificate that holds it; one without a name is left out. */
+function compileCertificates(rows: readonly ServedCertificate[], hosts: string[]): CertificateConfig[] {
+  const taken = new Set<string>();
+  const compiled = rows.map(({ id, chain, private_key, ...row }) => {
+    const names = servedNames(row.hosts, hosts).filter((name) => !taken.has(name));
+    for (const name of names) taken.add(name);
+    return { id, hosts: names, chain, privateKey: private_key };
+  });
+  return compiled.filter((certificate) => certificate.hosts.length > 0);
+}
+
+const compileChallenge = ({ host, token, key_authorization }: ServedChallenge): ChallengeConfig => ({
+  host,
+  token,
+  keyAuthorization: key_authorization,
+});
 
 const compilePool = (row: PoolRow, backends: BackendConfig[]): PoolConfig => ({
   id: row.id,

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { BackendsModule } from '../backends/index.js';
+import { CertificatesModule } from '../certificates/index.js';
 import { ClusterModule } from '../cluster/index.js';
 import { PoolsModule } from '../pools/index.js';
 import { RoutesModule } from '../routes/index.js';
@@ -10,12 +11,14 @@ import { DataPlaneMetrics } from './dataplane-metrics.js';
 import { engineProvider } from './engine.provider.js';
 import { SnapshotSource } from './snapshot-source.js';
 import { TelemetryPump } from './telemetry-pump.js';
+import { TenantRowsReadModel } from './tenant-rows.read-model.js';
 
 @Module({
-  imports: [ClusterModule, TelemetryModule, PoolsModule, BackendsModule, RoutesModule],
+  imports: [ClusterModule, TelemetryModule, PoolsModule, BackendsModule, RoutesModule, CertificatesModule],
   providers: [
     engineProvider,
     SnapshotSource,
+    TenantRowsReadModel,
     DataPlaneService,
     DataPlaneMetrics,
     TelemetryPump,

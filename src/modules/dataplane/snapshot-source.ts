@@ -2,11 +2,9 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Environment } from '../../platform/config/environment.js';
 import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
 import { Journal } from '../../platform/journal/index.js';
-import { BackendsReadModel } from '../backends/index.js';
-import { PoolsReadModel } from '../pools/index.js';
-import { RoutesReadModel } from '../routes/index.js';
-import { compileTenant, patchTenant, type TenantRows, type Touched } from './compile.js';
+import { compileTenant, patchTenant } from './compile.js';
 import type { TenantSlice } from './snapshot.js';
+import { TenantRowsReadModel } from './tenant-rows.read-model.js';
 
 /** Notification that makes every node look for changes. */
 export const RELOAD = 'configuration.reload';
@@ -44,9 +42,7 @@ export class SnapshotSource implements OnModuleInit {
     private readonly database: Database,
     private readonly notifications: Notifications,
     private readonly journal: Journal,
-    private readonly pools: PoolsReadModel,
-    private readonly backends: BackendsReadModel,
-    private readonly routes: RoutesReadModel,
+    private readonly rows: TenantRowsReadModel,
     private readonly environment: Environment,
   ) {}
 
@@ -98,10 +94,7 @@ export class SnapshotSource implements OnModuleInit {
   }
 
   private async wholeTenants(tx: Transaction, tenantIds: string[] | null): Promise<Map<string, TenantSlice>> {
-    const pools = await this.pools.ofTenants(tx, tenantIds);
-    const backends = await this.backends.sources(tx, tenantIds);
-    const routes = await this.routes.served(tx, tenantIds);
-    const rows = byTenant(tenantIds ?? [], { pools, backends, routes });
+    const rows = await this.rows.read(tx, tenantIds);
     return new Map(
       [...rows].map(([id, tenant]) => [
         id,
@@ -124,26 +117,9 @@ export class SnapshotSource implements OnModuleInit {
       for (const id of entry.ids) ids.add(id);
     }
     if (ids.size > MOST_TOUCHED) return null;
-    const touched = await this.touchedBy(tx, known.slice, ids);
-    const poolIds = [...touched.pools];
-    const rows = {
-      pools: poolIds.length ? await this.pools.byIds(tx, tenantId, poolIds) : [],
-      backends: poolIds.length ? await this.backends.sourcesOf(tx, tenantId, poolIds) : [],
-      routes: touched.routes.size ? await this.routes.servedByIds(tx, tenantId, [...touched.routes]) : [],
-    };
+    const touched = await this.rows.touchedBy(tx, known.slice, ids);
+    const rows = await this.rows.readTouched(tx, tenantId, touched);
     return patchTenant(known.slice, touched, rows, this.environment.ALLOW_PRIVATE_BACKENDS);
-  }
-
-  /** A backend touches the pool that it is in and the one that it was in. */
-  private async touchedBy(tx: Transaction, slice: TenantSlice, ids: ReadonlySet<string>): Promise<Touched> {
-    const of = (type: string) => [...ids].filter((id) => id.startsWith(`${type}_`));
-    const backends = of('backend');
-    const pools = new Set(of('pool'));
-    if (backends.length) {
-      for (const id of await this.backends.poolsOf(tx, slice.tenantId, backends)) pools.add(id);
-      for (const pool of slice.pools) if (pool.backends.some(({ id }) => ids.has(id))) pools.add(pool.id);
-    }
-    return { pools, routes: new Set(of('route')) };
   }
 
   private isSmall({ pools, routes }: TenantSlice): boolean {
@@ -162,21 +138,4 @@ function touchedIds(objects: readonly { type: string; id: string }[]): string[] 
   const parts = objects.filter(({ type }) => type !== 'configuration');
   if (parts.length > MOST_TOUCHED || parts.some(({ type }) => !PARTS.includes(type))) return null;
   return [...new Set(parts.map(({ id }) => id))];
-}
-
-function byTenant(tenantIds: readonly string[], rows: TenantRows) {
-  const groups = new Map<string, { [K in keyof TenantRows]: TenantRows[K][number][] }>();
-  const group = (id: string) => {
-    let found = groups.get(id);
-    if (!found) {
-      found = { pools: [], backends: [], routes: [] };
-      groups.set(id, found);
-    }
-    return found;
-  };
-  for (const id of tenantIds) group(id);
-  for (const row of rows.pools) group(row.tenant_id).pools.push(row);
-  for (const row of rows.backends) group(row.tenant_id).backends.push(row);
-  for (const row of rows.routes) group(row.tenant_id).routes.push(row);
-  return groups;
 }

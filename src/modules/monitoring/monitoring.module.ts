@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { BackendsModule } from '../backends/index.js';
+import { CertificatesModule } from '../certificates/index.js';
 import { ClusterModule } from '../cluster/index.js';
 import { SettingsModule } from '../settings/index.js';
 import { StatusModule } from '../status/index.js';
@@ -26,6 +27,7 @@ import { RealtimeController } from './realtime/realtime.controller.js';
 import { RealtimeService } from './realtime/realtime.service.js';
 import { SessionWatch } from './realtime/session-watch.js';
 import { BackendsInPoolsReadModel } from './rules/backends-in-pools.read-model.js';
+import { CertificateRules } from './rules/certificate-rules.js';
 import { HostRules } from './rules/host-rules.js';
 import { LeaderRules } from './rules/leader-rules.js';
 import { QuotaRules } from './rules/quota-rules.js';
@@ -53,7 +55,14 @@ const alerts = [
   NotificationChannels,
   NotificationTest,
 ];
-const rules = [HostRules, LeaderRules, QuotaRules, BackendsInPoolsReadModel, RequestQuotasReadModel];
+const rules = [
+  HostRules,
+  LeaderRules,
+  QuotaRules,
+  CertificateRules,
+  BackendsInPoolsReadModel,
+  RequestQuotasReadModel,
+];
 const system = [HostMetricsService, HostSampler, SystemMetricsRepository, RealtimeMetrics, ClusterOverview];
 const traffic = [TrafficWindow, AnalyticsService, ObjectNamesReadModel];
 const tenant = [TenantMonitoringService, TenantLogReadModel, TenantInventoryReadModel];
@@ -70,7 +79,15 @@ const realtime = [
 ];
 
 @Module({
-  imports: [BackendsModule, ClusterModule, SettingsModule, StatusModule, TelemetryModule, TenantsModule],
+  imports: [
+    BackendsModule,
+    CertificatesModule,
+    ClusterModule,
+    SettingsModule,
+    StatusModule,
+    TelemetryModule,
+    TenantsModule,
+  ],
   controllers: [
     AlertsController,
     LogsController,

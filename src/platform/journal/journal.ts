@@ -21,7 +21,7 @@ export interface JournalEntry {
 export interface ConfigurationChange {
   tenantId: string;
   version: number;
-  /** Messages of the entries of this transaction. */
+  /** Messages of the entries of this transaction; none when nothing that the tenant configured has changed. */
   summary: string[];
   /** What the entries of this transaction name, in their order. */
   objects: { type: string; id: string }[];
@@ -164,6 +164,23 @@ export class Journal {
     });
   }
 
+  /**
+   * Makes every node read the tenant's configuration again although the tenant changed nothing: what is served for it
+   * has changed, such as the answer to a challenge. No audit row, no event.
+   */
+  async touchConfiguration(tx: Transaction, tenantId: string): Promise<void> {
+    const changes = this.changes.get(tx) ?? this.begin(tx);
+    if (changes.has(tenantId)) return;
+    await this.lock(tx, tenantId, 'shared');
+    changes.set(tenantId, { tenantId, summary: [], objects: [], actor: { id: null, name: 'system' } });
+  }
+
+  /** The newest version of the configuration that has been committed. */
+  async configurationVersion(tx: Transaction): Promise<number> {
+    const [row] = await tx.query('SELECT version FROM config_state');
+    return Number(row.version);
+  }
+
   /** Keeps everybody else from changing the tenant's configuration until `tx` ends; for work on the whole of it. */
   async lockConfiguration(tx: Transaction, tenantId: string): Promise<void> {
     await this.lock(tx, tenantId, 'exclusive');
@@ -185,11 +202,12 @@ export class Journal {
     const version = Number(row.version);
     for (const change of changes.values()) {
       for (const hook of this.hooks) await hook(tx, { ...change, version });
-      await this.emit(tx, {
-        tenantId: change.tenantId,
-        type: 'config.changed',
-        data: { version, summary: change.summary.slice(0, 20), actor: change.actor.name },
-      });
+      if (change.summary.length > 0)
+        await this.emit(tx, {
+          tenantId: change.tenantId,
+          type: 'config.changed',
+          data: { version, summary: change.summary.slice(0, 20), actor: change.actor.name },
+        });
       await this.notifications.publish(tx, CONFIGURATION_CHANGED, {
         tenantId: change.tenantId,
         version,
