@@ -29,6 +29,7 @@ export interface LoadBalancer {
   readonly routes: RoutesService;
   readonly certificates: CertificatesService;
   readonly source: SnapshotSource;
+  readonly journal: Journal;
   /** Another source, as of a node that has just begun. */
   fresh(): SnapshotSource;
   /** A new tenant's id. */
@@ -65,6 +66,7 @@ export async function loadBalancer(): Promise<LoadBalancer> {
   source.onModuleInit();
   return {
     db,
+    journal,
     environment,
     live,
     source,

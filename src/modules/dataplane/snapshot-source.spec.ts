@@ -102,6 +102,17 @@ describe('SnapshotSource', () => {
     }
   });
 
+  it('reads all of a tenant for which something else than its parts has changed', async () => {
+    lb.source.wholeBelow = 0;
+    const tenant = await site('touched.example');
+    const { version } = await lb.source.changedSince(0);
+    // nobody tells of this one
+    await lb.db.sql(`UPDATE backends SET weight = 9 WHERE tenant_id = $1`, [tenant]);
+    await lb.db.database.tenant(tenant, (tx) => lb.journal.touchConfiguration(tx, tenant));
+    const { tenants } = await lb.source.changedSince(version);
+    expect(tenants.get(tenant)!.pools[0]!.backends[0]!.weight).toBe(9);
+  });
+
   it('makes every tenant new for all nodes on a reload', async () => {
     const tenant = await site('reload.example');
     const { version } = await lb.source.changedSince(0);

@@ -133,8 +133,9 @@ export class SnapshotSource implements OnModuleInit {
   }
 }
 
-/** Null when something else than pools, backends and routes was at work. */
+/** Null when something else than pools, backends and routes was at work, or nothing that has a name. */
 function touchedIds(objects: readonly { type: string; id: string }[]): string[] | null {
+  if (objects.length === 0) return null;
   const parts = objects.filter(({ type }) => type !== 'configuration');
   if (parts.length > MOST_TOUCHED || parts.some(({ type }) => !PARTS.includes(type))) return null;
   return [...new Set(parts.map(({ id }) => id))];
