@@ -11,6 +11,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled, root } from '../scripts/ensure.mjs';
+import { row } from './support/rows.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -31,6 +32,8 @@ const MEAN_MS = 40;
 const WORKERS = 4;
 const WARM_UP = 3;
 const LOADS = [0.5, 0.7, 0.85];
+/** Equal backends at a high load are where few per cent of difference are asked of a noisy figure: it gets the time. */
+const TIME_SHARE = { equal: { 0.5: 0.8, 0.7: 0.8, 0.85: 1.4 } };
 const fast = { speed: 1 };
 const slow = { speed: 0.25 };
 const disturbed = { speed: 1, interference: { everyMs: 5_000, forMs: 1_500, factor: 0.125 } };
@@ -95,7 +98,8 @@ async function measure(name, share, seed) {
   const { port } = await ask(engine, { slice: makeSlice(`${name}-${share}`, backends, ports) });
   const startAt = performance.timeOrigin + performance.now() + 200;
   upstreams.send({ startAt });
-  const answer = await ask(load, { port, hosts: ALGORITHMS.map(hostOf), perSecond, seconds: Number(values.seconds), warmUp: WARM_UP, startAt, seed });
+  const seconds = Number(values.seconds) * (TIME_SHARE[name]?.[share] ?? 1);
+  const answer = await ask(load, { port, hosts: ALGORITHMS.map(hostOf), perSecond, seconds, warmUp: WARM_UP, startAt, seed });
   return ALGORITHMS.map((algorithm) => {
     const { latencies, errors, requests, unfinished } = answer[hostOf(algorithm)];
     latencies.sort((a, b) => a - b);
@@ -137,7 +141,7 @@ function verdicts(rows, decisionNs) {
 
 try {
   await ask(engine, { dist });
-  console.log(`Node ${process.version}, ${os.availableParallelism()} cores; ${WORKERS} workers a backend, ${MEAN_MS} ms a request on average, Poisson arrivals, ${values.seconds} s each, the first ${WARM_UP} s not in the quantiles`);
+  console.log(`Node ${process.version}, ${os.availableParallelism()} cores; ${WORKERS} workers a backend, ${MEAN_MS} ms a request on average, Poisson arrivals, about ${values.seconds} s each, the first ${WARM_UP} s not in the quantiles`);
   const rows = [];
   let seed = Number(values.seed);
   for (const share of LOADS) for (const name of Object.keys(SCENARIOS)) rows.push(...(await measure(name, share, seed++)));
@@ -145,7 +149,10 @@ try {
   const [decisions] = await once(start('decision-times.mjs', [dist]), 'message');
   const checks = verdicts(rows, decisions.adaptive_ai);
   console.log('\n| adaptive_ai | target | measured | |\n|---|---|---|---|');
-  for (const { what, target, measured, holds } of checks) console.log(`| ${what} | ${target} | ${measured} | ${holds ? 'holds' : 'MISSED'} |`);
+  for (const { what, target, measured, holds } of checks) {
+    console.log(`| ${what} | ${target} | ${measured} | ${holds ? 'holds' : 'MISSED'} |`);
+    row({ what: `adaptive_ai: ${what}`, ours: measured, aim: target });
+  }
   const json = JSON.stringify({ node: process.version, seconds: Number(values.seconds), rows, decisionNs: decisions, checks });
   if (values.json) writeFileSync(values.json, `${json}\n`);
   console.log(`\n${json}`);

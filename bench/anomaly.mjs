@@ -12,6 +12,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { atThreshold, nabScore, PROFILES, probation } from './lib/nab-score.mjs';
 import { csvFiles, readCsv } from './lib/series-files.mjs';
+import { row } from './support/rows.mjs';
 
 const core = new URL('../dist/src/modules/ai/core/anomaly/', import.meta.url);
 const { ResidualDetector } = await import(new URL('residual.js', core));
@@ -95,6 +96,8 @@ console.log(`\n${'detector'.padEnd(34)}profile     score  as shipped  threshold 
 for (const { name, detector, results, perValue } of measured)
   for (const [profileName, profile] of Object.entries(PROFILES)) {
     const { score, threshold, fixed } = nabScore(results, profile, detector.threshold);
+    if (profileName === 'standard' && detector.threshold !== undefined)
+      row({ what: `anomalies, NAB score, ${name}`, ours: score.toFixed(1), peer: 'published (58 files)', theirs: 'ARTime 74.9, HTM 70' });
     console.log(
       `${name.padEnd(34)}${profileName.padEnd(8)}${show(score)}${show(fixed, 12)}${threshold.toFixed(4).padStart(11)}${show(perValue, 12)}`,
     );

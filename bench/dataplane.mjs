@@ -10,6 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled, root } from '../scripts/ensure.mjs';
+import { row } from './support/rows.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -112,13 +113,13 @@ http {
   return { port, pids: [...nginx.pids, ...workers.trim().split('\n').map(Number)] };
 }
 
-async function startEmbedded(upstreamPort, workers) {
+async function startEmbedded(upstreamPort, workers, fastPath = true) {
   const healthCheck = { enabled: false, path: '/', intervalMs: 1, timeoutMs: 1, expectedStatus: 200, rise: 1, fall: 1 };
   const backends = [{ id: 'b1', host: '127.0.0.1', port: upstreamPort, weight: 100, region: null, adminState: 'enabled', healthCheck }];
   const pools = [{ id: 'p1', name: 'p1', algorithm: 'round_robin', stickySessions: false, connectTimeoutMs: 1_000, responseTimeoutMs: 30_000, retries: 2, backends }];
   const routes = [{ id: 'r1', host: HOST, pathPrefix: '/', targets: [{ poolId: 'p1', weight: 100 }], sslEnabled: false, features: {} }];
   const slice = { tenantId: 't1', pools, routes };
-  return startScript('engine-server.mjs', { job: { dist, slice, workers, port: 0, clusterPort: await freePort() } });
+  return startScript('engine-server.mjs', { job: { dist, slice, workers, fastPath, port: 0, clusterPort: await freePort() } });
 }
 
 /** Processor time of these processes so far, seconds; null where /proc does not tell. */
@@ -185,6 +186,16 @@ function print(results) {
     const speed = `${Math.round(of(name, 'rate'))} | ${ratio(of(name, 'rate'), of(base, 'rate'))}`;
     const tail = `${of(name, 'p99').toFixed(1)} | ${ratio(of(name, 'p99'), of(base, 'p99'))}`;
     console.log(`| ${name} | ${speed} | ${tail} | ${cpu === null ? 'unknown' : cpu.toFixed(0)} | ${failed} |`);
+    if (!name.startsWith('embedded')) continue;
+    for (const peer of [...results.keys()].filter((other) => !other.startsWith('embedded') && other !== 'no proxy'))
+      row({
+        what: `data plane, ${name}`,
+        ours: `${Math.round(of(name, 'rate'))}/s, p99 ${of(name, 'p99').toFixed(1)} ms`,
+        peer,
+        theirs: `${Math.round(of(peer, 'rate'))}/s, p99 ${of(peer, 'p99').toFixed(1)} ms`,
+        ratio: of(name, 'rate') / of(peer, 'rate'),
+        aim: peer.startsWith('HAProxy') ? '≥ 0.55' : undefined,
+      });
   }
 }
 
@@ -196,6 +207,7 @@ try {
     else console.log(`${program} is not installed here: left out\n`);
   }
   targets.set('embedded, 1 process', await startEmbedded(upstream.port, 1));
+  targets.set('embedded, 1 process, all by node:http', await startEmbedded(upstream.port, 1, false));
   targets.set('embedded, 2 processes', await startEmbedded(upstream.port, 2));
   targets.set('no proxy', upstream);
   const tool = load === withWrk ? 'wrk' : 'autocannon';

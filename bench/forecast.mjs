@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { forecastChart } from './lib/chart.mjs';
 import { csvFiles } from './lib/series-files.mjs';
+import { row } from './support/rows.mjs';
 
 const HORIZONS = [1, 12];
 const AIMS = { 1: 0.64, 12: 0.69 };
@@ -60,6 +61,7 @@ for (const horizon of HORIZONS) {
   const worst = Math.max(...compared.map(({ relative }) => relative));
   const coverages = own.map(({ coverage }) => coverage);
   const outside = coverages.filter((value) => value < COVERAGE[0] || value > COVERAGE[1]).length;
+  row({ what: `forecast error ${horizon} steps ahead, geometric mean of ${compared.length} series`, ours: mean.toFixed(3), peer: 'naive forecast', theirs: '1', ratio: mean, aim: `≤ ${AIMS[horizon]}` });
   console.log(
     `${String(horizon).padStart(2)} steps: geometric mean ${mean.toFixed(4)} (aim ≤ ${AIMS[horizon]}), worst ${worst.toFixed(3)} (aim ≤ 1), coverage ${Math.min(...coverages).toFixed(3)}–${Math.max(...coverages).toFixed(3)}, ${outside} of ${own.length} outside ${COVERAGE.join('–')}`,
   );

@@ -2,12 +2,14 @@
 // same frame to as many. A change is one HTTP request: ours writes a backend to the database (audit row, configuration
 // version, notification), the bare server only sends. Clients are in a process of their own; rounds take turns.
 //   node bench/realtime.mjs [--clients 2000] [--rounds 15]
-import { execFileSync, fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
+// Memory is what a server holds more with its clients than before them, both after garbage collection and after a first
+// crowd of clients has come and gone, so that neither pays for code and buffers that are made once.
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled, root } from '../scripts/ensure.mjs';
+import { caller, median, pause, Stage, signUp } from './support/harness.mjs';
+import { row as report } from './support/rows.mjs';
 
 const { values } = parseArgs({
   options: { clients: { type: 'string', default: '2000' }, rounds: { type: 'string', default: '15' } },
@@ -17,34 +19,11 @@ const rounds = Number(values.rounds);
 /** Sockets that one session may have open. */
 const PER_SESSION = 100;
 const WARM_UP = 3;
+const COLLECTED = ['--expose-gc', '--import', pathToFileURL(path.join(root, 'bench/support/collect.mjs')).href];
 
 ensureInstalled();
 ensureBuilt();
-const dataDir = mkdtempSync(path.join(os.tmpdir(), 'veloflux-bench-'));
-const started = [];
 const now = () => performance.timeOrigin + performance.now();
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
-const residentKb = (pid) => Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)]).toString());
-const pause = (ms) => new Promise((ok) => setTimeout(ok, ms));
-
-function start(file, env = {}) {
-  const child = fork(path.join(root, file), [], { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  started.push(child);
-  return new Promise((ok, no) => {
-    child.once('message', (message) => ok({ child, ...message }));
-    child.once('exit', (code) => no(new Error(`${file} ended with ${code}`)));
-  });
-}
-
-async function request(method, url, body, token) {
-  const response = await fetch(url, {
-    method,
-    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-  return response.json();
-}
 
 let sequence = 0;
 function ask(child, message) {
@@ -71,42 +50,55 @@ function ask(child, message) {
   return { answer, armed };
 }
 
-try {
-  const ours = await start('dist/src/main.js', {
-    DATA_DIR: dataDir, NODE_ENV: 'test', LOG_LEVEL: 'error', PORT: '0', PORT_ALIASES: '', ADMIN_PORT: '0', PROXY_PORT: '0', PROXY_TLS_PORT: '0',
-    RATE_LIMIT_AUTHENTICATED_PER_MINUTE: '0', RATE_LIMIT_ANONYMOUS_PER_MINUTE: '0', RATE_LIMIT_TOKEN_PER_HOUR: '0',
+/** Bytes in use after garbage collection: { rss, heap }. */
+function memoryOf(child) {
+  const answer = new Promise((ok) => {
+    const listener = ({ collected }) => {
+      if (!collected) return;
+      child.off('message', listener);
+      ok(collected);
+    };
+    child.on('message', listener);
   });
-  const bare = await start('bench/support/bare-live.mjs');
-  const { child: clients } = await start('bench/support/live-clients.mjs');
-  const api = `http://127.0.0.1:${ours.ports.api[0]}`;
-  const person = { email: 'bench@example.com', password: 'long-enough-1' };
-  const { token } = await request('POST', `${api}/api/auth/register`, { ...person, name: 'Bench' });
-  await request('POST', `${api}/api/pools`, { name: 'web', algorithm: 'round_robin' }, token);
-  const backend = await request('POST', `${api}/api/backends`, { address: '192.0.2.1:80', pool: 'web', health_check: { enabled: false } }, token).catch(() =>
-    request('POST', `${api}/api/backends`, { address: '192.0.2.1:80', pool: 'web' }, token),
-  );
-  const tokens = [];
-  for (let i = 0; i < clientCount / PER_SESSION; i++) tokens.push((await request('POST', `${api}/api/auth/login`, person)).token);
+  child.send('collect');
+  return answer;
+}
 
+const stage = new Stage();
+try {
+  const ours = await stage.program({}, COLLECTED);
+  const bare = await stage.script('bench/support/bare-live.mjs', { execArgv: COLLECTED });
+  const { child: clients } = await stage.script('bench/support/live-clients.mjs');
+  const { call } = await signUp(ours.api);
+  const person = { email: 'bench@example.com', password: 'long-enough-1' };
+  await call('POST', '/api/pools', { name: 'web', algorithm: 'round_robin', health_check: { enabled: false } });
+  const backend = await call('POST', '/api/backends', { address: '192.0.2.1:80', pool: 'web' });
+  const tokens = [];
+  for (let i = 0; i < clientCount / PER_SESSION; i++)
+    tokens.push((await caller(ours.api)('POST', '/api/auth/login', person)).token);
+
+  const socketBase = ours.api.replace('http', 'ws');
   const groups = {
     veloflux: {
-      pid: ours.child.pid,
-      urls: Array.from({ length: clientCount }, (_, i) => `ws://127.0.0.1:${ours.ports.api[0]}/api/ws/backends?token=${tokens[Math.floor(i / PER_SESSION)]}`),
-      change: (marker) => request('PUT', `${api}/api/backends/${backend.id}`, { region: marker }, token),
+      child: ours.child,
+      urls: Array.from({ length: clientCount }, (_, i) => `${socketBase}/api/ws/backends?token=${tokens[Math.floor(i / PER_SESSION)]}`),
+      change: (marker) => call('PUT', `/api/backends/${backend.id}`, { region: marker }),
     },
     'bare ws': {
-      pid: bare.child.pid,
+      child: bare.child,
       urls: Array.from({ length: clientCount }, () => `ws://127.0.0.1:${bare.port}/`),
-      change: (marker) => request('POST', `http://127.0.0.1:${bare.port}/`, { tenant_id: backend.id, updated: [{ ...backend, region: marker }], removed: [] }),
+      change: (marker) => caller(`http://127.0.0.1:${bare.port}`)('POST', '/', { tenant_id: backend.id, updated: [{ ...backend, region: marker }], removed: [] }),
     },
   };
-  const perClientKb = {};
-  for (const [name, group] of Object.entries(groups)) {
-    await pause(1000);
-    const before = residentKb(group.pid);
-    await ask(clients, { open: name, urls: group.urls }).answer;
-    await pause(1500);
-    perClientKb[name] = (residentKb(group.pid) - before) / clientCount;
+  const memory = {};
+  for (const [name, { child, urls }] of Object.entries(groups)) {
+    await ask(clients, { open: name, urls }).answer;
+    await ask(clients, { close: name }).answer;
+    const before = await memoryOf(child);
+    await ask(clients, { open: name, urls }).answer;
+    const after = await memoryOf(child);
+    const perClient = (figure) => (after[figure] - before[figure]) / clientCount / 1024;
+    memory[name] = { rss: perClient('rss'), heap: perClient('heap') };
   }
   const toLast = { veloflux: [], 'bare ws': [] };
   const fanOut = { veloflux: [], 'bare ws': [] };
@@ -125,15 +117,16 @@ try {
     }
   const row = (what, figures, unit) => {
     const [a, b] = [median([figures.veloflux].flat()), median([figures['bare ws']].flat())];
-    console.log(`${what.padEnd(38)} veloflux ${a.toFixed(1)} ${unit}, bare ws ${b.toFixed(1)} ${unit}, ratio ${(a / b).toFixed(2)}`);
+    report({ what: `${clientCount} live clients: ${what}`, ours: `${a.toFixed(1)} ${unit}`, peer: 'bare ws', theirs: `${b.toFixed(1)} ${unit}`, ratio: a / b });
+    console.log(`| ${what} | ${a.toFixed(1)} ${unit} | ${b.toFixed(1)} ${unit} | ${(a / b).toFixed(2)} |`);
   };
-  console.log(`${clientCount} clients, ${rounds} rounds, medians`);
+  const each = (figure) => ({ veloflux: memory.veloflux[figure], 'bare ws': memory['bare ws'][figure] });
+  console.log(`${clientCount} clients, ${rounds} rounds, medians\n`);
+  console.log('| | veloflux | bare ws | ratio |\n|---|---|---|---|');
   row('change → last client has the frame', toLast, 'ms');
   row('first client → last client', fanOut, 'ms');
-  row('memory a client', perClientKb, 'kB');
+  row('heap and buffers a client', each('heap'), 'kB');
+  row('resident memory a client', each('rss'), 'kB');
 } finally {
-  for (const child of started) child.kill('SIGTERM');
-  await pause(3000);
-  for (const child of started) child.kill('SIGKILL');
-  rmSync(dataDir, { recursive: true, force: true });
+  await stage.close();
 }

@@ -16,8 +16,14 @@ import { Webhooks1764000035000 } from './1764000035000-webhooks.js';
 import { Oidc1764000036000 } from './1764000036000-oidc.js';
 import { Ai1764000040000 } from './1764000040000-ai.js';
 import { Workers1764000050000 } from './1764000050000-workers.js';
+import { WebhookSecrets1764000060000 } from './1764000060000-webhook-secrets.js';
 import { ConfigEntries1764000070000 } from './1764000070000-config-entries.js';
 import { Certificates1764000100000 } from './1764000100000-certificates.js';
+import { SharedRateLimits1764000071000 } from './1764000071000-shared-rate-limits.js';
+import { ConfigurationChangeLog1764000072000 } from './1764000072000-configuration-change-log.js';
+import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
+import { WeightFactors1764000080001 } from './1764000080001-weight-factors.js';
+import { PipelineBatches1764000090000 } from './1764000090000-pipeline-batches.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -37,8 +43,14 @@ export const migrations = [
   ApiKeys1764000034000,
   Webhooks1764000035000,
   Oidc1764000036000,
-  Workers1764000050000,
   Ai1764000040000,
+  Workers1764000050000,
+  WebhookSecrets1764000060000,
   ConfigEntries1764000070000,
   Certificates1764000100000,
+  SharedRateLimits1764000071000,
+  ConfigurationChangeLog1764000072000,
+  Anomalies1764000080000,
+  WeightFactors1764000080001,
+  PipelineBatches1764000090000,
 ];

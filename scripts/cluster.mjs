@@ -1,4 +1,4 @@
-// npm run cluster [-- --nodes 3 --base-port 8080]: several nodes of one installation on this machine, for trying out high
+// npm run cluster [-- 3], or -- --nodes 3 --base-port 8080: several nodes of one installation on this machine, for trying out high
 // availability: one PostgreSQL (embedded, or DATABASE_URL) and N servers as processes of their own, each with its ports:
 // API base + 10·i, admin + 1, data plane + 2, TLS + 3. Ctrl+C stops all of them; one that dies does not stop the others.
 import { fork } from 'node:child_process';
@@ -8,11 +8,16 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled, root } from './ensure.mjs';
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: { nodes: { type: 'string', default: '3' }, 'base-port': { type: 'string', default: '8080' } },
 });
-const count = Number(values.nodes);
+const count = Number(positionals[0] ?? values.nodes);
 const base = Number(values['base-port']);
+if (!Number.isInteger(count) || count < 1 || !Number.isInteger(base)) {
+  console.error('npm run cluster [-- 3], or -- --nodes 3 --base-port 8080');
+  process.exit(2);
+}
 ensureInstalled();
 ensureBuilt();
 

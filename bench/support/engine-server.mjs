@@ -1,12 +1,12 @@
-// The embedded engine alone, in a process of its own: { dist, slice, workers } in, { port } out; telemetry is drained
+// The embedded engine alone, in a process of its own: { dist, slice, workers, fastPath } in, { port } out; telemetry is drained
 // each second as the program does.
 import cluster from 'node:cluster';
 
 process.on('disconnect', () => process.exit());
 
-async function serve({ dist, slice, port }) {
+async function serve({ dist, slice, port, fastPath }) {
   const { EmbeddedEngine } = await import(`${dist}/src/modules/dataplane/embedded/embedded-engine.js`);
-  const engine = new EmbeddedEngine({ host: '127.0.0.1', httpPort: port });
+  const engine = new EmbeddedEngine({ host: '127.0.0.1', httpPort: port, fastPath });
   await engine.start();
   await engine.apply({ version: 1, tenants: new Map([[slice.tenantId, slice]]) });
   setInterval(() => engine.drainTelemetry(), 1_000);

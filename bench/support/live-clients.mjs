@@ -26,10 +26,15 @@ function connect(group, url) {
 
 process.on('message', async (message) => {
   if (message.open) {
-    const group = { size: message.urls.length, wait: null };
+    const group = { size: message.urls.length, wait: null, sockets: [] };
     groups.set(message.open, group);
     for (let i = 0; i < message.urls.length; i += AT_ONCE)
-      await Promise.all(message.urls.slice(i, i + AT_ONCE).map((url) => connect(group, url)));
+      group.sockets.push(...(await Promise.all(message.urls.slice(i, i + AT_ONCE).map((url) => connect(group, url)))));
+    process.send({ done: message.id });
+  }
+  if (message.close) {
+    const { sockets } = groups.get(message.close);
+    await Promise.all(sockets.map((socket) => new Promise((ok) => socket.once('close', ok).close())));
     process.send({ done: message.id });
   }
   if (message.expect) {

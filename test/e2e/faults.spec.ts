@@ -1,10 +1,12 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   type EmbeddedPostgres,
   startEmbeddedPostgres,
 } from '../../src/platform/database/embedded-postgres.js';
+import { figure } from '../support/figures.js';
+import { family } from '../support/processes.js';
 import {
   newTenant,
   type SignedInTenant,
@@ -14,23 +16,6 @@ import {
   unique,
   until,
 } from '../support/server.js';
-
-/** A process and all below it: PostgreSQL's backends have sessions of their own. */
-function family(pid: number): number[] {
-  const parents = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      try {
-        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-        return [[Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])] as const];
-      } catch {
-        return [];
-      }
-    });
-  const below = (of: number): number[] =>
-    parents.filter(([, parent]) => parent === of).flatMap(([child]) => [child, ...below(child)]);
-  return [pid, ...below(pid)];
-}
 
 describe('when PostgreSQL fails', () => {
   const dataDir = testDirectory();
@@ -94,10 +79,13 @@ describe('when PostgreSQL fails', () => {
       expect(ms).toBeLessThan(3300);
     }
     expect(answers.some((a) => a.status === 503)).toBe(true);
+    figure(`slowest 503 after ${Math.round(Math.max(...answers.map((a) => a.ms)))} ms`);
     expect(await traffic()).toBe(200);
   }
   const recovers = async () => {
+    const since = performance.now();
     await until('reads to work again', async () => (await read()).status === 200, 10_000);
+    figure(`back to normal ${Math.round(performance.now() - since)} ms after its return`);
     expect(server.process.exitCode).toBeNull();
   };
 
@@ -145,6 +133,7 @@ describe('kill -9', () => {
     const { data } = await server
       .client(tenant.token)
       .GET('/api/pools', { params: { query: { limit: 200 } } });
+    figure(`${acknowledged.length} acknowledged writes`);
     expect(data!.map((p) => p.name)).toEqual(expect.arrayContaining(acknowledged.slice(0, 200)));
     expect(await server.stop()).toBe(0);
     rmSync(dataDir, { recursive: true, force: true });

@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { caller } from '../support/api.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { figure } from '../support/figures.js';
 import { LiveSocket } from '../support/live.js';
 import {
   adminToken,
@@ -15,8 +17,9 @@ import {
 import { type TcpProxy, tcpProxy } from '../support/tcp-proxy.js';
 
 const SECRETS = { JWT_SECRET: 'j'.repeat(40), ENCRYPTION_KEY: 'e'.repeat(40) };
+/** Requests a minute that the nodes let a session have. */
+const A_MINUTE = 120;
 const LONG = process.env.VELOFLUX_LONG === '1';
-const report = (line: string) => process.stdout.write(`    ${line}\n`);
 
 /** A node of the installation on `database`; `env` may lead it there by another way. */
 const startNode = (database: TestDatabase, name: string, env: Record<string, string> = {}) =>
@@ -40,7 +43,9 @@ async function newLeader(database: TestDatabase, after: Lease, since: number): P
     const now = await lease(database);
     return now.held && Number(now.epoch) > Number(after.epoch);
   });
-  return Math.round(performance.now() - since);
+  const ms = Math.round(performance.now() - since);
+  expect(ms).toBeLessThan(4000);
+  return ms;
 }
 
 describe('several nodes of one installation', () => {
@@ -49,7 +54,8 @@ describe('several nodes of one installation', () => {
   let tenant: SignedInTenant;
   beforeAll(async () => {
     database = await testDatabase();
-    nodes = [await startNode(database, 'a'), await startNode(database, 'b')];
+    const limits = { RATE_LIMIT_AUTHENTICATED_PER_MINUTE: String(A_MINUTE) };
+    nodes = [await startNode(database, 'a', limits), await startNode(database, 'b', limits)];
     tenant = await newTenant(nodes[0]!, 'enterprise');
   }, 120_000);
   afterAll(async () => {
@@ -89,6 +95,27 @@ describe('several nodes of one installation', () => {
       answers.push(response.status);
     }
     expect(answers).toEqual([401, 401, 401, 401, 401, 423]);
+  });
+
+  it('count the requests of a session together, without Redis', async () => {
+    const admin = await adminToken(nodes[0]!);
+    await until('both to be at work', async () =>
+      (await nodes[0]!.client(admin).GET('/api/cluster')).data!.nodes.every((n) => n.status === 'active'),
+    );
+    const { token } = await newTenant(nodes[0]!);
+    const ask = async (i: number) => {
+      const { response } = await nodes[i % 2]!.client(token).GET('/api/pools');
+      return response.status;
+    };
+    const statuses: number[] = [];
+    for (let i = 0; i < 2 * A_MINUTE; i += 8)
+      statuses.push(...(await Promise.all(Array.from({ length: 8 }, (_, k) => ask(i + k)))));
+    const passed = statuses.filter((s) => s === 200).length;
+    figure(`${passed} of ${statuses.length} requests at two nodes passed a limit of ${A_MINUTE}`);
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
+    expect(passed).toBeGreaterThanOrEqual(A_MINUTE);
+    expect(passed).toBeLessThanOrEqual(A_MINUTE * 1.25);
+    for (const i of [0, 1]) expect(await ask(i)).toBe(429);
   });
 
   it('are drained one at a time: health says so, and the others show it', async () => {
@@ -165,7 +192,7 @@ describe('when the leader', () => {
     await pair(async (leader, before) => {
       const since = performance.now();
       await leader.kill();
-      report(`killed: a new leader after ${await newLeader(database, before, since)} ms`);
+      figure(`killed: a new leader after ${await newLeader(database, before, since)} ms`);
     });
   }, 120_000);
 
@@ -174,7 +201,7 @@ describe('when the leader', () => {
       const since = performance.now();
       leader.process.kill('SIGSTOP');
       try {
-        report(`frozen: a new leader after ${await newLeader(database, before, since)} ms`);
+        figure(`frozen: a new leader after ${await newLeader(database, before, since)} ms`);
       } finally {
         leader.process.kill('SIGCONT');
       }
@@ -190,7 +217,7 @@ describe('when the leader', () => {
       const since = performance.now();
       line.blackhole();
       try {
-        report(`cut off: a new leader after ${await newLeader(database, before, since)} ms`);
+        figure(`cut off: a new leader after ${await newLeader(database, before, since)} ms`);
       } finally {
         line.heal();
       }
@@ -204,18 +231,99 @@ describe('when the leader', () => {
     '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1',
     '/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1',
   ].find(existsSync);
-  it('has a clock that is an hour off, nothing changes: the database’s clock counts', async () => {
-    if (!faketime) return report('skipped: libfaketime is not installed');
-    const wrong = await startNode(database, 'wrong clock', { LD_PRELOAD: faketime, FAKETIME: '-1h' });
-    const right = await startNode(database, 'right clock');
-    await until('somebody to lead', async () => (await lease(database)).held);
-    const before = await lease(database);
-    const { data } = await right.client(await adminToken(right)).GET('/api/cluster');
-    expect(data!.nodes.filter((n) => n.status === 'active')).toHaveLength(2);
-    await new Promise((r) => setTimeout(r, 3500)); // longer than a lease lives: nobody may have taken it over
-    expect(await lease(database)).toMatchObject({ holder: before.holder, epoch: before.epoch, held: true });
-    await Promise.all([wrong.stop(), right.stop()]);
-  }, 120_000);
+  it.each(['-1h', '+1h'])(
+    'or another node has a clock that is %s off, nothing changes: the database’s clock counts',
+    async (off) => {
+      if (!faketime) return figure('skipped: libfaketime is not installed');
+      const wrong = await startNode(database, 'wrong clock', { LD_PRELOAD: faketime, FAKETIME: off });
+      const right = await startNode(database, 'right clock');
+      try {
+        await until('somebody to lead', async () => (await lease(database)).held);
+        const before = await lease(database);
+        const { data } = await right.client(await adminToken(right)).GET('/api/cluster');
+        expect(data!.nodes.filter((n) => n.status === 'active')).toHaveLength(2);
+        // a session that one of them opened is one to the other, and its refresh token too
+        for (const [opened, used] of [
+          [wrong, right],
+          [right, wrong],
+        ] as const) {
+          const session = await newTenant(opened);
+          const profile = await used.client(session.token).GET('/api/profile');
+          expect(profile.response.status).toBe(200);
+          const socket = await LiveSocket.open(used.api, `/api/ws/status?token=${session.token}`);
+          const refreshed = await used
+            .client()
+            .POST('/api/auth/refresh', { body: { refresh_token: session.refreshToken } });
+          expect(refreshed.response.status).toBe(200);
+          const failures: number[] = [];
+          for (let i = 0; i < 6; i++) {
+            const { response } = await [opened, used][i % 2]!.client().POST('/api/auth/login', {
+              body: { email: session.email, password: `wrong-${i}-password` },
+            });
+            failures.push(response.status);
+          }
+          expect(failures).toEqual([401, 401, 401, 401, 401, 423]);
+          expect(socket.closed).toBeNull();
+          socket.close();
+        }
+        // longer than a lease lives: nobody may have taken it over
+        const renewed = performance.now() + 3500;
+        await until('more than the life of a lease', () => performance.now() > renewed);
+        expect(await lease(database)).toMatchObject({
+          holder: before.holder,
+          epoch: before.epoch,
+          held: true,
+        });
+      } finally {
+        await Promise.all([wrong.stop(), right.stop()]);
+      }
+    },
+    120_000,
+  );
+});
+
+/** Memory of a process that is its own, in megabytes. */
+const memoryOf = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+
+describe('a node whose database is away', () => {
+  const seconds = LONG ? 130 : 6;
+  it(`for ${seconds} s does not grow, answers 503 in time, and works again by itself`, async () => {
+    const database = await testDatabase();
+    const { hostname, port } = new URL(database.url);
+    const line = await tcpProxy({ host: hostname, port: Number(port) });
+    const own = Object.assign(new URL(database.url), { port: String(line.port) }).href;
+    const node = await startNode(database, 'cut off', { DATABASE_URL: own });
+    const { token } = await newTenant(node);
+    const ask = async () => (await node.client(token).GET('/api/pools')).response.status;
+    for (let i = 0; i < 200; i++) expect(await ask()).toBe(200);
+    const before = memoryOf(node.process.pid!);
+    line.blackhole();
+    const end = performance.now() + seconds * 1000;
+    const statuses = new Map<number, number>();
+    let most = before;
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        while (performance.now() < end) {
+          const status = await ask();
+          statuses.set(status, (statuses.get(status) ?? 0) + 1);
+          most = Math.max(most, memoryOf(node.process.pid!));
+        }
+      }),
+    );
+    line.heal();
+    const since = performance.now();
+    await until('it to answer again', async () => (await ask()) === 200, 30_000);
+    figure(
+      `${seconds} s without database: answers ${JSON.stringify([...statuses])}, memory ${Math.round(before)} MB before, ` +
+        `at most ${Math.round(most)} MB; well again after ${Math.round(performance.now() - since)} ms`,
+    );
+    expect(Object.keys(Object.fromEntries(statuses)).filter((s) => s !== '200' && s !== '503')).toEqual([]);
+    expect(most - before).toBeLessThan(150);
+    await node.stop();
+    await line.close();
+    await database.close();
+  }, 300_000);
 });
 
 /** What stands in front of the nodes: asks each one's health ten times a second and sends requests to the healthy ones. */
@@ -304,7 +412,7 @@ describe('a rolling restart of three nodes', () => {
     }
     running = false;
     await load;
-    report(`${statuses.length} requests, ${statuses.filter((s) => s !== 200).length} failed`);
+    figure(`${statuses.length} requests, ${statuses.filter((s) => s !== 200).length} failed`);
     expect(statuses.filter((s) => s !== 200)).toEqual([]);
     stop();
     server.close();
@@ -315,53 +423,76 @@ describe('a rolling restart of three nodes', () => {
 });
 
 describe('imports that a kill -9 interrupts', () => {
-  it(
-    'leave the old configuration or the new one, never a mix',
-    async () => {
-      const rounds = LONG ? 200 : 5;
-      const database = await testDatabase();
-      let server = await startNode(database, 'victim');
-      const tenant = await newTenant(server, 'enterprise');
-      const client = () => server.client(tenant.token);
-      const exported = async () =>
-        (await (
-          await fetch(`${server.api}/api/config/export`, {
-            headers: { authorization: `Bearer ${tenant.token}` },
-          })
-        ).json()) as object;
-      const put = (body: object) =>
-        fetch(`${server.api}/api/config/import`, {
-          method: 'POST',
-          headers: { authorization: `Bearer ${tenant.token}`, 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        });
-      for (let i = 0; i < 30; i++) {
-        await client().POST('/api/pools', { body: { name: `pool-${i}`, algorithm: 'round_robin' } });
-        await client().POST('/api/backends', {
-          body: { address: `192.0.2.${i + 1}:80`, pool: `pool-${i}`, weight: 1 },
-        });
-      }
-      const base = JSON.stringify(await exported());
-      const states = [base, base.replaceAll('"algorithm":"round_robin"', '"algorithm":"random"')];
-      let kept = 0;
-      for (let round = 0; round < rounds; round++) {
-        const wanted = states[(round + 1) % 2]!;
-        const importing = put(JSON.parse(wanted)).catch(() => undefined);
-        await new Promise((r) => setTimeout(r, 5 + ((round * 37) % 120)));
-        await server.kill();
-        await importing;
-        server = await startNode(database, 'victim');
-        const now = JSON.stringify(await exported());
-        expect(states).toContain(now);
-        if (now !== wanted) {
-          kept++;
-          expect((await put(JSON.parse(wanted))).status).toBe(200);
-        }
-      }
-      report(`${rounds} imports killed: ${rounds - kept} were in effect, ${kept} were not, none in part`);
-      await server.stop();
-      await database.close();
-    },
-    LONG ? 3_600_000 : 180_000,
-  );
+  const rounds = LONG ? 200 : 8;
+
+  it('leave the old configuration or the new one, never a mix', async () => {
+    const database = await testDatabase();
+    let server = await startNode(database, 'victim');
+    const tenant = await newTenant(server, 'enterprise');
+    const call = (method: string, path: string, body?: object) =>
+      caller(server.api, tenant.token)(method, path, body);
+    const exported = async () => (await call('GET', '/api/config/export')).text;
+    const put = (document: string) => call('POST', '/api/config/import', JSON.parse(document));
+    const document = (algorithm: string) =>
+      JSON.stringify({
+        format: 'veloflux-config/1',
+        pools: Array.from({ length: 60 }, (_, i) => ({
+          name: `pool-${i}`,
+          algorithm,
+          health_check: { enabled: false },
+          backends: [{ address: `192.0.2.${i + 1}:80`, weight: algorithm.length }],
+        })),
+      });
+    const documents = [document('round_robin'), document('random')];
+    const states: string[] = [];
+    let longest = 0;
+    for (let i = 0; i < 4; i++) {
+      const since = performance.now();
+      expect((await put(documents[i % 2]!)).status).toBe(200);
+      longest = i > 0 ? Math.max(longest, performance.now() - since) : 0;
+      states[i % 2] = await exported();
+    }
+    let [old, made, answered] = [0, 0, 0];
+    let now = 1;
+    for (let round = 0; round < rounds; round++) {
+      const wanted = 1 - now;
+      let answer = false;
+      const importing = put(documents[wanted]!).then(
+        () => {
+          answer = true;
+        },
+        () => undefined,
+      );
+      await killMoment(round, rounds, longest, importing);
+      if (answer) answered++;
+      await server.kill();
+      await importing;
+      server = await startNode(database, 'victim');
+      const found = await exported();
+      expect(states).toContain(found);
+      if (answer) expect(found).toBe(states[wanted]);
+      if (found === states[wanted]) {
+        made++;
+        now = wanted;
+      } else old++;
+    }
+    figure(
+      `${rounds} imports killed from 0 to ${Math.round(1.2 * longest)} ms after they began: ${old} left the old configuration, ` +
+        `${made} the new one (${answered} of them had been answered), none a mix`,
+    );
+    expect([old > 0, made > 0]).toEqual([true, true]);
+    await server.stop();
+    await database.close();
+  }, 3_600_000);
 });
+
+/**
+ * The first kill comes at once, the last after the answer; a third of the others is spread over the whole import, the
+ * rest over its last part, where the commit is.
+ */
+async function killMoment(round: number, rounds: number, ms: number, answered: Promise<void>): Promise<void> {
+  if (round === 0) return;
+  if (round === rounds - 1) return answered;
+  const part = ((round * 0.618) % 1) * (round % 3 ? 0.5 : 1.2) + (round % 3 ? 0.7 : 0);
+  await new Promise((r) => setTimeout(r, part * ms));
+}

@@ -628,7 +628,7 @@ describe('single sign-on', () => {
     it('a code that the provider does not know, and says so to administrators only', async () => {
       const browser = new Browser();
       const state = (await begin(browser)).get('state')!;
-      hostile.refusal = { status: 400, body: { error: 'invalid_grant', error_description: 'used' } };
+      hostile.refusal = { status: 400, body: { error: 'invalid_grant', error_description: 'used\u0000' } };
       await expectRefused(at, await complete(browser, answers(state)), 401, 'SSO_REFUSED');
       const [message] = await audited(at, 'auth.sso_failed');
       expect(message).toContain('invalid_grant');

@@ -248,6 +248,10 @@ describe('A storm of Stripe’s webhooks', () => {
       { type: 'invoice.paid', n: 2 * SUBSCRIPTIONS },
       { type: 'subscription.created', n: SUBSCRIPTIONS },
     ]);
+    const told = await db.sql(
+      `SELECT count(*)::int AS n, count(DISTINCT object_id)::int AS invoices FROM audit_log WHERE action = 'invoice.paid'`,
+    );
+    expect(told).toEqual([{ n: 2 * SUBSCRIPTIONS, invoices: 2 * SUBSCRIPTIONS }]);
 
     acknowledged.sort((a, b) => a - b);
     const quantile = (q: number) => Math.round(acknowledged[Math.floor(q * (acknowledged.length - 1))]!);

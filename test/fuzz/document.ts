@@ -34,6 +34,7 @@ export interface Parameter {
 }
 
 type Content = Record<string, { schema?: Schema }>;
+type Response = { content?: Content };
 
 export interface Operation {
   readonly id: string;
@@ -43,7 +44,7 @@ export interface Operation {
   /** By media type; undefined: takes no body. */
   readonly body: Content | undefined;
   readonly bodyRequired: boolean;
-  readonly responses: Record<string, { content?: Content }>;
+  readonly responses: Record<string, Response>;
   readonly leastRole: string | undefined;
   readonly alias: boolean;
 }
@@ -52,22 +53,26 @@ interface RawOperation {
   operationId: string;
   parameters?: Parameter[];
   requestBody?: { required?: boolean; content: Content };
-  responses: Record<string, { content?: Content }>;
+  responses: Record<string, Response | { $ref: string }>;
   'x-least-role'?: string;
   'x-alias-of'?: string;
 }
 
+/** What other people's programs send: they may say more than we read. */
+const MAY_SAY_MORE = new Set(['AlertmanagerWebhook', 'AlertmanagerAlert']);
+
 const document = closed(JSON.parse(readFileSync('openapi.json', 'utf8'))) as {
   paths: Record<string, Record<string, RawOperation>>;
-  components: { schemas: Record<string, Schema> };
+  components: { schemas: Record<string, Schema>; responses: Record<string, Response> };
 };
 
 /** Refuses every property that the document does not name, in requests and in answers: what is not declared is a leak. */
-function closed(node: unknown): unknown {
-  if (Array.isArray(node)) return node.map(closed);
+function closed(node: unknown, name = ''): unknown {
+  if (Array.isArray(node)) return node.map((one) => closed(one));
   if (typeof node !== 'object' || node === null) return node;
   const copy: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(node)) copy[key] = key === 'example' ? value : closed(value);
+  for (const [key, value] of Object.entries(node)) copy[key] = key === 'example' ? value : closed(value, key);
+  if (MAY_SAY_MORE.has(name)) return copy;
   const isObject = typeof copy.properties === 'object' && !Array.isArray(copy.properties);
   if (isObject && copy.type === 'object' && copy.additionalProperties === undefined)
     copy.additionalProperties = false;
@@ -82,11 +87,17 @@ export const operations: readonly Operation[] = Object.entries(document.paths).f
     parameters: raw.parameters ?? [],
     body: raw.requestBody?.content,
     bodyRequired: raw.requestBody?.required ?? false,
-    responses: raw.responses,
+    responses: Object.fromEntries(
+      Object.entries(raw.responses).map(([status, response]) => [status, responseOf(response)]),
+    ),
     leastRole: raw['x-least-role'],
     alias: raw['x-alias-of'] !== undefined,
   })),
 );
+
+function responseOf(response: Response | { $ref: string }): Response {
+  return '$ref' in response ? document.components.responses[response.$ref.split('/').at(-1)!]! : response;
+}
 
 /** The schema that a `$ref` names; any other schema as it is. */
 export function resolve(schema: Schema): Schema {

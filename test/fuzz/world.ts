@@ -11,6 +11,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/\/ai\/pipelines?\/\{id}$/, 'pipeline'],
   [/\/runs\/\{run_id}$/, 'run'],
   [/\/ai\/training\/\{id}/, 'training'],
+  [/\/ai\/anomalies\/\{id}/, 'anomaly'],
   [/\/alerts\/\{id}/, 'alert'],
   [/\/api-keys\/\{id}/, 'apiKey'],
   [/\/backends\/\{id}/, 'backend'],
@@ -34,6 +35,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
 /** @throws when the document has a path parameter that nobody told us how to fill */
 export function kindOf(operation: Operation, parameter: string): string {
   if (operation.id.startsWith('Tenants_delete')) return 'spareTenant';
+  if (operation.id.startsWith('Oidc')) return 'oidcTenant';
   const upTo = operation.path.slice(0, operation.path.indexOf(`{${parameter}}`) + parameter.length + 2);
   const known = KINDS.find(([pattern]) => pattern.test(upTo));
   if (!known)
@@ -149,6 +151,7 @@ export class World {
 
 const PREFIX: Record<string, string> = {
   spareTenant: 'tenant',
+  oidcTenant: 'tenant',
   training: 'training',
   apiKey: 'key',
   webhook: 'webhook',
@@ -224,6 +227,9 @@ const MAKERS: Record<string, (w: World) => Promise<string>> = {
         })),
       }),
     ),
+  async anomaly() {
+    throw new Error('anomalies are found, not made');
+  },
   async backup(w) {
     return (await w.ask<{ backup_id: string }>('POST', '/api/backup/create', 'superadmin')).backup_id;
   },
@@ -269,6 +275,15 @@ const MAKERS: Record<string, (w: World) => Promise<string>> = {
     return email;
   },
   tenant: async (w) => w.tenant.tenantId,
+  async oidcTenant(w) {
+    await w.ask('PUT', `/api/tenants/${w.tenant.tenantId}/oidc/config`, 'owner', {
+      provider_url: `https://${w.mark}.invalid`,
+      client_id: w.mark,
+      client_secret: w.mark,
+      redirect_uri: `https://${w.mark}.example.com/callback`,
+    });
+    return w.tenant.tenantId;
+  },
   spareTenant: (w) => id(w.ask('POST', '/api/tenants', 'superadmin', { name: unique('spare') })),
   async enrollmentSecret(w) {
     const body = { description: w.mark };

@@ -6,7 +6,6 @@ import { CertificatesReadModel } from '../../src/modules/certificates/certificat
 import { CertificatesRepository } from '../../src/modules/certificates/certificates.repository.js';
 import { CertificatesService } from '../../src/modules/certificates/certificates.service.js';
 import { SnapshotSource } from '../../src/modules/dataplane/snapshot-source.js';
-import { TenantRowsReadModel } from '../../src/modules/dataplane/tenant-rows.read-model.js';
 import { PoolsRepository } from '../../src/modules/pools/pools.repository.js';
 import { PoolsService } from '../../src/modules/pools/pools.service.js';
 import { RoutesRepository } from '../../src/modules/routes/routes.repository.js';
@@ -29,6 +28,8 @@ export interface LoadBalancer {
   readonly routes: RoutesService;
   readonly certificates: CertificatesService;
   readonly source: SnapshotSource;
+  /** Another source, as of a node that has just begun. */
+  fresh(): SnapshotSource;
   /** A new tenant's id. */
   tenant(plan?: string): Promise<string>;
 }
@@ -52,24 +53,25 @@ export async function loadBalancer(): Promise<LoadBalancer> {
     backends: new BackendsRepository(),
     routes: new RoutesRepository(),
   };
-  const source = new SnapshotSource(
-    database,
-    notifications,
-    journal,
-    new TenantRowsReadModel(
+  const fresh = () =>
+    new SnapshotSource(
+      database,
+      notifications,
+      journal,
       repositories.pools,
       repositories.backends,
       repositories.routes,
       new CertificatesReadModel(secrets),
-    ),
-    new Environment(),
-  );
+      new Environment(),
+    );
+  const source = fresh();
   source.onModuleInit();
   return {
     db,
     environment,
     live,
     source,
+    fresh,
     pools: new PoolsService(database, repositories.pools, repositories.backends, journal, limits),
     backends: new BackendsService(
       database,

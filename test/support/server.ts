@@ -31,6 +31,8 @@ export interface ServerOptions {
   dataDir?: string;
 }
 
+/** `npm run chaos` runs whole-program tests on each engine. */
+const CHOSEN: Record<string, string> = process.env.DATA_PLANE ? { DATA_PLANE: process.env.DATA_PLANE } : {};
 const QUIET = {
   LOG_LEVEL: 'error',
   NODE_ENV: 'test',
@@ -44,7 +46,7 @@ const ANY_PORT = { PORT: '0', PORT_ALIASES: '', ADMIN_PORT: '0', PROXY_PORT: '0'
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? testDirectory();
   const child = fork(MAIN, [], {
-    env: { PATH: process.env.PATH, ...QUIET, ...ANY_PORT, DATA_DIR: dataDir, ...options.env },
+    env: { PATH: process.env.PATH, ...QUIET, ...CHOSEN, ...ANY_PORT, DATA_DIR: dataDir, ...options.env },
     execArgv: ['--enable-source-maps'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

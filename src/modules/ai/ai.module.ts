@@ -1,8 +1,17 @@
 import { Module } from '@nestjs/common';
 import { BackendsModule } from '../backends/index.js';
 import { BillingModule } from '../billing/index.js';
+import { ClusterModule } from '../cluster/index.js';
+import { MonitoringModule } from '../monitoring/index.js';
 import { PoolsModule } from '../pools/index.js';
 import { TelemetryModule } from '../telemetry/index.js';
+import { AnomaliesController } from './anomalies/anomalies.controller.js';
+import { AnomaliesRepository } from './anomalies/anomalies.repository.js';
+import { AnomaliesService } from './anomalies/anomalies.service.js';
+import { AnomalyRecorder } from './anomalies/anomaly-recorder.js';
+import { AnomalyWatch } from './anomalies/anomaly-watch.js';
+import { NodeSeries } from './anomalies/node-series.js';
+import { PoolSeries } from './anomalies/pool-series.js';
 import { ComparisonController } from './comparison/comparison.controller.js';
 import { ComparisonService } from './comparison/comparison.service.js';
 import { AiConfigController } from './config/ai-config.controller.js';
@@ -14,13 +23,17 @@ import { ModelVersionsRepository } from './forecasting/model-versions.repository
 import { SettledForecastsRepository } from './forecasting/settled.repository.js';
 import { TrafficSeries } from './forecasting/traffic-series.js';
 import { BuiltinRuntime } from './models/builtin.runtime.js';
+import { ModelPulls } from './models/model-pulls.js';
 import { ModelsController } from './models/models.controller.js';
 import { ModelsRepository } from './models/models.repository.js';
 import { ModelsService } from './models/models.service.js';
 import { OllamaRuntime } from './models/ollama.runtime.js';
-import { OnnxRuntime } from './models/onnx.runtime.js';
+import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
+import { AiChannel } from './overview/ai.channel.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewService } from './overview/overview.service.js';
+import { BatchExecutor } from './pipelines/batch-executor.js';
+import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
 import { PipelineRunsRepository } from './pipelines/pipeline-runs.repository.js';
 import { PipelineWorker } from './pipelines/pipeline-worker.js';
@@ -32,15 +45,17 @@ import { PredictionsController } from './predictions/predictions.controller.js';
 import { PredictionsRepository } from './predictions/predictions.repository.js';
 import { PredictionsService } from './predictions/predictions.service.js';
 import { Predictor } from './predictions/predictor.js';
+import { PeakWatch } from './proactive/peak-watch.js';
 import { TrainingController } from './training/training.controller.js';
 import { TrainingRepository } from './training/training.repository.js';
 import { TrainingService } from './training/training.service.js';
 import { TrainingRunner } from './training/training-runner.js';
 
 @Module({
-  imports: [BackendsModule, BillingModule, PoolsModule, TelemetryModule],
+  imports: [BackendsModule, BillingModule, ClusterModule, MonitoringModule, PoolsModule, TelemetryModule],
   controllers: [
     AiConfigController,
+    AnomaliesController,
     ComparisonController,
     ModelsController,
     OverviewController,
@@ -50,23 +65,34 @@ import { TrainingRunner } from './training/training-runner.js';
     TrainingController,
   ],
   providers: [
+    AiChannel,
     AiConfigRepository,
     AiConfigService,
+    AnomaliesRepository,
+    AnomaliesService,
+    AnomalyRecorder,
+    AnomalyWatch,
+    BatchExecutor,
     BuiltinRuntime,
     ComparisonService,
+    DaskBridge,
     ForecastKeeper,
     ForecastsService,
     ModelVersionsRepository,
+    ModelPulls,
     ModelsRepository,
     ModelsService,
     OllamaRuntime,
+    NodeSeries,
     OnnxRuntime,
     OverviewService,
+    PeakWatch,
     PipelineExecutor,
     PipelineRunsRepository,
     PipelineWorker,
     PipelinesRepository,
     PipelinesService,
+    PoolSeries,
     PredictionsRepository,
     PredictionsService,
     Predictor,

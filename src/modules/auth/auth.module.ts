@@ -16,6 +16,7 @@ import { OidcController } from './oidc/oidc.controller.js';
 import { OidcRepository } from './oidc/oidc.repository.js';
 import { OidcService } from './oidc/oidc.service.js';
 import { OidcClient } from './oidc/oidc-client.js';
+import { OidcPeople } from './oidc/oidc-people.service.js';
 import { OidcSignInController } from './oidc/oidc-sign-in.controller.js';
 import { OidcSignInService } from './oidc/oidc-sign-in.service.js';
 import { PasswordStrategy } from './password.strategy.js';
@@ -39,6 +40,7 @@ import { SessionsService } from './sessions.service.js';
     ApiKeysRepository,
     OidcService,
     OidcSignInService,
+    OidcPeople,
     OidcClient,
     OidcRepository,
     { provide: Authenticator, useClass: Credentials },

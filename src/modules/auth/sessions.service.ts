@@ -169,7 +169,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
       sessionId,
       kind: 'session',
       scopes: null,
-      expiresAt: Math.floor(Date.now() / 1000) + this.lifetime,
+      expiresAt: this.access.endOf(this.lifetime),
     };
   }
 
@@ -195,7 +195,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
     const claims = known ?? this.access.verify<Claims>(token);
     if (claims?.typ !== 'access' || typeof claims.sid !== 'string')
       throw unauthorized('The access token is not valid');
-    if (claims.exp * 1000 <= Date.now()) throw unauthorized('The access token has expired', 'TOKEN_EXPIRED');
+    if (this.access.isPast(claims.exp)) throw unauthorized('The access token has expired', 'TOKEN_EXPIRED');
     if (!known) this.verified.set(token, claims);
     return claims;
   }

@@ -3,6 +3,7 @@ import { Type } from 'class-transformer';
 import {
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   IsString,
   Max,
@@ -66,6 +67,7 @@ class BackendFields {
 
   /** What differs from the pool's health check; null: nothing. */
   @ValidateIf((o: BackendFields) => o.health_check !== null)
+  @IsObject()
   @ValidateNested()
   @Type(() => HealthCheckRequest)
   health_check: HealthCheckRequest | null;

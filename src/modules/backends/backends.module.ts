@@ -6,11 +6,12 @@ import { BackendsController } from './backends.controller.js';
 import { BackendsReadModel } from './backends.read-model.js';
 import { BackendsRepository } from './backends.repository.js';
 import { BackendsService } from './backends.service.js';
+import { WeightFactors } from './weight-factors.repository.js';
 
 @Module({
   imports: [TelemetryModule, TenantsModule],
   controllers: [BackendsController],
-  providers: [BackendsService, BackendsRepository, BackendsReadModel, BackendAddressPolicy],
-  exports: [BackendsService, BackendsReadModel],
+  providers: [BackendsService, BackendsRepository, BackendsReadModel, BackendAddressPolicy, WeightFactors],
+  exports: [BackendsService, BackendsReadModel, WeightFactors],
 })
 export class BackendsModule {}

@@ -24,7 +24,10 @@ export interface BackendRow {
 export type BackendSource = Pick<
   BackendRow,
   'id' | 'tenant_id' | 'pool_id' | 'address' | 'weight' | 'region' | 'admin_state' | 'health_check'
->;
+> & {
+  /** On the weight, see `WeightFactors`; 1: none. */
+  weight_factor: number;
+};
 
 export interface BackendFilter {
   id?: string;
@@ -48,6 +51,9 @@ function where(tenantId: string, filter: BackendFilter): { sql: string; values: 
   }
   return { sql: parts.join(' AND '), values };
 }
+
+const SELECT_SOURCE = `SELECT id, tenant_id, pool_id, address, weight, region, admin_state, health_check, weight_factor
+    FROM backends`;
 
 /** Reads backends, in the order in which they were made. */
 @Injectable()
@@ -84,6 +90,15 @@ export class BackendsReadModel {
     ]);
   }
 
+  /** Pools that these backends are in now. */
+  async poolsOf(tx: Transaction, tenantId: string, ids: readonly string[]): Promise<string[]> {
+    const rows: { pool_id: string }[] = await tx.query(
+      'SELECT DISTINCT pool_id FROM backends WHERE tenant_id = $1 AND id = ANY ($2)',
+      [tenantId, ids],
+    );
+    return rows.map((row) => row.pool_id);
+  }
+
   /** All backends of these tenants, or of every tenant for null; takes a system transaction. */
   ofTenants(tx: Transaction, tenantIds: readonly string[] | null): Promise<BackendRow[]> {
     return tenantIds
@@ -96,10 +111,16 @@ export class BackendsReadModel {
    * everything is at the mercy of stale statistics.
    */
   sources(tx: Transaction, tenantIds: readonly string[] | null): Promise<BackendSource[]> {
-    return tx.query(
-      `SELECT id, tenant_id, pool_id, address, weight, region, admin_state, health_check FROM backends
-       WHERE $1::text[] IS NULL OR tenant_id = ANY ($1) ORDER BY id`,
-      [tenantIds],
-    );
+    return tx.query(`${SELECT_SOURCE} WHERE $1::text[] IS NULL OR tenant_id = ANY ($1) ORDER BY id`, [
+      tenantIds,
+    ]);
+  }
+
+  /** As `sources`, of these pools. */
+  sourcesOf(tx: Transaction, tenantId: string, poolIds: readonly string[]): Promise<BackendSource[]> {
+    return tx.query(`${SELECT_SOURCE} WHERE tenant_id = $1 AND pool_id = ANY ($2) ORDER BY id`, [
+      tenantId,
+      poolIds,
+    ]);
   }
 }

@@ -10,3 +10,4 @@ export {
   requireTimeoutWithinInterval,
   withDefaults,
 } from './health-check.js';
+export { WeightFactors } from './weight-factors.repository.js';

@@ -2,12 +2,11 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy }
 import { newId } from '../../common/ids.js';
 import { Database, Notifications } from '../../platform/database/index.js';
 import { Leader, type Periodic, repeat, WorkQueue } from '../../platform/jobs/index.js';
-import { SettingsService } from '../settings/index.js';
+import { type Settings, SettingsService } from '../settings/index.js';
+import { PlansReadModel } from '../tenants/index.js';
 import { type BackupJob, BackupsRepository } from './backups.repository.js';
 import { BackupsService } from './backups.service.js';
 
-/** Scheduled backups kept; the ones that somebody asked for stay until they are deleted. */
-const KEPT = 14;
 const LOOK_EVERY_MS = 60_000;
 const LEASE_SECONDS = 60;
 
@@ -25,12 +24,14 @@ export class BackupSchedule implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly settings: SettingsService,
     private readonly backups: BackupsRepository,
     private readonly service: BackupsService,
+    private readonly plans: PlansReadModel,
   ) {
     this.queue = new WorkQueue<BackupJob>(database, notifications, {
       table: 'backups',
       concurrency: 1,
       leaseSeconds: LEASE_SECONDS,
       maxAttempts: 5,
+      onDead: (tx, { id }, error) => this.service.noteFailed(tx, id, error),
       handle: async ({ id }, job) => {
         const made = await this.service.make(id);
         await job.finish(async (tx) => {
@@ -44,7 +45,14 @@ export class BackupSchedule implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.queue.start();
-    this.looking = repeat('backup schedule', LOOK_EVERY_MS, () => this.enqueueDue());
+    const looking = repeat('backup schedule', LOOK_EVERY_MS, () => this.enqueueDue());
+    this.looking = looking;
+    let known = scheduleOf(this.settings.current);
+    this.settings.watch((settings) => {
+      if (scheduleOf(settings) === known) return;
+      known = scheduleOf(settings);
+      void looking.runNow();
+    });
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -61,9 +69,18 @@ export class BackupSchedule implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
+  /**
+   * A backup holds every tenant, so as many are kept as the best plan among them promises. The ones that somebody asked
+   * for stay until they are deleted.
+   */
   private async removeExpired(): Promise<void> {
-    const expired = await this.database.system((tx) => this.backups.expired(tx, KEPT));
+    const expired = await this.database.system(async (tx) =>
+      this.backups.expired(tx, await this.plans.mostBackupsKept(tx)),
+    );
     for (const { id } of expired)
       await this.service.delete(id).catch((e: Error) => this.logger.warn(`${id} not removed: ${e.message}`));
   }
 }
+
+const scheduleOf = ({ backup_enabled, backup_interval }: Settings): string =>
+  `${backup_enabled} ${backup_interval}`;

@@ -3,31 +3,52 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import type { Environment } from '../../platform/config/environment.js';
-import { fileUnreachable } from './backup.errors.js';
+import { fileUnreachable, storageFull, storeUnavailable } from './backup.errors.js';
 
 /** Where finished backups lie. */
 export interface BackupStore {
-  /** Moves the finished file in; it is there under its name only when whole. */
-  keep(id: string, file: string): Promise<void>;
+  /**
+   * Copies the finished file in; it is there under its name only when whole.
+   * @param checksum SHA-256 of the file, in hex
+   * @throws AppError 503 BACKUP_STORAGE_FULL or BACKUP_STORE_UNAVAILABLE; then nothing is left of it
+   */
+  keep(id: string, file: string, checksum: string): Promise<void>;
   /** Copies a backup to `file`. @throws AppError 503 BACKUP_UNREACHABLE */
   fetch(id: string, file: string): Promise<void>;
+  /** @throws AppError 503 BACKUP_STORE_UNAVAILABLE */
   remove(id: string): Promise<void>;
 }
 
 export const fileName = (id: string): string => `${id}.ndjson.gz`;
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'EIO', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ESTALE']);
+
+/** What a client is told when files cannot be written; other errors as they are. */
+export function fileError(error: unknown): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (FULL.has(code)) return storageFull(error);
+  return UNUSABLE.has(code) ? storeUnavailable(error) : error;
+}
 
 export class DirectoryStore implements BackupStore {
   constructor(private readonly directory: string) {}
 
   async keep(id: string, file: string): Promise<void> {
-    await fs.mkdir(this.directory, { recursive: true, mode: 0o700 });
     const target = this.pathOf(id);
-    await fs.copyFile(file, `${target}.unfinished`);
-    const copy = await fs.open(`${target}.unfinished`, 'r+');
-    await copy.sync().finally(() => copy.close());
-    await fs.rename(`${target}.unfinished`, target);
+    const unfinished = `${target}.unfinished`;
+    try {
+      await fs.mkdir(this.directory, { recursive: true, mode: 0o700 });
+      await fs.copyFile(file, unfinished);
+      const copy = await fs.open(unfinished, 'r+');
+      await copy.sync().finally(() => copy.close());
+      await fs.rename(unfinished, target);
+    } catch (e) {
+      await fs.rm(unfinished, { force: true }).catch(() => undefined);
+      throw fileError(e);
+    }
   }
 
   async fetch(id: string, file: string): Promise<void> {
@@ -37,13 +58,18 @@ export class DirectoryStore implements BackupStore {
   }
 
   async remove(id: string): Promise<void> {
-    await fs.rm(this.pathOf(id), { force: true });
+    await fs.rm(this.pathOf(id), { force: true }).catch((e: unknown) => {
+      throw fileError(e);
+    });
   }
 
   private pathOf(id: string): string {
     return path.join(this.directory, fileName(id));
   }
 }
+
+const TRIES = 3;
+const PAUSE_MS = 200;
 
 /** S3 and what speaks like it (MinIO, Ceph, R2). An object appears when its upload is complete. */
 export class S3Store implements BackupStore {
@@ -53,30 +79,58 @@ export class S3Store implements BackupStore {
     private readonly prefix: string,
   ) {}
 
-  async keep(id: string, file: string): Promise<void> {
+  /** The store checks the checksum itself and refuses an upload that was changed on its way. */
+  async keep(id: string, file: string, checksum: string): Promise<void> {
     const { size } = await fs.stat(file);
-    await this.client.send(
-      new PutObjectCommand({ ...this.at(id), Body: createReadStream(file), ContentLength: size }),
-    );
+    const ChecksumSHA256 = Buffer.from(checksum, 'hex').toString('base64');
+    const upload = async () => {
+      const Body = createReadStream(file);
+      await this.client
+        .send(new PutObjectCommand({ ...this.at(id), Body, ContentLength: size, ChecksumSHA256 }))
+        .finally(() => Body.destroy());
+    };
+    await severalTimes(upload).catch((e: unknown) => {
+      throw storeUnavailable(e);
+    });
   }
 
   async fetch(id: string, file: string): Promise<void> {
-    try {
+    const download = async () => {
       const { Body } = await this.client.send(new GetObjectCommand(this.at(id)));
       await pipeline(Body as Readable, createWriteStream(file));
-    } catch (e) {
-      throw fileUnreachable(e);
-    }
+    };
+    await severalTimes(download).catch((e: unknown) => {
+      const known = fileError(e);
+      throw known === e ? fileUnreachable(e) : known;
+    });
   }
 
   async remove(id: string): Promise<void> {
-    await this.client.send(new DeleteObjectCommand(this.at(id)));
+    await severalTimes(() => this.client.send(new DeleteObjectCommand(this.at(id)))).catch((e: unknown) => {
+      throw storeUnavailable(e);
+    });
   }
 
   private at(id: string) {
     return { Bucket: this.bucket, Key: this.prefix + fileName(id) };
   }
 }
+
+/** The client itself cannot repeat an upload whose stream it has read. */
+async function severalTimes<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (e) {
+      if (attempt === TRIES || isRefusal(e)) throw e;
+      await delay(PAUSE_MS * attempt);
+    }
+  }
+}
+
+/** Wrong credentials or a bucket that is not there stay so. */
+const isRefusal = (e: unknown): boolean =>
+  [401, 403, 404].includes((e as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? 0);
 
 /** `BACKUP_TARGET`: `s3://bucket/prefix`, or a directory; `DATA_DIR/backups` when unset. */
 export function storeFor(environment: Environment): BackupStore {
@@ -91,6 +145,8 @@ function s3Client(environment: Environment): S3Client {
   const { S3_ENDPOINT, S3_REGION, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = environment;
   return new S3Client({
     region: S3_REGION,
+    maxAttempts: 1,
+    requestHandler: { connectionTimeout: 5000, socketTimeout: 60_000 },
     // compatible stores rarely have a host name a bucket, nor checksums in trailers
     ...(S3_ENDPOINT && { endpoint: S3_ENDPOINT, forcePathStyle: true }),
     requestChecksumCalculation: 'WHEN_REQUIRED',

@@ -17,6 +17,8 @@ export const restoreConflict = (constraint: string, cause: unknown) =>
   );
 export const storageFull = (cause: unknown) =>
   unavailable('BACKUP_STORAGE_FULL', 'There is no room for the backup', 60, cause);
+export const storeUnavailable = (cause: unknown) =>
+  unavailable('BACKUP_STORE_UNAVAILABLE', 'The place for backups takes no files now; try again', 30, cause);
 export const fileUnreachable = (cause?: unknown) =>
   unavailable('BACKUP_UNREACHABLE', 'The file of this backup cannot be read here', 30, cause);
 export const notReady = (id: string) => conflict('BACKUP_NOT_READY', `The backup '${id}' is not finished`);

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { Environment } from '../../platform/config/environment.js';
 import { ClusterModule } from '../cluster/index.js';
 import { SettingsModule } from '../settings/index.js';
+import { TenantsModule } from '../tenants/index.js';
 import { BackupSchedule } from './backup-schedule.service.js';
 import { storeFor } from './backup-stores.js';
 import { BackupsController } from './backups.controller.js';
@@ -12,7 +13,7 @@ import { RestoreRepository } from './restore.repository.js';
 import { TablesReadModel } from './tables.read-model.js';
 
 @Module({
-  imports: [ClusterModule, SettingsModule],
+  imports: [ClusterModule, SettingsModule, TenantsModule],
   controllers: [BackupsController],
   providers: [
     BackupsService,

@@ -16,16 +16,15 @@ import {
 import { Journal } from '../../platform/journal/index.js';
 import { NodesService } from '../cluster/index.js';
 import { TENANT_CHANGED } from '../tenants/index.js';
-import { backupDamaged, backupNotFound, storageFull, uploadTooLarge } from './backup.errors.js';
+import { backupDamaged, backupNotFound, uploadTooLarge } from './backup.errors.js';
 import { checkSeal, readBackupLines, writeBackupFile } from './backup-file.js';
-import { type BackupStore, fileName } from './backup-stores.js';
+import { type BackupStore, fileError, fileName } from './backup-stores.js';
 import { type BackupRow, BackupsRepository, type RowCounts } from './backups.repository.js';
 import { DumpRepository } from './dump.repository.js';
 import { RestoreRepository } from './restore.repository.js';
 
 export const BACKUP_STORE = Symbol('BACKUP_STORE');
 const MAX_UPLOAD_BYTES = 2 * 1024 ** 3;
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 export interface FinishedFile {
   id: string;
@@ -96,7 +95,7 @@ export class BackupsService implements OnApplicationBootstrap {
       const file = path.join(directory, fileName(id));
       const rows: RowCounts = {};
       const written = await this.long.system((tx) => writeBackupFile(file, this.dump.lines(tx, rows)));
-      await this.store.keep(id, file);
+      await this.store.keep(id, file, written.checksum);
       return { id, node: this.nodes.name, rows, ...written };
     });
   }
@@ -108,6 +107,17 @@ export class BackupsService implements OnApplicationBootstrap {
       action: 'backup.created',
       message: `Backup '${made.id}' created: ${total} rows, ${made.size} bytes`,
       object: { type: 'backup', id: made.id },
+    });
+  }
+
+  /** A scheduled backup that was given up is told where operators look. */
+  async noteFailed(tx: Transaction, id: string, error: Error): Promise<void> {
+    await this.journal.record(tx, {
+      tenantId: null,
+      action: 'backup.failed',
+      level: 'error',
+      message: `The scheduled backup '${id}' failed: ${error.message}`,
+      object: { type: 'backup', id },
     });
   }
 
@@ -183,13 +193,21 @@ export class BackupsService implements OnApplicationBootstrap {
     return { backupId, tenantId, rows };
   }
 
+  private async workbench(): Promise<string> {
+    try {
+      await fs.mkdir(this.workshop, { recursive: true, mode: 0o700 });
+      return await fs.mkdtemp(path.join(this.workshop, 'backup-'));
+    } catch (e) {
+      throw fileError(e);
+    }
+  }
+
   private async inWorkshop<T>(work: (directory: string) => Promise<T>): Promise<T> {
-    await fs.mkdir(this.workshop, { recursive: true, mode: 0o700 });
-    const directory = await fs.mkdtemp(path.join(this.workshop, 'backup-'));
+    const directory = await this.workbench();
     try {
       return await work(directory);
     } catch (e) {
-      throw FULL.has((e as NodeJS.ErrnoException).code ?? '') ? storageFull(e) : e;
+      throw fileError(e);
     } finally {
       await fs.rm(directory, { recursive: true, force: true });
     }

@@ -4,6 +4,7 @@ import { Journal } from '../../platform/journal/index.js';
 import { Channels } from '../../platform/realtime/index.js';
 import { AlertsService } from '../monitoring/index.js';
 import { HistoryRepository } from './history.repository.js';
+import type { Invoice } from './invoice.entity.js';
 import type { Subscription } from './subscription.entity.js';
 
 /** Name of the live channel of usage and cost. */
@@ -48,6 +49,18 @@ export class BillingRecord {
       details: { plan, status, provider },
     });
     await this.channels.changed(tx, BILLING_CHANNEL, tenantId);
+  }
+
+  /** Tells of a payment, in the audit log and to the tenant's webhooks. */
+  async invoicePaid(tx: Transaction, invoice: Invoice, message: string): Promise<void> {
+    const { tenant_id: tenantId, id, number, amount_due, currency } = invoice;
+    await this.journal.record(tx, {
+      tenantId,
+      action: 'invoice.paid',
+      message,
+      object: { type: 'invoice', id, name: number ?? undefined },
+      details: { amount_due, currency },
+    });
   }
 
   /** As `subscription`, for a change of status, which only system transactions make. */

@@ -31,11 +31,11 @@ export interface HistoryRow {
 /** What happened to a tenant's money, one row an event; never changed. */
 @Injectable()
 export class HistoryRepository {
-  /** Does nothing when the key is there already. */
-  async add(tx: Transaction, entry: HistoryEntry): Promise<void> {
-    await tx.query(
+  /** Does nothing when the key is there already. @returns whether it was not */
+  async add(tx: Transaction, entry: HistoryEntry): Promise<boolean> {
+    const rows: unknown[] = await tx.query(
       `INSERT INTO billing_history (id, tenant_id, key, type, description, amount, currency, subscription_id, invoice_id)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id, key) DO NOTHING`,
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (tenant_id, key) DO NOTHING RETURNING id`,
       [
         newId('event'),
         entry.tenantId,
@@ -48,6 +48,7 @@ export class HistoryRepository {
         entry.invoiceId ?? null,
       ],
     );
+    return rows.length === 1;
   }
 
   async page(tx: Transaction, tenantId: string, request: PageRequest): Promise<Page<HistoryRow>> {

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Page, PageRequest } from '../../common/pagination.js';
 import { Database, type Transaction } from '../../platform/database/index.js';
-import { Journal } from '../../platform/journal/index.js';
 import { BillingAccountsRepository } from './accounts.repository.js';
 import { invoiceNotPayable, paidAtStripe } from './billing.errors.js';
 import { BillingRecord } from './billing-record.js';
@@ -21,7 +20,6 @@ export class InvoicesService {
     private readonly invoicing: Invoicing,
     private readonly entitlements: Entitlements,
     private readonly recorder: BillingRecord,
-    private readonly journal: Journal,
   ) {}
 
   list(tenantId: string, request: PageRequest): Promise<Page<Invoice>> {
@@ -45,12 +43,7 @@ export class InvoicesService {
       if (invoice.provider === 'stripe') throw paidAtStripe();
       if (invoice.status !== 'open') throw invoiceNotPayable(invoice.status);
       const paid = await this.invoicing.markPaid(tx, invoice, now);
-      await this.journal.record(tx, {
-        tenantId: paid.tenant_id,
-        action: 'invoice.paid',
-        message: `Invoice ${paid.number} marked as paid`,
-        object: { type: 'invoice', id: paid.id, name: paid.number ?? undefined },
-      });
+      await this.recorder.invoicePaid(tx, paid, `Invoice ${paid.number} marked as paid`);
       if (paid.subscription_id) await this.reinstate(tx, paid.tenant_id, paid.subscription_id, now);
       return paid;
     });

@@ -88,8 +88,8 @@ export class Invoicing {
     return formatMoney({ amount: invoice.amount_due, currency: invoice.currency });
   }
 
-  private note(tx: Transaction, invoice: Invoice, step: string, description: string): Promise<void> {
-    return this.history.add(tx, {
+  private async note(tx: Transaction, invoice: Invoice, step: string, description: string): Promise<void> {
+    await this.history.add(tx, {
       tenantId: invoice.tenant_id,
       key: `${invoice.id}:${step}`,
       type: `invoice.${step}`,

@@ -58,21 +58,23 @@ export class NodesRepository {
     return id;
   }
 
-  /** @returns the configuration version of the installation; null when the node's row is gone */
+  /** @returns the configuration version of the installation, and how many nodes are live; null when the node's row is gone */
   async heartbeat(
     tx: Transaction,
     id: string,
     appliedVersion: number,
     applyError: string | null,
     status: 'active' | 'draining',
-  ): Promise<number | null> {
+  ): Promise<{ version: number; live: number } | null> {
     const [rows] = await tx.query(
       `UPDATE control_plane_nodes SET last_seen = clock_timestamp(), status = $4, applied_version = $2,
          apply_error = $3
-       WHERE id = $1 RETURNING (SELECT version FROM config_state)::float8 AS version`,
-      [id, appliedVersion, applyError, status],
+       WHERE id = $1 RETURNING (SELECT version FROM config_state)::float8 AS version,
+         1 + (SELECT count(*)::int FROM control_plane_nodes other WHERE other.id <> $1 AND other.status <> 'left'
+              AND other.last_seen > clock_timestamp() - make_interval(secs => $5)) AS live`,
+      [id, appliedVersion, applyError, status, LIVE_SECONDS],
     );
-    return rows[0]?.version ?? null;
+    return rows[0] ?? null;
   }
 
   async leave(tx: Transaction, id: string): Promise<void> {

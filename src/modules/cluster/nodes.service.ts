@@ -67,6 +67,11 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
     this.events.on('version', listener);
   }
 
+  /** Calls `listener` each second with how many nodes are live, this one included. */
+  onLiveSeen(listener: (live: number) => void): void {
+    this.events.on('live', listener);
+  }
+
   /** Tells all nodes at once what this one runs, and why it does not run what it should. */
   async reportApplied(version: number, error: string | null): Promise<void> {
     this.appliedVersion = version;
@@ -131,12 +136,15 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async heartbeat(): Promise<void> {
-    const version = await this.database.system((tx) =>
+    const seen = await this.database.system((tx) =>
       this.nodes.heartbeat(tx, this.id!, this.appliedVersion, this.applyError, this.status),
     );
-    if (version === null) {
+    if (seen === null) {
       this.logger.warn('This node was forgotten while it was cut off; it registers again');
       await this.register();
-    } else this.events.emit('version', version);
+      return;
+    }
+    this.events.emit('version', seen.version);
+    this.events.emit('live', seen.live);
   }
 }

@@ -24,7 +24,7 @@ export class BulkController {
   @HttpCode(200)
   @Access('pools.write')
   @RouteConfig(DOCUMENT_LIMITS)
-  @AppliesConfiguration()
+  @AppliesConfiguration('own query')
   @ApiBody({ type: BulkPoolsRequest })
   @ApiOperation({ summary: 'Create many pools as one change, with a result an item' })
   pools(
@@ -39,7 +39,7 @@ export class BulkController {
   @HttpCode(200)
   @Access('backends.write')
   @RouteConfig(DOCUMENT_LIMITS)
-  @AppliesConfiguration()
+  @AppliesConfiguration('own query')
   @ApiBody({ type: BulkBackendsRequest })
   @ApiOperation({ summary: 'Create many backends as one change, with a result an item' })
   backends(
@@ -54,7 +54,7 @@ export class BulkController {
   @HttpCode(200)
   @Access('routes.write')
   @RouteConfig(DOCUMENT_LIMITS)
-  @AppliesConfiguration()
+  @AppliesConfiguration('own query')
   @ApiBody({ type: BulkRoutesRequest })
   @ApiOperation({ summary: 'Create many routes as one change, with a result an item' })
   routes(

@@ -1,12 +1,12 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsOptional } from 'class-validator';
-import { ErrorBody } from '../../platform/http/index.js';
+import { ErrorBody, WaitQuery } from '../../platform/http/index.js';
 import { BackendResponse, CreateBackendRequest } from '../backends/index.js';
 import { CreatePoolRequest, PoolResponse } from '../pools/index.js';
 import { CreateRouteRequest, RouteResponse } from '../routes/index.js';
 
-export class BulkQuery {
+export class BulkQuery extends WaitQuery {
   @ApiPropertyOptional({ description: 'All items or none', type: 'boolean', default: false, example: true })
   @IsOptional()
   @Transform(({ value }) => (value === 'true' ? true : value === 'false' ? false : value))

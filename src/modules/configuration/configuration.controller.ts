@@ -1,6 +1,13 @@
 import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiBody, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBody,
+  ApiExtraModels,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { stringify } from 'yaml';
 import { AppliesConfiguration } from '../../platform/http/index.js';
@@ -47,7 +54,17 @@ export class ConfigurationController {
 
   @Get('config/export')
   @Access('config.read')
-  @ApiOkResponse({ type: ConfigDocument, description: 'Equal configurations give equal bytes' })
+  @ApiOkResponse({
+    description: 'Equal configurations give equal bytes',
+    content: {
+      'application/json': { schema: { $ref: getSchemaPath(ConfigDocument) } },
+      'application/yaml': {
+        schema: { type: 'string' },
+        example: 'format: veloflux-config/1\npools: []\nroutes: []\n',
+      },
+    },
+  })
+  @ApiExtraModels(ConfigDocument)
   @ApiOperation({ summary: 'Export the configuration of your tenant, without ids and secrets' })
   async export(
     @CurrentUser() user: Principal,
@@ -65,7 +82,7 @@ export class ConfigurationController {
   @HttpCode(200)
   @Access('config.write')
   @RouteConfig(DOCUMENT_LIMITS)
-  @AppliesConfiguration()
+  @AppliesConfiguration('own query')
   @ApiBody({ type: ConfigImport })
   @ApiOperation({ summary: 'Bring the configuration to what a document says: all of it or nothing' })
   import(

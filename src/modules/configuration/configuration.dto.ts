@@ -1,7 +1,7 @@
 import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
-import { queryInteger } from '../../platform/http/index.js';
+import { queryInteger, WaitQuery } from '../../platform/http/index.js';
 import { ConfigDocument, ConfigPool, ConfigRoute } from './document.dto.js';
 
 const toBoolean = ({ value }: { value: unknown }) =>
@@ -24,7 +24,7 @@ export class ExportQuery {
   format?: 'json' | 'yaml';
 }
 
-export class ImportQuery {
+export class ImportQuery extends WaitQuery {
   @ApiPropertyOptional({ description: 'Only tell what would change', type: 'boolean', example: false })
   @IsOptional()
   @Transform(toBoolean)

@@ -1,6 +1,6 @@
 import { OmitType, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, Equals, IsArray, IsOptional, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, Equals, IsArray, IsObject, IsOptional, ValidateNested } from 'class-validator';
 import { CreateBackendRequest } from '../backends/index.js';
 import { CreatePoolRequest } from '../pools/index.js';
 import { CreateRouteRequest } from '../routes/index.js';
@@ -16,6 +16,7 @@ export class ConfigPool extends CreatePoolRequest {
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(MAX_ENTRIES)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ConfigBackend)
   backends?: ConfigBackend[];
@@ -35,12 +36,14 @@ export class ConfigDocument {
 
   @IsArray()
   @ArrayMaxSize(MAX_ENTRIES)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ConfigPool)
   pools: ConfigPool[];
 
   @IsArray()
   @ArrayMaxSize(MAX_ENTRIES)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => ConfigRoute)
   routes: ConfigRoute[];

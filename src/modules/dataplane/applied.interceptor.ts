@@ -26,10 +26,12 @@ export class AppliedInterceptor implements NestInterceptor {
 
   intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
     const request = execution.switchToHttp().getRequest<FastifyRequest>();
-    const wait = (request.query as Record<string, unknown> | undefined)?.wait;
-    const documented = this.reflector.get<boolean | undefined>(APPLIES_CONFIGURATION, execution.getHandler());
+    const { wait, ...others } = (request.query ?? {}) as Record<string, unknown>;
+    const documented = this.reflector.get<string | undefined>(APPLIES_CONFIGURATION, execution.getHandler());
     if (documented && wait !== undefined && wait !== 'applied')
       throw invalidField('wait', 'isIn', 'wait must be applied, or absent');
+    const [unknown] = documented === 'only wait' ? Object.keys(others) : [];
+    if (unknown) throw invalidField(unknown, 'whitelist', `property ${unknown} should not exist`);
     const reply = execution.switchToHttp().getResponse<FastifyReply>();
     const context = requestContext();
     return next.handle().pipe(

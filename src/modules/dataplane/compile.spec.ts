@@ -28,6 +28,7 @@ const backend = (id: string, pool_id: string, over: Partial<BackendSource> = {})
   region: null,
   admin_state: 'enabled',
   health_check: null,
+  weight_factor: 1,
   ...over,
 });
 const route = (id: string, over: Partial<RouteSource> = {}): RouteSource => ({
@@ -65,6 +66,22 @@ describe('compileTenant', () => {
       ['pool_b', ['backend_1', 'backend_3']],
     ]);
     expect(slice.pools[0]).toMatchObject({ connectTimeoutMs: 5000, responseTimeoutMs: 60_000, retries: 2 });
+  });
+
+  it('applies factors on weights in adaptive pools only, as finely as weights can be', () => {
+    const backends = (poolId: string) => [
+      backend(`${poolId}_1`, poolId, { weight: 1, weight_factor: 1.6 }),
+      backend(`${poolId}_2`, poolId, { weight: 1, weight_factor: 0.4 }),
+    ];
+    const weightsOf = (algorithm: PoolRow['algorithm'], of = backends('pool_a')) =>
+      compileTenant('tenant_a', {
+        pools: [pool('pool_a', { algorithm })],
+        backends: of,
+        routes: [],
+      }).pools[0]!.backends.map(({ weight }) => weight);
+    expect(weightsOf('adaptive_ai')).toEqual([1000, 250]);
+    expect(weightsOf('weighted_round_robin')).toEqual([1, 1]);
+    expect(weightsOf('adaptive_ai', [backend('b', 'pool_a', { weight: 7 })])).toEqual([7]);
   });
 
   it('takes addresses apart, IPv6 without its brackets', () => {

@@ -27,18 +27,31 @@ export interface TenantRows {
 
 /** Turns one tenant's rows into what an engine runs: names become ids, durations milliseconds, defaults are filled in. */
 export function compileTenant(tenantId: string, rows: TenantRows, allowPrivate = true): TenantSlice {
+  const factors = new Map(rows.backends.map(({ id, weight_factor }) => [id, weight_factor]));
   const pools = new Map(rows.pools.map((row) => [row.id, { row, backends: [] as BackendConfig[] }]));
   for (const backend of rows.backends) {
     const pool = pools.get(backend.pool_id);
     pool?.backends.push(compileBackend(backend, pool.row.health_check, allowPrivate));
   }
-  const hosts = [...new Set(rows.routes.map(({ host }) => host))];
+  return {
+    tenantId,
+    pools: [...pools.values()].map(({ row, backends }) => compilePool(row, weighted(row, backends, factors))),
+    routes: rows.routes.map(compileRoute),
+    ...compileTls(rows, rows.routes),
+  };
+}
+
+type TlsRows = Pick<TenantRows, 'certificates' | 'challenges'>;
+
+/** Certificates and challenges, as far as they are for hosts of these routes. */
+function compileTls(
+  rows: TlsRows,
+  routes: readonly { host: string }[],
+): Pick<TenantSlice, 'certificates' | 'challenges'> {
+  const hosts = [...new Set(routes.map(({ host }) => host))];
   const certificates = compileCertificates(rows.certificates, hosts);
   const challenges = rows.challenges.filter(({ host }) => servedNames([host], hosts).length > 0);
   return {
-    tenantId,
-    pools: [...pools.values()].map(({ row, backends }) => compilePool(row, backends)),
-    routes: rows.routes.map(compileRoute),
     ...(certificates.length > 0 && { certificates }),
     ...(challenges.length > 0 && { challenges: challenges.map(compileChallenge) }),
   };
@@ -60,6 +73,60 @@ const compileChallenge = ({ host, token, key_authorization }: ServedChallenge): 
   token,
   keyAuthorization: key_authorization,
 });
+
+const MAX_WEIGHT = 1000;
+
+/** Weights with the factors of the moment, which are the business of `adaptive_ai` alone; as fine as weights can be. */
+function weighted(
+  { algorithm }: PoolRow,
+  backends: BackendConfig[],
+  factors: ReadonlyMap<string, number>,
+): BackendConfig[] {
+  const raised = backends.map(({ id, weight }) => weight * (factors.get(id) ?? 1));
+  if (algorithm !== 'adaptive_ai' || raised.every((value, i) => value === backends[i]!.weight))
+    return backends;
+  const scale = MAX_WEIGHT / Math.max(...raised);
+  return backends.map((backend, i) => ({ ...backend, weight: Math.max(1, Math.round(raised[i]! * scale)) }));
+}
+
+/** What of a slice is replaced. */
+export interface Touched {
+  pools: ReadonlySet<string>;
+  routes: ReadonlySet<string>;
+}
+
+/**
+ * `slice` with what was touched as the rows have it now; all else stays the same objects. With routes, certificates and
+ * challenges are touched too, as they are served for hosts of routes: then the rows have all of them.
+ */
+export function patchTenant(
+  slice: TenantSlice,
+  touched: Touched,
+  rows: TenantRows,
+  allowPrivate = true,
+): TenantSlice {
+  const now = compileTenant(slice.tenantId, rows, allowPrivate);
+  const routes = replaced(slice.routes, touched.routes, now.routes);
+  const { tenantId, certificates, challenges } = slice;
+  return {
+    tenantId,
+    pools: replaced(slice.pools, touched.pools, now.pools),
+    routes,
+    ...(touched.routes.size
+      ? compileTls(rows, routes)
+      : { ...(certificates && { certificates }), ...(challenges && { challenges }) }),
+  };
+}
+
+function replaced<T extends { id: string }>(
+  before: readonly T[],
+  touched: ReadonlySet<string>,
+  now: readonly T[],
+) {
+  if (!touched.size) return before;
+  const all = [...before.filter(({ id }) => !touched.has(id)), ...now];
+  return all.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
 
 const compilePool = (row: PoolRow, backends: BackendConfig[]): PoolConfig => ({
   id: row.id,

@@ -11,14 +11,12 @@ import { DataPlaneMetrics } from './dataplane-metrics.js';
 import { engineProvider } from './engine.provider.js';
 import { SnapshotSource } from './snapshot-source.js';
 import { TelemetryPump } from './telemetry-pump.js';
-import { TenantRowsReadModel } from './tenant-rows.read-model.js';
 
 @Module({
   imports: [ClusterModule, TelemetryModule, PoolsModule, BackendsModule, RoutesModule, CertificatesModule],
   providers: [
     engineProvider,
     SnapshotSource,
-    TenantRowsReadModel,
     DataPlaneService,
     DataPlaneMetrics,
     TelemetryPump,

@@ -65,6 +65,43 @@ describe('SnapshotSource', () => {
     await writes;
   });
 
+  it('reads of a tenant that it knows only what changed, and comes to the same', async () => {
+    lb.source.wholeBelow = 0;
+    const tenant = await lb.tenant();
+    const host = 'patched.example';
+    for (const name of ['a', 'b', 'c']) {
+      await lb.pools.create(tenant, { name, algorithm: 'round_robin' });
+      for (const i of [1, 2]) await lb.backends.create(tenant, { address: `192.0.2.${i}:80`, pool: name });
+    }
+    const route = await lb.routes.create(tenant, { host, pool: 'a' });
+    const other = await lb.routes.create(tenant, { host: `www.${host}`, pool: 'b' });
+    let { version } = await lb.source.changedSince(0);
+    const [first, second] = (await lb.backends.list(tenant, { pool: 'a' }, { page: 1, limit: 9 })).items;
+    const steps: (() => Promise<unknown>)[] = [
+      () => lb.backends.update(tenant, first!.id, { weight: 7 }, null),
+      () => lb.backends.update(tenant, first!.id, { pool: 'c', address: '192.0.2.9:80' }, null),
+      () => lb.backends.delete(tenant, second!.id, null),
+      () => lb.pools.update(tenant, 'c', { name: 'd', health_check: { interval: '42s' } }, null),
+      () => lb.pools.create(tenant, { name: 'e', algorithm: 'random' }),
+      () => lb.routes.update(tenant, route.id, { features: { split: [{ pool: 'd', weight: 1 }] } }, null),
+      () => lb.routes.delete(tenant, other.id, null),
+      () => lb.routes.delete(tenant, route.id, null),
+      () => lb.pools.delete(tenant, 'a', null),
+    ];
+    let before = (await lb.source.changedSince(version - 1)).tenants.get(tenant)!;
+    for (const [i, step] of steps.entries()) {
+      await step();
+      const reading = await lb.source.changedSince(version);
+      const patched = reading.tenants.get(tenant)!;
+      const untouched = patched.pools.filter((pool) => before.pools.includes(pool));
+      expect([i, untouched.length >= patched.pools.length - 2]).toEqual([i, true]);
+      // what another node reads that knows nothing yet
+      expect(patched).toEqual((await lb.fresh().changedSince(0)).tenants.get(tenant));
+      ({ version } = reading);
+      before = patched;
+    }
+  });
+
   it('makes every tenant new for all nodes on a reload', async () => {
     const tenant = await site('reload.example');
     const { version } = await lb.source.changedSince(0);

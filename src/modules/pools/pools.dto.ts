@@ -4,6 +4,7 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   IsString,
   Matches,
@@ -50,6 +51,7 @@ class PoolFields {
   sticky_sessions: boolean;
 
   /** Of the pool's backends, unless one has its own. */
+  @IsObject()
   @ValidateNested()
   @Type(() => HealthCheckRequest)
   health_check: HealthCheckRequest;

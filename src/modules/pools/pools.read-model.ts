@@ -70,6 +70,11 @@ export class PoolsReadModel {
     return row.n;
   }
 
+  /** These pools, as far as they are there. */
+  byIds(tx: Transaction, tenantId: string, ids: readonly string[]): Promise<PoolRow[]> {
+    return tx.query(`${SELECT} WHERE tenant_id = $1 AND id = ANY ($2) ORDER BY id`, [tenantId, ids]);
+  }
+
   /** All pools of these tenants, or of every tenant for null; takes a system transaction. */
   ofTenants(tx: Transaction, tenantIds: readonly string[] | null): Promise<PoolRow[]> {
     return tenantIds

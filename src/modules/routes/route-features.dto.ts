@@ -9,6 +9,7 @@ import {
   IsIn,
   IsInt,
   IsNumber,
+  IsObject,
   IsString,
   Max,
   MaxLength,
@@ -202,6 +203,7 @@ export class RouteFeaturesBody {
   @IfPresent()
   @IsArray()
   @ArrayMaxSize(10)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => MatchCondition)
   match?: MatchCondition[];
@@ -224,18 +226,21 @@ export class RouteFeaturesBody {
 
   /** Changes the request before it is forwarded. */
   @IfPresent()
+  @IsObject()
   @ValidateNested()
   @Type(() => HeaderRules)
   request_headers?: HeaderRules;
 
   /** Changes the answer before it is sent to the client. */
   @IfPresent()
+  @IsObject()
   @ValidateNested()
   @Type(() => HeaderRules)
   response_headers?: HeaderRules;
 
   /** Requests beyond it are answered 429. */
   @IfPresent()
+  @IsObject()
   @ValidateNested()
   @Type(() => RouteRateLimit)
   rate_limit?: RouteRateLimit;
@@ -263,12 +268,14 @@ export class RouteFeaturesBody {
   ip_deny?: string[];
 
   @IfPresent()
+  @IsObject()
   @ValidateNested()
   @Type(() => RouteCors)
   cors?: RouteCors;
 
   /** Answered instead of forwarding. */
   @IfPresent()
+  @IsObject()
   @ValidateNested()
   @Type(() => RouteRedirect)
   redirect?: RouteRedirect;
@@ -303,6 +310,7 @@ export class RouteFeaturesBody {
 
   /** Answered instead of forwarding. */
   @IfPresent()
+  @IsObject()
   @ValidateNested()
   @Type(() => RouteMaintenance)
   maintenance?: RouteMaintenance;
@@ -312,6 +320,7 @@ export class RouteFeaturesBody {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(10)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => RouteSplitTarget)
   split?: RouteSplitTarget[];

@@ -1,6 +1,6 @@
 import { IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsBoolean, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
+import { IsBoolean, IsObject, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
 import { PageQuery } from '../../platform/http/index.js';
 import { normaliseHost } from './host.js';
 import { IsPathPrefix, RouteFeaturesBody } from './route-features.dto.js';
@@ -44,6 +44,7 @@ class RouteFields {
   ssl_enabled: boolean;
 
   /** Replaces all features of the route. */
+  @IsObject()
   @ValidateNested()
   @Type(() => RouteFeaturesBody)
   features: RouteFeaturesBody;

@@ -39,6 +39,8 @@ const SELECT = `SELECT r.id, r.tenant_id, r.host, r.path_prefix, r.pool_id, p.na
     ELSE '{}' END AS split_pools,
     r.version, r.created_at, r.updated_at
   FROM ${JOINED}`;
+const SERVED = `SELECT id, tenant_id, host, path_prefix, pool_id, ssl_enabled, features FROM routes
+  WHERE tenant_id IN (SELECT id FROM tenants WHERE status = 'active')`;
 const MATCHES = `r.tenant_id = $1 AND ($2::text IS NULL OR r.id = $2) AND ($3::text IS NULL OR r.host = $3)
   AND ($4::text IS NULL OR p.name = $4)`;
 
@@ -82,11 +84,11 @@ export class RoutesReadModel {
    * Takes a system transaction.
    */
   served(tx: Transaction, tenantIds: readonly string[] | null): Promise<RouteSource[]> {
-    return tx.query(
-      `SELECT id, tenant_id, host, path_prefix, pool_id, ssl_enabled, features FROM routes
-       WHERE ($1::text[] IS NULL OR tenant_id = ANY ($1))
-         AND tenant_id IN (SELECT id FROM tenants WHERE status = 'active') ORDER BY id`,
-      [tenantIds],
-    );
+    return tx.query(`${SERVED} AND ($1::text[] IS NULL OR tenant_id = ANY ($1)) ORDER BY id`, [tenantIds]);
+  }
+
+  /** Those of these routes that the data plane serves. Takes a system transaction. */
+  servedByIds(tx: Transaction, tenantId: string, ids: readonly string[]): Promise<RouteSource[]> {
+    return tx.query(`${SERVED} AND tenant_id = $1 AND id = ANY ($2) ORDER BY id`, [tenantId, ids]);
   }
 }

@@ -105,6 +105,14 @@ export class PlansReadModel {
     return toPlan(rows[0]);
   }
 
+  /** How many backups the plan promises that promises most of those that tenants have; 1 without tenants. */
+  async mostBackupsKept(tx: Transaction): Promise<number> {
+    const [row] = await tx.query(
+      'SELECT coalesce(max(p.backups_kept), 1)::int AS n FROM plans p JOIN tenants t ON (t.plan, t.plan_version) = (p.id, p.version)',
+    );
+    return row.n;
+  }
+
   /** A tenant's plan, its own limit on users, and how many it has of one kind: in one round trip. */
   async standing(
     tx: Transaction,

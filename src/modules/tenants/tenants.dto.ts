@@ -8,6 +8,7 @@ import {
   IsFQDN,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   Matches,
   Max,
@@ -96,6 +97,7 @@ export class CreateTenantRequest {
   admin_email?: string;
 
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => TenantSettingsDto)
   settings?: TenantSettingsDto;
@@ -125,6 +127,7 @@ class TenantFields {
   @IsIn(['active', 'suspended'])
   status: 'active' | 'suspended';
 
+  @IsObject()
   @ValidateNested()
   @Type(() => TenantSettingsDto)
   settings: TenantSettingsDto;

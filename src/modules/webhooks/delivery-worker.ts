@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
 import { GuardedClient } from '../../platform/http-client/index.js';
 import { type JobControl, Leader, type Periodic, repeat, WorkQueue } from '../../platform/jobs/index.js';
+import { Journal } from '../../platform/journal/index.js';
 import { Secrets } from '../../platform/security/index.js';
 import { SIGNATURE_HEADER, signWebhook } from '../monitoring/index.js';
 import { type DeliveryRow, type EndpointRow, WebhooksRepository } from './webhooks.repository.js';
@@ -19,7 +20,7 @@ const backoffSeconds = (attempt: number): number =>
 
 /**
  * Sends webhook messages, signed, at least once each: a receiver knows a message again by its id. Only 2xx counts as
- * delivered; 410 Gone ends the endpoint.
+ * delivered; 410 Gone switches the endpoint off. While one is off, its messages wait as after a failed try.
  */
 @Injectable()
 export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
@@ -33,6 +34,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly client: GuardedClient,
     private readonly secrets: Secrets,
     private readonly leader: Leader,
+    private readonly journal: Journal,
   ) {
     this.queue = new WorkQueue<DeliveryRow>(database, notifications, {
       table: 'webhook_deliveries',
@@ -66,6 +68,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
       this.webhooks.get(tx, row.tenant_id, row.endpoint_id),
     );
     if (!endpoint) return;
+    if (!endpoint.enabled && row.event_type !== 'ping') throw new Error('the webhook is switched off');
     const status = await this.post(row, endpoint, job.signal);
     if (status === 410) await this.disable(endpoint);
     if (status < 200 || status > 299) throw new Error(`the receiver answered ${status}`);
@@ -73,7 +76,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async post(row: DeliveryRow, endpoint: EndpointRow, signal: AbortSignal): Promise<number> {
-    const secret = this.secrets.decrypt(endpoint.secret, SECRET_PURPOSE);
+    const at = new Date();
     const started = performance.now();
     let status: number | null = null;
     try {
@@ -84,7 +87,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
           'user-agent': 'VeloFlux-Webhooks',
           'x-veloflux-event': row.event_type,
           'x-veloflux-delivery': row.id,
-          [SIGNATURE_HEADER]: signWebhook(row.payload, [secret], new Date()),
+          [SIGNATURE_HEADER]: signWebhook(row.payload, this.secretsOf(endpoint, at), at),
         },
         body: row.payload,
         timeoutMs: TIMEOUT_MS,
@@ -99,9 +102,22 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async disable(endpoint: EndpointRow): Promise<void> {
+  private secretsOf(endpoint: EndpointRow, at: Date): string[] {
+    const { secret, previous_secret: previous, previous_secret_until: until } = endpoint;
+    const good = previous && until && until > at ? [secret, previous] : [secret];
+    return good.map((encrypted) => this.secrets.decrypt(encrypted, SECRET_PURPOSE));
+  }
+
+  private async disable({ tenant_id: tenantId, id, url }: EndpointRow): Promise<void> {
     await this.database.system(async (tx) => {
-      await this.webhooks.save(tx, { ...endpoint, enabled: false });
+      if (!(await this.webhooks.disable(tx, tenantId, id, url))) return;
+      await this.journal.record(tx, {
+        tenantId,
+        action: 'webhook.disabled',
+        level: 'warning',
+        message: `Webhook '${new URL(url).host}' switched off: the receiver answered 410 Gone`,
+        object: { type: 'webhook', id, name: url },
+      });
     });
   }
 }

@@ -1,10 +1,12 @@
 import { Body, Controller, Delete, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { durationMs } from '../../common/durations.js';
 import type { Page } from '../../common/pagination.js';
 import { ApiPage, IdParam, PageQuery, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import {
   CreateWebhookEndpointRequest,
+  RotateSecretQuery,
   UpdateWebhookEndpointRequest,
   WebhookDeliveryResponse,
   WebhookEndpointResponse,
@@ -71,12 +73,16 @@ export class WebhookEndpointsController {
   @Post(':id/rotate-secret')
   @HttpCode(200)
   @Access('webhooks.write')
-  @ApiOperation({ summary: 'Make a new signing secret' })
+  @ApiOperation({
+    summary: 'Make a new signing secret; for a while messages carry a signature of the old one, too',
+  })
   async rotate(
     @CurrentUser() user: Principal,
     @IdParam('webhook') id: string,
+    @Query() query: RotateSecretQuery,
   ): Promise<WebhookEndpointWithSecret> {
-    const { row, secret } = await this.webhooks.rotateSecret(user.tenantId, id);
+    const overlapMs = durationMs(query.overlap ?? '24h');
+    const { row, secret } = await this.webhooks.rotateSecret(user.tenantId, id, overlapMs);
     return { ...WebhookEndpointResponse.from(row), secret };
   }
 

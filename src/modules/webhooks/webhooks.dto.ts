@@ -10,7 +10,7 @@ import {
   IsString,
   MaxLength,
 } from 'class-validator';
-import { IsLine } from '../../platform/http/index.js';
+import { IsDuration, IsLine } from '../../platform/http/index.js';
 import type { DeliveryRow, EndpointRow } from './webhooks.repository.js';
 
 /** What a tenant can be told of. `*` is all of it. */
@@ -69,6 +69,16 @@ export class UpdateWebhookEndpointRequest extends PartialType(CreateWebhookEndpo
   skipNullProperties: false,
 }) {}
 
+export class RotateSecretQuery {
+  /**
+   * How long the old secret signs beside the new one; 24h when not given, 0s after a leak.
+   * @example 24h
+   */
+  @IsOptional()
+  @IsDuration('0s', '7d')
+  overlap?: string;
+}
+
 export class WebhookEndpointResponse {
   /** @example webhook_01jz3k5v8hf0vbn2x4q6t8w0ya */
   id: string;
@@ -102,6 +112,7 @@ export class WebhookEndpointResponse {
 export class WebhookEndpointWithSecret extends WebhookEndpointResponse {
   /**
    * Shown this once. Every message is signed with it: `X-VeloFlux-Signature: t=<seconds>,v1=<HMAC-SHA256 of "t.body">`.
+   * After a rotation there is a second `v1`, of the old secret: accept a message when one of them fits.
    * @example whsec_Zx8EXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAM
    */
   secret: string;

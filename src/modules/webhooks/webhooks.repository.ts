@@ -12,6 +12,9 @@ export interface EndpointRow {
   enabled: boolean;
   /** Encrypted. */
   secret: string;
+  /** Encrypted; signs, too, until its time ends. */
+  previous_secret: string | null;
+  previous_secret_until: Date | null;
   created_at: Date;
   updated_at: Date;
 }
@@ -35,6 +38,11 @@ export interface DeliveryRow {
   delivered_at: Date | null;
 }
 
+export type NewEndpoint = Omit<
+  EndpointRow,
+  'created_at' | 'updated_at' | 'previous_secret' | 'previous_secret_until'
+>;
+
 export type NewDelivery = Pick<
   DeliveryRow,
   'tenant_id' | 'endpoint_id' | 'event_id' | 'event_type' | 'payload'
@@ -44,7 +52,7 @@ export type NewDelivery = Pick<
 
 @Injectable()
 export class WebhooksRepository {
-  async insert(tx: Transaction, row: Omit<EndpointRow, 'created_at' | 'updated_at'>): Promise<EndpointRow> {
+  async insert(tx: Transaction, row: NewEndpoint): Promise<EndpointRow> {
     const { id, tenant_id, url, description, events, enabled, secret } = row;
     const [made] = await tx.query(
       `INSERT INTO webhook_endpoints (id, tenant_id, url, description, events, enabled, secret)
@@ -55,13 +63,25 @@ export class WebhooksRepository {
   }
 
   async save(tx: Transaction, row: EndpointRow): Promise<EndpointRow> {
-    const { id, tenant_id, url, description, events, enabled, secret } = row;
+    const { id, tenant_id, url, description, events, enabled } = row;
+    const { secret, previous_secret, previous_secret_until } = row;
     const [[saved]] = await tx.query(
       `UPDATE webhook_endpoints SET url = $3, description = $4, events = $5, enabled = $6, secret = $7,
-         updated_at = clock_timestamp() WHERE tenant_id = $1 AND id = $2 RETURNING *`,
-      [tenant_id, id, url, description, events, enabled, secret],
+         previous_secret = $8, previous_secret_until = $9, updated_at = clock_timestamp()
+       WHERE tenant_id = $1 AND id = $2 RETURNING *`,
+      [tenant_id, id, url, description, events, enabled, secret, previous_secret, previous_secret_until],
     );
     return saved;
+  }
+
+  /** Switches off an endpoint that is still at this address. @returns whether it was on */
+  async disable(tx: Transaction, tenantId: string, id: string, url: string): Promise<boolean> {
+    const [rows] = await tx.query(
+      `UPDATE webhook_endpoints SET enabled = false, updated_at = clock_timestamp()
+       WHERE tenant_id = $1 AND id = $2 AND url = $3 AND enabled RETURNING id`,
+      [tenantId, id, url],
+    );
+    return rows.length === 1;
   }
 
   async count(tx: Transaction, tenantId: string): Promise<number> {

@@ -62,12 +62,15 @@ export class WebhookEndpointsService implements OnModuleInit {
     return this.change(tenantId, id, 'updated', (row) => Object.assign(row, change));
   }
 
-  /** A new secret; messages from now on are signed with it alone. */
-  async rotateSecret(tenantId: string, id: string) {
+  /** A new secret; for `overlapMs` messages are signed with the old one, too. */
+  async rotateSecret(tenantId: string, id: string, overlapMs: number) {
     const secret = newSecret();
-    const row = await this.change(tenantId, id, 'secret_rotated', (endpoint) =>
-      Object.assign(endpoint, { secret: this.secrets.encrypt(secret, SECRET_PURPOSE) }),
-    );
+    const row = await this.change(tenantId, id, 'secret_rotated', (endpoint) => ({
+      ...endpoint,
+      secret: this.secrets.encrypt(secret, SECRET_PURPOSE),
+      previous_secret: overlapMs ? endpoint.secret : null,
+      previous_secret_until: overlapMs ? new Date(Date.now() + overlapMs) : null,
+    }));
     return { row, secret };
   }
 

@@ -10,6 +10,7 @@ import { DataSource } from 'typeorm';
 import { Environment } from '../config/environment.js';
 import { connect } from './connect.js';
 import { Database } from './database.js';
+import { DatabaseClock } from './database-clock.js';
 import { DatabaseUrl } from './database-url.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js';
 import { LongTransactions } from './long-transactions.js';
@@ -72,10 +73,11 @@ export class DatabaseModule implements OnApplicationShutdown {
           },
         },
         { provide: Database, inject: [DataSource], useFactory: (source: DataSource) => new Database(source) },
+        DatabaseClock,
         Notifications,
         LongTransactions,
       ],
-      exports: [Database, DatabaseUrl, LongTransactions, Notifications],
+      exports: [Database, DatabaseClock, DatabaseUrl, LongTransactions, Notifications],
     };
   }
 

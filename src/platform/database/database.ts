@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type DataSource, EntityManager } from 'typeorm';
+import pg from 'pg';
+import { type DataSource, EntityManager, type QueryRunner } from 'typeorm';
 import { ConnectionQueue } from './connection-queue.js';
 import { isDatabaseDown, isRetryable } from './postgres-errors.js';
 
@@ -35,7 +36,7 @@ export class Database {
 
   /** Runs `work` in one transaction that sees `tenantId`'s rows. Serialisation failures are retried. */
   tenant<T>(tenantId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.run((tx) => tx.query(`SELECT set_config('app.tenant_id', $1, true)`, [tenantId]), work);
+    return this.run(`SELECT set_config('app.tenant_id', ${pg.escapeLiteral(tenantId)}, true)`, work);
   }
 
   /**
@@ -55,7 +56,13 @@ export class Database {
 
   /** Runs `work` in one transaction that sees the rows of all tenants. */
   system<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.run((tx) => tx.query(`SET LOCAL ROLE ${SYSTEM_ROLE}`), work);
+    return this.run(`SET LOCAL ROLE ${SYSTEM_ROLE}`, work);
+  }
+
+  /** As `system`, to read only, and all of it as of one moment. */
+  systemSnapshot<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const snapshot = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY';
+    return this.run(`${snapshot}; SET LOCAL ROLE ${SYSTEM_ROLE}`, work);
   }
 
   /** Inside a system transaction: go on as `tenantId` only. There is no way back. */
@@ -87,7 +94,7 @@ export class Database {
     return hooks;
   }
 
-  private async run<T>(enter: (tx: Transaction) => Promise<unknown>, work: (tx: Transaction) => Promise<T>) {
+  private async run<T>(enter: string, work: (tx: Transaction) => Promise<T>) {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.inTurn(() => this.once(enter, work));
@@ -113,14 +120,13 @@ export class Database {
    * The driver's time limit leaves a query running on its connection; a rollback would queue behind it. When the
    * database is gone the connection is torn down instead, so that the caller hears of it within the limit.
    */
-  private async once<T>(enter: (tx: Transaction) => Promise<unknown>, work: (tx: Transaction) => Promise<T>) {
+  private async once<T>(enter: string, work: (tx: Transaction) => Promise<T>) {
     const runner = this.dataSource.createQueryRunner();
     const hooks: Hooks = { before: [], after: [] };
     const connection: PostgresConnection = await runner.connect();
     try {
-      await runner.startTransaction();
+      await begin(runner, enter);
       hooksByTransaction.set(runner.manager, hooks);
-      await enter(runner.manager);
       const result = await work(runner.manager);
       for (const hook of hooks.before) await hook();
       await runner.commitTransaction();
@@ -134,6 +140,12 @@ export class Database {
       await runner.release().catch(() => undefined);
     }
   }
+}
+
+/** Starts the transaction and enters it in one round trip; TypeORM's `startTransaction` takes one for itself. */
+async function begin(runner: QueryRunner, enter: string): Promise<void> {
+  Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
+  await runner.query(`START TRANSACTION; ${enter}`);
 }
 
 /** TypeORM's own pool; its typings leave it out. */

@@ -1,5 +1,6 @@
 export { Database, RUNTIME_ROLE, SYSTEM_ROLE, type Transaction } from './database.js';
 export { DatabaseModule } from './database.module.js';
+export { DatabaseClock } from './database-clock.js';
 export { DatabaseUrl } from './database-url.js';
 export { LongTransactions } from './long-transactions.js';
 export { Notifications } from './notifications.js';

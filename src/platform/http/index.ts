@@ -23,4 +23,5 @@ export {
   ApiIfMatch,
   AppliesConfiguration,
   interceptWrites,
+  WaitQuery,
 } from './writes.js';

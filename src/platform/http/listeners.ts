@@ -26,7 +26,9 @@ export class Listeners {
   constructor(private readonly fastify: FastifyInstance) {
     fastify.addHook('onRequest', (request, reply, done) => {
       const admin = request.raw.listener === 'admin';
-      const path = request.raw.url ?? '';
+      // of the route that was found, as the address may write it otherwise: /%61dmin/config
+      const route = request.routeOptions.url;
+      const path = route === undefined || route.includes('*') ? (request.raw.url ?? '') : route;
       const adminPath = path === '/admin' || path.startsWith('/admin/') || path.startsWith('/admin?');
       if (admin === adminPath) done();
       else reply.callNotFound();

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { ErrorBody, ErrorDetail } from './error-body.js';
-import { FAILURES } from './failures.js';
+import { FAILURES, type FailureStatus, failureResponse, sharedFailures } from './failures.js';
 
 type Json = Record<string, unknown>;
 interface Body {
@@ -14,7 +14,7 @@ interface Operation extends Json {
   description?: string;
   responses: Record<
     string,
-    { description?: string; content?: Record<string, { schema?: Json; example?: unknown }> }
+    { $ref?: string; description?: string; content?: Record<string, { schema?: Json; example?: unknown }> }
   >;
   requestBody?: Body;
   parameters?: { in: string; name: string }[];
@@ -35,6 +35,7 @@ export function buildOpenApi(app: INestApplication, version: string): OpenAPIObj
     extraModels: [ErrorBody, ErrorDetail],
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
+  document.components = { ...document.components, responses: sharedFailures() };
   for (const [, handlers] of byHandler(document)) markAliases(handlers);
   forEachOperation(document, (operation, _path, method) => {
     tidySecurity(operation);
@@ -94,8 +95,8 @@ function tidySecurity(operation: Operation): void {
 
 /** Failures that follow from what an operation is: anything sent may be unreadable, any POST may reuse a key. */
 function documentErrors(operation: Operation, method: string, document: OpenAPIObject): void {
-  const codes = new Set<keyof typeof FAILURES>([400, 429, 503]);
-  const add = (...more: (keyof typeof FAILURES)[]) => {
+  const codes = new Set<FailureStatus>([400, 429, 503]);
+  const add = (...more: FailureStatus[]) => {
     for (const code of more) codes.add(code);
   };
   const guarded = operation['x-permission'] !== undefined;
@@ -106,12 +107,18 @@ function documentErrors(operation: Operation, method: string, document: OpenAPIO
   if (parameters.some((p) => p.in === 'path')) add(404, 422);
   if (parameters.some((p) => p.in === 'query')) add(422);
   if (operation.requestBody) add(422);
-  for (const code of codes) operation.responses[code] ??= { description: FAILURES[code] };
+  for (const code of codes) operation.responses[code] ??= { description: FAILURES[code].description };
   for (const [code, response] of Object.entries(operation.responses))
     if (code >= '400' && !response.content)
-      response.content = { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } };
+      operation.responses[code] = failureOf(Number(code) as FailureStatus, response.description);
   if (operation.requestBody) operation.requestBody.required = needsBody(operation.requestBody, document);
 }
+
+/** A failure that says no more than its status does is a reference to the shared one. */
+const failureOf = (status: FailureStatus, description?: string) =>
+  description === FAILURES[status].description
+    ? { $ref: `#/components/responses/${FAILURES[status].name}` }
+    : failureResponse(status, description);
 
 /** No body is taken as an empty one, which is fine where no field must be given. */
 function needsBody({ content }: Body, document: OpenAPIObject): boolean {

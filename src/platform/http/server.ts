@@ -54,6 +54,7 @@ export function createAdapter(environment: Environment): FastifyAdapter {
         ? (request.headers['x-request-id'] as string)
         : newRequestId(),
     clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: answerBadAddress,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
   } as never);
 }
@@ -69,6 +70,21 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+}
+
+/** What the router itself refuses, before any hook of ours. */
+function answerBadAddress(
+  error: { statusCode?: number },
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const status = error.statusCode ?? 400;
+  const answer = new AppError(status, 'BAD_REQUEST', 'The address is not valid');
+  reply
+    .status(status)
+    .header('x-request-id', request.id)
+    .type('application/json; charset=utf-8')
+    .send(JSON.stringify(errorBody(answer, request.id)));
 }
 
 /** Hooks and parsers of every request, before Nest sees it. */

@@ -7,7 +7,14 @@ import {
 } from '@nestjs/common';
 import { INTERCEPTORS_METADATA, METHOD_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
-import { ApiConflictResponse, ApiHeader, ApiPreconditionFailedResponse, ApiQuery } from '@nestjs/swagger';
+import {
+  ApiConflictResponse,
+  ApiHeader,
+  ApiHideProperty,
+  ApiPreconditionFailedResponse,
+  ApiQuery,
+} from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
 
 /**
  * Puts interceptors around every write and around no read: even one that only passes a request on costs it a tenth of
@@ -31,10 +38,21 @@ export function interceptWrites(app: INestApplication, interceptors: readonly Ne
 /** Metadata of {@link AppliesConfiguration}. */
 export const APPLIES_CONFIGURATION = 'veloflux:applies-configuration';
 
-/** A write that changes routing configuration; the data plane's interceptor answers its `wait` parameter. */
-export const AppliesConfiguration = () =>
+/** For handlers that have a DTO of their own for the query of a write with {@link AppliesConfiguration}. */
+export class WaitQuery {
+  @ApiHideProperty()
+  @IsOptional()
+  @IsIn(['applied'])
+  wait?: 'applied';
+}
+
+/**
+ * A write that changes routing configuration; the data plane's interceptor answers its `wait` parameter and refuses
+ * any other, unless the handler has a DTO for its query (`own query`), which then extends {@link WaitQuery}.
+ */
+export const AppliesConfiguration = (query: 'only wait' | 'own query' = 'only wait') =>
   applyDecorators(
-    SetMetadata(APPLIES_CONFIGURATION, true),
+    SetMetadata(APPLIES_CONFIGURATION, query),
     ApiQuery({
       name: 'wait',
       required: false,

@@ -5,6 +5,8 @@ import { Database, type Transaction } from '../database/index.js';
 
 const TTL_MS = 3000;
 const RENEW_MS = 1000;
+/** Who waits for the lease tries this long after its end, so that somebody leads soon after. */
+const AFTER_END_MS = 20;
 /** The holder stops itself this long before the lease ends, by its own monotonic clock. */
 const SAFETY_MS = 500;
 
@@ -21,18 +23,21 @@ export class Leader implements OnApplicationBootstrap, OnModuleDestroy {
   private epoch: number | null = null;
   private validUntil = 0;
   private timer?: NodeJS.Timeout;
-  private renewing = false;
+  private stopped = false;
+  /** The renewal under way, or the last one. */
+  private renewal: Promise<void> = Promise.resolve();
 
   constructor(private readonly database: Database) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.renew();
-    this.timer = setInterval(() => void this.renew(), RENEW_MS);
-    this.timer.unref();
+    this.renewal = this.renew();
+    await this.renewal;
   }
 
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.renewal;
     if (!this.isLeader) return;
     await this.database
       .system((tx) =>
@@ -71,31 +76,45 @@ export class Leader implements OnApplicationBootstrap, OnModuleDestroy {
     if (!rows.length) throw notLeading();
   }
 
+  /** Renews the lease or tries to get it, and comes again: each second, or when the lease of another node ends. */
   private async renew(): Promise<void> {
-    if (this.renewing) return;
-    this.renewing = true;
     const asked = performance.now();
+    let pauseMs = RENEW_MS;
     try {
-      const [rows] = await this.database.system((tx) =>
-        tx.query(
-          `UPDATE leases SET holder = $1,
-                  epoch = CASE WHEN holder = $1 AND expires_at > clock_timestamp() THEN epoch ELSE epoch + 1 END,
-                  expires_at = clock_timestamp() + interval '${TTL_MS} milliseconds'
-           WHERE name = 'leader' AND (holder = $1 OR expires_at <= clock_timestamp())
-           RETURNING epoch`,
-          [this.holder],
-        ),
-      );
-      const epoch = rows.length ? Number(rows[0].epoch) : null;
+      const { epoch, left_ms } = await this.claim();
       if (epoch !== null && epoch !== this.epoch) this.logger.log(`This node leads, epoch ${epoch}`);
       if (epoch === null && this.epoch !== null) this.logger.warn('Another node leads now');
       this.epoch = epoch;
       this.validUntil = asked + TTL_MS - SAFETY_MS;
+      if (epoch === null) pauseMs = Math.min(RENEW_MS, Math.max(0, left_ms) + AFTER_END_MS);
     } catch {
       // the lease runs out by itself; the next renewal tries again
-    } finally {
-      this.renewing = false;
     }
+    if (this.stopped) return;
+    const next = () => {
+      this.renewal = this.renew();
+    };
+    this.timer = setTimeout(next, pauseMs - Math.min(performance.now() - asked, pauseMs / 2));
+    this.timer.unref();
+  }
+
+  /** @returns the epoch when the lease is this node's; what was left of it before */
+  private async claim(): Promise<{ epoch: number | null; left_ms: number }> {
+    const [row] = await this.database.system((tx) =>
+      tx.query(
+        `WITH claimed AS (
+           UPDATE leases SET holder = $1,
+                  epoch = CASE WHEN holder = $1 AND expires_at > clock_timestamp() THEN epoch ELSE epoch + 1 END,
+                  expires_at = clock_timestamp() + interval '${TTL_MS} milliseconds'
+           WHERE name = 'leader' AND (holder = $1 OR expires_at <= clock_timestamp())
+           RETURNING epoch)
+         SELECT (SELECT epoch FROM claimed)::float8 AS epoch,
+           (SELECT extract(epoch FROM expires_at - clock_timestamp()) * 1000 FROM leases
+            WHERE name = 'leader' AND isfinite(expires_at))::float8 AS left_ms`,
+        [this.holder],
+      ),
+    );
+    return { epoch: row.epoch, left_ms: row.left_ms ?? 0 };
   }
 }
 

@@ -90,9 +90,10 @@ export class Journal {
     for (const hook of this.eventHooks) await hook(tx, event);
   }
 
-  /** Writes the audit row of an event that changes no routing configuration. */
+  /** Writes the audit row of an event that changes no routing configuration; with the API key when one asked for it. */
   async record(tx: Transaction, entry: JournalEntry): Promise<void> {
     const context = requestContext();
+    const principal = context?.principal;
     const actor = entry.actor ?? context?.actor ?? { id: null, name: 'system' };
     const id = newId('audit');
     await tx.query(
@@ -112,7 +113,7 @@ export class Journal {
         entry.object?.id ?? null,
         entry.object?.name ?? null,
         entry.message,
-        entry.details ?? {},
+        { ...entry.details, ...(principal?.kind === 'api_key' && { api_key: principal.sessionId }) },
       ],
     );
     if (entry.tenantId !== null)
@@ -171,7 +172,8 @@ export class Journal {
     const changes = this.changes.get(tx) ?? this.begin(tx);
     if (changes.has(tenantId)) return;
     await this.lock(tx, tenantId, 'shared');
-    changes.set(tenantId, { tenantId, summary: [], objects: [], actor: { id: null, name: 'system' } });
+    const objects = [{ type: 'served', id: tenantId }];
+    changes.set(tenantId, { tenantId, summary: [], objects, actor: { id: null, name: 'system' } });
   }
 
   /** The newest version of the configuration that has been committed. */

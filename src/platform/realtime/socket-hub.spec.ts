@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { unauthorized } from '../../common/errors.js';
+import type { DatabaseClock } from '../database/index.js';
 import type { Principal } from '../security/index.js';
 import { CLOSE } from './close-codes.js';
 import { SOCKET_LIMITS, SocketHub } from './socket-hub.js';
@@ -51,7 +52,7 @@ describe('SocketHub', () => {
     now = 1000;
     jest.useFakeTimers({ doNotFake: ['setImmediate'] });
     jest.spyOn(performance, 'now').mockImplementation(() => now);
-    hub = new SocketHub(silent);
+    hub = new SocketHub(silent, { now: Date.now } as DatabaseClock);
     hub.onApplicationBootstrap();
   });
   afterEach(() => {

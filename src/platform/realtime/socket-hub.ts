@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { WebSocket } from 'ws';
 import { AppError } from '../../common/errors.js';
+import { DatabaseClock } from '../database/index.js';
 import { CLOSE } from './close-codes.js';
 import { SocketClient } from './socket-client.js';
 import { SocketMetrics } from './socket-metrics.js';
@@ -48,7 +49,10 @@ export class SocketHub implements OnApplicationBootstrap, OnApplicationShutdown 
 
   limits: SocketLimits = SOCKET_LIMITS;
 
-  constructor(private readonly metrics: SocketMetrics) {}
+  constructor(
+    private readonly metrics: SocketMetrics,
+    private readonly clock: DatabaseClock,
+  ) {}
 
   onApplicationBootstrap(): void {
     const now = performance.now();
@@ -210,7 +214,7 @@ export class SocketHub implements OnApplicationBootstrap, OnApplicationShutdown 
 
   private checkSecond(client: SocketClient): void {
     client.received = 0;
-    if (client.principal && client.principal.expiresAt * 1000 <= Date.now())
+    if (client.principal && client.principal.expiresAt * 1000 <= this.clock.now())
       this.close(client, CLOSE.unauthorized, 'the access token has expired');
   }
 

@@ -4,4 +4,5 @@ export { Authenticator, type Principal } from './principal.js';
 export { RedisRateLimitStorage } from './rate-limit.storage.js';
 export { hashToken, randomToken, Secrets } from './secrets.js';
 export { SecurityModule } from './security.module.js';
+export { SharedRateLimitStorage } from './shared-rate-limit.storage.js';
 export { SOCKET_COOKIE } from './socket-cookie.js';

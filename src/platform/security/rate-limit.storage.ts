@@ -3,11 +3,11 @@ import type { ThrottlerStorage } from '@nestjs/throttler';
 import { Redis } from 'ioredis';
 import { LRUCache } from 'lru-cache';
 
-type Hit = Awaited<ReturnType<ThrottlerStorage['increment']>>;
+export type Hit = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 /** Keys kept at once; the least recently used ones start anew beyond that. */
-const MAX_KEYS = 200_000;
+export const MAX_KEYS = 200_000;
 
-const hit = (totalHits: number, limit: number, msLeft: number): Hit => ({
+export const hit = (totalHits: number, limit: number, msLeft: number): Hit => ({
   totalHits,
   timeToExpire: msLeft / 1000,
   isBlocked: totalHits > limit,
@@ -18,7 +18,7 @@ const hit = (totalHits: number, limit: number, msLeft: number): Hit => ({
 export class MemoryRateLimitStorage implements ThrottlerStorage {
   private readonly windows = new LRUCache<string, { count: number; endsAt: number }>({ max: MAX_KEYS });
 
-  constructor(private readonly now: () => number = Date.now) {}
+  constructor(private readonly now: () => number = () => performance.now()) {}
 
   async increment(key: string, ttl: number, limit: number): Promise<Hit> {
     const now = this.now();

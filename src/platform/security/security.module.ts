@@ -2,11 +2,14 @@ import { Global, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import { Environment } from '../config/environment.js';
+import { Database } from '../database/index.js';
 import { AccessGuard, AuthenticationGuard } from './guards.js';
 import { PasswordHasher } from './passwords.js';
 import { RateLimitGuard } from './rate-limit.guard.js';
-import { MemoryRateLimitStorage, RedisRateLimitStorage } from './rate-limit.storage.js';
+import { RedisRateLimitStorage } from './rate-limit.storage.js';
 import { Secrets } from './secrets.js';
+import { PostgresCounters } from './shared-counters.js';
+import { SharedRateLimitStorage } from './shared-rate-limit.storage.js';
 
 /** The guards run in this order on every endpoint: who calls, how often, and may they. */
 @Global()
@@ -16,11 +19,11 @@ import { Secrets } from './secrets.js';
     Secrets,
     {
       provide: ThrottlerStorage,
-      inject: [Environment],
-      useFactory: (environment: Environment) =>
+      inject: [Environment, Database],
+      useFactory: (environment: Environment, database: Database) =>
         environment.REDIS_URL
           ? new RedisRateLimitStorage(environment.REDIS_URL)
-          : new MemoryRateLimitStorage(),
+          : new SharedRateLimitStorage(new PostgresCounters(database)),
     },
     { provide: APP_GUARD, useClass: AuthenticationGuard },
     { provide: APP_GUARD, useClass: RateLimitGuard },

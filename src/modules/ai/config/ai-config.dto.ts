@@ -1,6 +1,16 @@
 import { PartialType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsBoolean, IsIn, IsInt, IsNumber, IsOptional, Max, Min, ValidateNested } from 'class-validator';
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  Max,
+  Min,
+  ValidateNested,
+} from 'class-validator';
 import { IsDuration, queryInteger } from '../../../platform/http/index.js';
 import { MODEL_TYPES, type ModelType } from '../core/index.js';
 
@@ -120,15 +130,19 @@ export class AiConfigResponse {
   @Min(0.000001)
   @Max(1)
   learning_rate: number;
+  @IsObject()
   @ValidateNested()
   @Type(() => ModelsConfig)
   models: ModelsConfig;
+  @IsObject()
   @ValidateNested()
   @Type(() => TrainingConfig)
   training: TrainingConfig;
+  @IsObject()
   @ValidateNested()
   @Type(() => ForecastConfig)
   forecast: ForecastConfig;
+  @IsObject()
   @ValidateNested()
   @Type(() => AnomaliesConfig)
   anomalies: AnomaliesConfig;
@@ -178,18 +192,22 @@ export class UpdateAiConfigRequest {
   @Max(1)
   learning_rate?: number;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => PartialModels)
   models?: PartialModels;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => PartialTraining)
   training?: PartialTraining;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => PartialForecast)
   forecast?: PartialForecast;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => PartialAnomalies)
   anomalies?: PartialAnomalies;

@@ -6,7 +6,6 @@ import { TrafficReadModel } from '../../telemetry/index.js';
 import { AiConfigService } from '../config/ai-config.service.js';
 import { TrainingRepository } from '../training/training.repository.js';
 import { TrainingService } from '../training/training.service.js';
-import { LOAD_PREDICTOR } from './built-in-models.js';
 import { ForecastsService } from './forecasts.service.js';
 import { SettledForecastsRepository } from './settled.repository.js';
 
@@ -81,10 +80,7 @@ export class ForecastKeeper implements OnApplicationBootstrap, OnApplicationShut
         naive: last,
       });
     }
-    const trained = await this.runs.lastFinished(tx, tenantId, LOAD_PREDICTOR);
-    const due = !trained || Date.now() - trained.getTime() > durationMs(config.training.retrain_interval);
-    if (due && (await this.runs.countOpen(tx, tenantId)) === 0)
-      await this.training.enqueue(tx, tenantId, LOAD_PREDICTOR, { trigger: 'schedule' });
+    await this.training.trainIfDue(tx, tenantId, null, config);
   }
 
   private async settle(tx: Transaction): Promise<void> {

@@ -18,13 +18,20 @@ import type { Availability, DeployedModel, ModelAnswer, ModelRuntime, Prediction
 
 const MAX_HORIZON = 288;
 
+/** A trained classifier, as data and ready to be asked. */
+export interface TrainedSentiment {
+  data: LogisticSentimentModel;
+  version: number;
+  classifier: LogisticSentiment;
+}
+
 /** The models that come with the program. */
 @Injectable()
 export class BuiltinRuntime implements ModelRuntime {
   readonly kind = 'builtin';
   private lexicon?: LexiconSentiment;
   /** Trained classifiers by version id: weights are read from the database once. */
-  private readonly trained = new Map<string, SentimentModel>();
+  private readonly trained = new Map<string, TrainedSentiment>();
 
   constructor(
     private readonly database: Database,
@@ -57,14 +64,20 @@ export class BuiltinRuntime implements ModelRuntime {
   private async sentiment({ tenantId, input }: PredictionRequest): Promise<ModelAnswer> {
     const text = typeof input === 'string' ? input : input.text;
     if (typeof text !== 'string' || !text.trim()) throw invalidField('input', 'text', 'input must be a text');
+    const trained = await this.trainedSentiment(tenantId);
+    const model: SentimentModel = trained?.classifier ?? this.lexiconModel();
+    return {
+      output: { ...model.predict(text) },
+      version: trained ? `trained-${trained.version}` : LEXICON_CARD.kind,
+    };
+  }
+
+  /** The sentiment model that the tenant trained and that serves; null: the lexicon does. */
+  async trainedSentiment(tenantId: string): Promise<TrainedSentiment | null> {
     const served = await this.database.tenant(tenantId, (tx) =>
       this.versions.servedCard(tx, tenantId, SENTIMENT),
     );
-    const model = served ? await this.classifier(tenantId, served.id) : this.lexiconModel();
-    return {
-      output: { ...model.predict(text) },
-      version: served ? `trained-${served.version}` : LEXICON_CARD.kind,
-    };
+    return served ? this.classifier(tenantId, served.id) : null;
   }
 
   /** Loaded when it is first asked: it takes a tenth of a second. */
@@ -73,15 +86,17 @@ export class BuiltinRuntime implements ModelRuntime {
     return this.lexicon;
   }
 
-  private async classifier(tenantId: string, id: string): Promise<SentimentModel> {
+  private async classifier(tenantId: string, id: string): Promise<TrainedSentiment | null> {
     const known = this.trained.get(id);
     if (known) return known;
     const served = await this.database.tenant(tenantId, (tx) =>
       this.versions.served<LogisticSentimentModel, unknown>(tx, tenantId, SENTIMENT),
     );
-    const model = new LogisticSentiment(served!.model_data);
+    if (!served) return null;
+    const { model_data: data, version } = served;
+    const model = { data, version, classifier: new LogisticSentiment(data) };
     if (this.trained.size >= 100) this.trained.clear();
-    this.trained.set(served!.id, model);
+    this.trained.set(served.id, model);
     return model;
   }
 

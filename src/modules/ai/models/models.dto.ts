@@ -3,6 +3,7 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   Matches,
   Max,
@@ -39,7 +40,13 @@ export class ModelConfig {
   @Matches(NAME)
   model?: string;
   /**
-   * Directory of ONNX weights below `DATA_DIR/models`.
+   * Directory of a text classifier below `DATA_DIR/models`, for `onnx`; the model's name when it is left out. It holds
+   * `model.onnx` (or `onnx/model.onnx`; its first output: one score for each class, for a batch of one),
+   * `labels.json` (`["negative", "positive"]`, in the order of the scores) or a Hugging Face `config.json` with
+   * `id2label`, and one of `vocabulary.json` (a list of words; the one input gets their counts as float32 [1, words],
+   * words split by Unicode TR 29 and lower case) and `tokenizer.json` (Hugging Face, with `tokenizer_config.json` when
+   * there is one; inputs `input_ids`, `attention_mask`, `token_type_ids`, int64 [1, length], at most 512 tokens).
+   * Scores that are no probabilities go through a softmax.
    * @example distilbert-sst2
    */
   @IsOptional()
@@ -47,7 +54,7 @@ export class ModelConfig {
   @MaxLength(200)
   path?: string;
   /**
-   * Let Ollama fetch the model when it lacks it.
+   * Let Ollama fetch the model when it lacks it; it is `pulling` meanwhile, with its progress.
    * @example false
    */
   @IsOptional()
@@ -61,7 +68,8 @@ export class ModelConfig {
   @IsBoolean()
   gpu_enabled?: boolean;
   /**
-   * Predictions at the same time; further ones wait.
+   * Predictions at the same time, on each node; further ones wait, and get 503 when they have waited as long as one may
+   * take. Of `onnx`, also how many copies are loaded (one when it is left out, never more than cores less one).
    * @example 3
    */
   @IsOptional()
@@ -87,6 +95,7 @@ export class DeployModelRequest {
   @IsLine(40)
   version?: string;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => ModelConfig)
   config?: ModelConfig;
@@ -98,6 +107,7 @@ export class UpdateModelRequest {
   @IsLine(40)
   version?: string;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => ModelConfig)
   config?: ModelConfig;

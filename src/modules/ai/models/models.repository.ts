@@ -6,6 +6,7 @@ import type { ModelSettings } from './runtime.js';
 export type ModelStatus = 'deployed' | 'pulling' | 'unavailable';
 export interface ModelRow {
   id: string;
+  tenant_id: string;
   name: string;
   version: string;
   runtime: 'builtin' | 'onnx' | 'ollama';
@@ -18,7 +19,8 @@ export interface ModelRow {
   updated_at: Date;
 }
 
-const COLUMNS = 'id, name, version, runtime, status, reason, config, progress, created_at, updated_at';
+const COLUMNS =
+  'id, tenant_id, name, version, runtime, status, reason, config, progress, created_at, updated_at';
 
 @Injectable()
 export class ModelsRepository {
@@ -78,6 +80,19 @@ export class ModelsRepository {
       ],
     );
     return row ?? null;
+  }
+
+  /** Pulls that no node reports on: each is given to one caller. */
+  async takeOrphanedPulls(tx: Transaction, seconds: number): Promise<ModelRow[]> {
+    const [rows] = await tx.query(
+      `UPDATE ai_models SET updated_at = clock_timestamp()
+       WHERE id IN (SELECT id FROM ai_models
+                    WHERE status = 'pulling' AND updated_at < clock_timestamp() - make_interval(secs => $1)
+                    FOR UPDATE SKIP LOCKED)
+       RETURNING ${COLUMNS}`,
+      [seconds],
+    );
+    return rows;
   }
 
   async delete(tx: Transaction, tenantId: string, id: string): Promise<void> {

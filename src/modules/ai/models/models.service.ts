@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { AppError, conflict, notFound } from '../../../common/errors.js';
 import { Database, violatedConstraint } from '../../../platform/database/index.js';
 import { Journal } from '../../../platform/journal/index.js';
-import { Channels } from '../../../platform/realtime/index.js';
 import { type ForecastCard, LEXICON_CARD } from '../core/index.js';
 import { ANOMALY_DETECTOR, BUILT_IN, LOAD_PREDICTOR, SENTIMENT } from '../forecasting/built-in-models.js';
 import { type ModelVersion, ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
 import { BuiltinRuntime } from './builtin.runtime.js';
+import { ModelPulls } from './model-pulls.js';
 import {
   type DeployModelRequest,
   type ModelCard,
@@ -15,8 +15,10 @@ import {
 } from './models.dto.js';
 import { type ModelRow, ModelsRepository } from './models.repository.js';
 import { OllamaRuntime } from './ollama.runtime.js';
-import { OnnxRuntime } from './onnx.runtime.js';
+import { OnnxRuntime } from './onnx/onnx.runtime.js';
 import type { DeployedModel, ModelRuntime } from './runtime.js';
+
+const LOOK_AGAIN_MS = 5000;
 
 export interface ResolvedModel {
   runtime: ModelRuntime;
@@ -35,7 +37,7 @@ export class ModelsService {
     private readonly models: ModelsRepository,
     private readonly versions: ModelVersionsRepository,
     private readonly journal: Journal,
-    private readonly channels: Channels,
+    private readonly pulls: ModelPulls,
     builtin: BuiltinRuntime,
     ollama: OllamaRuntime,
     onnx: OnnxRuntime,
@@ -65,14 +67,10 @@ export class ModelsService {
       throw conflict('NAME_TAKEN', `'${name}' is a built-in model`);
     const kind = config.runtime ?? 'builtin';
     const model = { name, version, config };
-    const pulling = kind === 'ollama' && config.pull === true;
     const available = await this.runtimes[kind].check(model);
-    const wanted = pulling && available.status === 'unavailable' && available.reason.includes('config.pull');
-    const state = wanted
-      ? { status: 'pulling' as const, reason: null }
-      : { status: available.status, reason: reasonOf(available) };
+    const state = { status: available.status, reason: reasonOf(available) };
     const row = await this.insert(tenantId, { ...model, runtime: kind, ...state });
-    if (pulling && state.status !== 'deployed') void this.pull(tenantId, row);
+    if (row.status === 'pulling') this.pulls.start(row);
     return ModelResponse.from(row);
   }
 
@@ -90,7 +88,7 @@ export class ModelsService {
       version: change.version ?? before.version,
       config,
     });
-    return this.database.tenant(tenantId, async (tx) => {
+    const row = await this.database.tenant(tenantId, async (tx) => {
       const row = await this.models.update(tx, tenantId, before.id, {
         version: change.version,
         config,
@@ -104,8 +102,10 @@ export class ModelsService {
         message: `Model '${row.name}' changed`,
         object: { type: 'model', id: row.id, name: row.name },
       });
-      return ModelResponse.from(row);
+      return row;
     });
+    if (row.status === 'pulling') this.pulls.start(row);
+    return ModelResponse.from(row);
   }
 
   async undeploy(tenantId: string, id: string): Promise<string> {
@@ -119,6 +119,7 @@ export class ModelsService {
         object: { type: 'model', id: model.id, name: model.name },
       });
     });
+    this.pulls.stop(model.id);
     return model.id;
   }
 
@@ -128,13 +129,26 @@ export class ModelsService {
       return { runtime: this.runtimes.builtin, model: { name, version: 'builtin', config: {} } };
     const row = await this.database.tenant(tenantId, (tx) => this.models.find(tx, tenantId, name));
     if (!row) throw notFound('Model', name);
-    if (row.status !== 'deployed')
+    const { status, reason } = row.status === 'unavailable' ? await this.lookAgain(row) : row;
+    if (status !== 'deployed')
       throw new AppError(
         409,
         'MODEL_UNAVAILABLE',
-        `Model '${name}' is ${row.status}${row.reason ? `: ${row.reason}` : ''}`,
+        `Model '${name}' is ${status}${reason ? `: ${reason}` : ''}`,
       );
     return { runtime: this.runtimes[row.runtime], model: row };
+  }
+
+  /** What was away may be back: looked at when it is asked for, not more often than each few seconds. */
+  private async lookAgain(row: ModelRow): Promise<Pick<ModelRow, 'status' | 'reason'>> {
+    if (Date.now() - row.updated_at.getTime() < LOOK_AGAIN_MS) return row;
+    const available = await this.runtimes[row.runtime].check(row);
+    const state = { status: available.status, reason: reasonOf(available) };
+    const after = await this.database.tenant(row.tenant_id, (tx) =>
+      this.models.update(tx, row.tenant_id, row.id, state),
+    );
+    if (after?.status === 'pulling') this.pulls.start(after);
+    return after ?? row;
   }
 
   private async deployed(tenantId: string, id: string): Promise<ModelRow> {
@@ -165,24 +179,6 @@ export class ModelsService {
         throw conflict('NAME_TAKEN', `There is a model '${model.name}' already`);
       throw e;
     }
-  }
-
-  /** Goes on after the answer; its progress shows in the model and on the channel `ai`. */
-  private async pull(tenantId: string, row: ModelRow): Promise<void> {
-    let last = 0;
-    const save = (change: Parameters<ModelsRepository['update']>[3]) =>
-      this.database
-        .tenant(tenantId, async (tx) => {
-          await this.models.update(tx, tenantId, row.id, change);
-          await this.channels.changed(tx, 'ai', tenantId);
-        })
-        .catch(() => undefined);
-    const outcome = await this.runtimes.ollama.check(row, (fraction) => {
-      if (fraction - last < 0.02) return;
-      last = fraction;
-      void save({ progress: fraction });
-    });
-    await save({ status: outcome.status, reason: reasonOf(outcome) });
   }
 }
 

@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
-import { Ollama } from 'ollama';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Ollama, type ProgressResponse } from 'ollama';
+import { Agent, fetch } from 'undici';
 import { AppError, invalidField } from '../../../common/errors.js';
 import { Environment } from '../../../platform/config/environment.js';
 import type {
@@ -12,15 +13,32 @@ import type {
 } from './runtime.js';
 
 const CHECK_LIMIT_MS = 3000;
+/** A server that takes no connection for this long is away. */
+const CONNECT_LIMIT_MS = 2500;
+/** A pull that reports nothing for this long has broken off. */
+const PULL_SILENCE_MS = 60_000;
 
-/** Models of an Ollama server. The client has no time limit of its own: every call gets a signal. */
+/**
+ * Models of an Ollama server (https://github.com/ollama/ollama/blob/main/docs/api.md). The client has no time limit
+ * of its own: every call gets a signal.
+ */
 @Injectable()
-export class OllamaRuntime implements ModelRuntime {
+export class OllamaRuntime implements ModelRuntime, OnModuleDestroy {
   readonly kind = 'ollama';
+  /** The signals keep the time: an answer may take as long as the model's own limit. */
+  private readonly agent = new Agent({
+    connect: { timeout: CONNECT_LIMIT_MS },
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
 
   constructor(private readonly environment: Environment) {}
 
-  async check(model: DeployedModel, onProgress?: (fraction: number) => void): Promise<Availability> {
+  async onModuleDestroy(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  async check(model: DeployedModel): Promise<Availability> {
     const name = nameOf(model);
     try {
       const { models } = await this.client(AbortSignal.timeout(CHECK_LIMIT_MS)).list();
@@ -28,9 +46,8 @@ export class OllamaRuntime implements ModelRuntime {
     } catch {
       return { status: 'unavailable', reason: 'the Ollama server does not answer' };
     }
-    if (!model.config.pull || !onProgress)
-      return { status: 'unavailable', reason: `Ollama has no model '${name}'; set config.pull to fetch it` };
-    return this.pull(name, onProgress);
+    if (model.config.pull) return { status: 'pulling' };
+    return { status: 'unavailable', reason: `Ollama has no model '${name}'; set config.pull to fetch it` };
   }
 
   async predict(model: DeployedModel, { input, signal }: PredictionRequest): Promise<ModelAnswer> {
@@ -56,26 +73,51 @@ export class OllamaRuntime implements ModelRuntime {
     }
   }
 
-  private async pull(name: string, onProgress: (fraction: number) => void): Promise<Availability> {
+  /**
+   * Makes Ollama fetch the model. Fetching goes on where an earlier pull ended.
+   * @param onProgress told of each report: the share of the bytes known so far, 0 to 1
+   */
+  async pull(
+    model: DeployedModel,
+    signal: AbortSignal,
+    onProgress: (fraction: number) => void,
+  ): Promise<Availability> {
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(), PULL_SILENCE_MS);
     try {
-      const stream = await new Ollama({ host: this.environment.OLLAMA_URL }).pull({
-        model: name,
-        stream: true,
-      });
-      for await (const part of stream) if (part.total) onProgress((part.completed ?? 0) / part.total);
+      const client = this.client(AbortSignal.any([signal, silence.signal]));
+      const layers = new Map<string, ProgressResponse>();
+      for await (const part of await client.pull({ model: nameOf(model), stream: true })) {
+        timer.refresh();
+        if (part.digest) layers.set(part.digest, part);
+        onProgress(share([...layers.values()]));
+      }
       return { status: 'deployed' };
     } catch (e) {
-      return { status: 'unavailable', reason: `the model could not be pulled: ${(e as Error).message}` };
+      const why = silence.signal.aborted ? 'Ollama fell silent' : (e as Error).message;
+      return { status: 'unavailable', reason: `the model could not be pulled: ${why}` };
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   private client(signal: AbortSignal): Ollama {
     return new Ollama({
       host: this.environment.OLLAMA_URL,
-      fetch: (url, init) =>
-        fetch(url, { ...init, signal: init?.signal ? AbortSignal.any([signal, init.signal]) : signal }),
+      fetch: ((url: string, init?: RequestInit) =>
+        fetch(url, {
+          ...(init as object),
+          dispatcher: this.agent,
+          signal: init?.signal ? AbortSignal.any([signal, init.signal]) : signal,
+        })) as unknown as typeof globalThis.fetch,
     });
   }
+}
+
+/** Of the bytes of all layers that were announced. */
+function share(layers: readonly ProgressResponse[]): number {
+  const total = layers.reduce((sum, layer) => sum + (layer.total ?? 0), 0);
+  return total === 0 ? 0 : layers.reduce((sum, layer) => sum + (layer.completed ?? 0), 0) / total;
 }
 
 const nameOf = (model: DeployedModel): string => model.config.model ?? model.config.base ?? model.name;

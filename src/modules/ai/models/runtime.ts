@@ -75,7 +75,7 @@ export type Availability =
 /** Something that can run models. */
 export interface ModelRuntime {
   readonly kind: 'builtin' | 'onnx' | 'ollama';
-  /** Looks whether the model's weights are really there. */
-  check(model: DeployedModel, onProgress?: (fraction: number) => void): Promise<Availability>;
+  /** Looks whether the model's weights are really there; `pulling`: they can be fetched. */
+  check(model: DeployedModel): Promise<Availability>;
   predict(model: DeployedModel, request: PredictionRequest): Promise<ModelAnswer>;
 }

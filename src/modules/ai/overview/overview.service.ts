@@ -117,6 +117,12 @@ export class OverviewService implements OnModuleInit {
     });
   }
 
+  /** Of all tenants together. */
+  async installation(): Promise<Pick<AiStatusResponse, 'status' | 'open_trainings'>> {
+    const open = await this.database.system((tx) => this.trainings.countOpen(tx, null));
+    return { status: 'active', open_trainings: open };
+  }
+
   async health(tenantId: string, detailed: boolean): Promise<AiHealthResponse> {
     const models = await this.states(tenantId);
     const well = models.every(({ status }) => status !== 'unavailable');

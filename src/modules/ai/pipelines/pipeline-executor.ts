@@ -19,6 +19,8 @@ export interface RunOutcome {
   output: StepOutput | null;
   steps: StepResult[];
   error: string | null;
+  /** It failed for a reason that may be gone at the next try: a dependency is away or too busy. */
+  transient?: boolean;
 }
 
 /** Runs a pipeline's steps one after the other; the first that fails ends it, with the reason. */
@@ -47,7 +49,13 @@ export class PipelineExecutor {
         const duration = performance.now() - started;
         const error = signal.aborted ? 'cancelled' : this.reasonOf(step, e as Error);
         results.push({ name: step.name, status: 'failed', duration_ms: duration, error });
-        return ended(signal.aborted ? 'cancelled' : 'failed', steps, results, `${step.name}: ${error}`);
+        const outcome = ended(
+          signal.aborted ? 'cancelled' : 'failed',
+          steps,
+          results,
+          `${step.name}: ${error}`,
+        );
+        return { ...outcome, transient: isTransient(e) };
       }
       const duration = performance.now() - started;
       results.push({ name: step.name, status: 'completed', duration_ms: duration, error: null });
@@ -62,6 +70,9 @@ export class PipelineExecutor {
     return 'the step failed';
   }
 }
+
+/** 503 is what a dependency that is away, a full line and a time limit answer. */
+export const isTransient = (error: unknown): boolean => error instanceof AppError && error.status === 503;
 
 function ended(
   status: 'failed' | 'cancelled',

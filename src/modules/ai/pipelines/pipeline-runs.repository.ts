@@ -3,6 +3,7 @@ import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
 import type { Transaction } from '../../../platform/database/index.js';
 import type { PredictionInput } from '../models/runtime.js';
+import type { ItemResult, Target } from './batch-executor.js';
 import type { RunOutcome, StepResult } from './pipeline-executor.js';
 import type { StepOutput } from './step-runner.js';
 
@@ -17,8 +18,17 @@ export interface RunRow {
   status: RunStatus;
   cancel_requested: boolean;
   async: boolean;
-  input: PredictionInput;
+  /** Null for a batch. */
+  input: PredictionInput | null;
+  inputs: PredictionInput[] | null;
+  /** Inputs of a batch. */
+  size: number | null;
+  target: Target;
+  executor: 'local' | 'dask';
+  executor_reason: string | null;
   output: StepOutput | null;
+  /** Of a batch that has ended; not in lists. */
+  results: ItemResult[] | null;
   steps: StepResult[];
   error: string | null;
   /** Per cent. */
@@ -28,10 +38,26 @@ export interface RunRow {
   finished_at: Date | null;
 }
 
-const COLUMNS = `id, attempts, tenant_id, pipeline_id, status, cancel_requested, async, input, output, steps, error,
-  progress, created_at, started_at, finished_at`;
+/** Without what may be megabytes. */
+const BRIEF = `id, attempts, tenant_id, pipeline_id, status, cancel_requested, async, input, output, steps, error,
+  progress, target, executor, executor_reason, jsonb_array_length(inputs) AS size, created_at, started_at, finished_at`;
+const COLUMNS = `${BRIEF}, results`;
 const OPEN = `status IN ('pending', 'running')`;
 const KEEP = '30 days';
+/** What a run works on: one of the two. */
+export interface RunInput {
+  input: PredictionInput | null;
+  inputs: PredictionInput[] | null;
+  target: Target;
+}
+
+/** What a run ends with; of a batch also its results and where they were made. */
+export type RunEnd = RunOutcome & {
+  results?: ItemResult[] | null;
+  executor?: 'local' | 'dask';
+  executorReason?: string | null;
+};
+
 const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
 
 @Injectable()
@@ -41,12 +67,12 @@ export class PipelineRunsRepository {
     tx: Transaction,
     tenantId: string,
     pipelineId: string,
-    input: PredictionInput,
+    { input, inputs, target }: RunInput,
   ): Promise<RunRow> {
     const [row] = await tx.query(
-      `INSERT INTO ai_pipeline_runs (id, tenant_id, pipeline_id, async, input) VALUES ($1, $2, $3, true, $4)
-       RETURNING ${COLUMNS}`,
-      [newId('run'), tenantId, pipelineId, JSON.stringify(input)],
+      `INSERT INTO ai_pipeline_runs (id, tenant_id, pipeline_id, async, input, inputs, target)
+       VALUES ($1, $2, $3, true, $4, $5, $6) RETURNING ${COLUMNS}`,
+      [newId('run'), tenantId, pipelineId, json(input), json(inputs), target],
     );
     return row;
   }
@@ -56,25 +82,31 @@ export class PipelineRunsRepository {
     tx: Transaction,
     tenantId: string,
     pipelineId: string,
-    input: PredictionInput,
+    { input, inputs, target }: RunInput,
     startedAt: Date,
-    outcome: RunOutcome,
+    outcome: RunEnd,
   ): Promise<RunRow> {
     const { status, output, steps, error } = outcome;
     const [row] = await tx.query(
-      `INSERT INTO ai_pipeline_runs (id, tenant_id, pipeline_id, async, input, state, status, output, steps, error,
-         progress, created_at, started_at, finished_at)
-       VALUES ($1, $2, $3, false, $4, 'done', $5, $6, $7, $8, $9, $10, $10, clock_timestamp()) RETURNING ${COLUMNS}`,
+      `INSERT INTO ai_pipeline_runs (id, tenant_id, pipeline_id, async, input, inputs, target, state, status, output,
+         results, steps, error, progress, executor, executor_reason, created_at, started_at, finished_at)
+       VALUES ($1, $2, $3, false, $4, $5, $6, 'done', $7, $8, $9, $10, $11, $12, $13, $14, $15, $15,
+               clock_timestamp()) RETURNING ${COLUMNS}`,
       [
         newId('run'),
         tenantId,
         pipelineId,
-        JSON.stringify(input),
+        json(input),
+        json(inputs),
+        target,
         status,
         json(output),
+        json(outcome.results ?? null),
         json(steps),
         error,
         status === 'completed' ? 100 : 0,
+        outcome.executor ?? 'local',
+        outcome.executorReason ?? null,
         startedAt,
       ],
     );
@@ -100,7 +132,7 @@ export class PipelineRunsRepository {
     const values = [tenantId, pipelineId, status ?? null];
     const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM ai_pipeline_runs WHERE ${where}`, values);
     const items = await tx.query(
-      `SELECT ${COLUMNS} FROM ai_pipeline_runs WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5`,
+      `SELECT ${BRIEF}, NULL AS results FROM ai_pipeline_runs WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5`,
       [...values, request.limit, offsetOf(request)],
     );
     return new Page(items, n, request.page, request.limit);
@@ -135,6 +167,15 @@ export class PipelineRunsRepository {
     return row;
   }
 
+  /** Waits for its next try. */
+  async postpone(tx: Transaction, id: string, reason: string, steps: StepResult[]): Promise<void> {
+    await tx.query(`UPDATE ai_pipeline_runs SET status = 'pending', error = $2, steps = $3 WHERE id = $1`, [
+      id,
+      reason,
+      json(steps),
+    ]);
+  }
+
   async progress(tx: Transaction, id: string, percent: number, steps: StepResult[]): Promise<void> {
     await tx.query(
       `UPDATE ai_pipeline_runs SET progress = $2, steps = $3 WHERE id = $1 AND status = 'running'`,
@@ -142,12 +183,22 @@ export class PipelineRunsRepository {
     );
   }
 
-  async end(tx: Transaction, id: string, outcome: RunOutcome): Promise<void> {
+  async end(tx: Transaction, id: string, outcome: RunEnd): Promise<void> {
     await tx.query(
       `UPDATE ai_pipeline_runs SET status = $2, output = $3, steps = $4, error = $5, finished_at = clock_timestamp(),
-         progress = CASE WHEN $2 = 'completed' THEN 100 ELSE progress END
+         progress = CASE WHEN $2 = 'completed' THEN 100 ELSE progress END, results = $6,
+         executor = coalesce($7, executor), executor_reason = $8
        WHERE id = $1`,
-      [id, outcome.status, json(outcome.output), json(outcome.steps), outcome.error],
+      [
+        id,
+        outcome.status,
+        json(outcome.output),
+        json(outcome.steps),
+        outcome.error,
+        json(outcome.results ?? null),
+        outcome.executor ?? null,
+        outcome.executorReason ?? null,
+      ],
     );
   }
 

@@ -1,22 +1,29 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { AppError } from '../../../common/errors.js';
 import { Database, Notifications, type Transaction } from '../../../platform/database/index.js';
 import { type JobControl, Leader, type Periodic, repeat, WorkQueue } from '../../../platform/jobs/index.js';
 import { Channels } from '../../../platform/realtime/index.js';
-import { PipelineExecutor, type StepResult } from './pipeline-executor.js';
-import { PipelineRunsRepository, type RunRow } from './pipeline-runs.repository.js';
-import { PipelinesRepository } from './pipelines.repository.js';
+import { BatchExecutor } from './batch-executor.js';
+import { isTransient, PipelineExecutor, type StepResult } from './pipeline-executor.js';
+import { PipelineRunsRepository, type RunEnd, type RunRow } from './pipeline-runs.repository.js';
+import { type PipelineRow, PipelinesRepository } from './pipelines.repository.js';
 
 const CANCEL = 'ai.pipeline.cancel';
 const CONCURRENCY = 4;
-const LEASE_SECONDS = 20;
+const LEASE_SECONDS = 8;
 const MAX_ATTEMPTS = 3;
+/** Smallest step of a batch's progress that is stored. */
+const PROGRESS_STEP = 0.02;
 const PRUNE_MS = 3_600_000;
 
 /** Least served first: one tenant's long line does not make another wait. */
 const FAIR = `(SELECT count(*) FROM ai_pipeline_runs o WHERE o.tenant_id = ai_pipeline_runs.tenant_id
   AND o.state = 'running'), available_at`;
 
-/** Runs pipelines in the background, any node any run; one whose node died is begun anew by another. */
+/**
+ * Runs pipelines in the background, any node any run. One whose node died is begun anew by another after 8 s; one that
+ * failed for a passing reason (503) is tried three times, 2 and 4 s apart.
+ */
 @Injectable()
 export class PipelineWorker implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly queue: WorkQueue<RunRow>;
@@ -30,6 +37,7 @@ export class PipelineWorker implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly pipelines: PipelinesRepository,
     private readonly runs: PipelineRunsRepository,
     private readonly executor: PipelineExecutor,
+    private readonly batches: BatchExecutor,
     private readonly channels: Channels,
   ) {
     this.queue = new WorkQueue<RunRow>(database, notifications, {
@@ -78,15 +86,10 @@ export class PipelineWorker implements OnApplicationBootstrap, OnModuleDestroy {
         return this.pipelines.get(tx, row.tenant_id, row.pipeline_id);
       });
       if (!pipeline) throw new Error('the pipeline was deleted');
-      const outcome = await this.executor.execute(
-        row.tenant_id,
-        pipeline.steps,
-        row.input,
-        AbortSignal.any([cancelled.signal, job.signal]),
-        (results) => this.report(row, results, pipeline.steps.length),
-      );
+      const outcome = await this.execute(row, pipeline, AbortSignal.any([cancelled.signal, job.signal]));
       // a node that stops is no cancellation: another one begins anew
       if (outcome.status === 'cancelled' && !cancelled.signal.aborted) throw job.signal.reason;
+      if (outcome.transient) await this.tryAgain(row, outcome);
       await job.finish(async (tx) => {
         await this.runs.end(tx, row.id, outcome);
         await this.channels.changed(tx, 'ai', row.tenant_id);
@@ -96,12 +99,43 @@ export class PipelineWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Goes on beside the steps; the run's end overwrites it. */
-  private report({ id, tenant_id }: RunRow, results: StepResult[], of: number): void {
-    if (results.length === of) return;
-    const percent = (100 * results.length) / of;
+  private async execute(row: RunRow, { steps }: PipelineRow, signal: AbortSignal): Promise<RunEnd> {
+    const { tenant_id: tenantId, input, inputs, target } = row;
+    if (input !== null)
+      return this.executor.execute(tenantId, steps, input, signal, (results) =>
+        this.report(row, results.length / steps.length, results),
+      );
+    let reported = 0;
+    const onProgress = (done: number) => {
+      const share = done / inputs!.length;
+      if (share - reported < PROGRESS_STEP) return;
+      reported = share;
+      this.report(row, share, []);
+    };
+    try {
+      return await this.batches.execute(tenantId, steps, inputs!, target, signal, onProgress);
+    } catch (e) {
+      if (!(e instanceof AppError)) throw e;
+      return { status: 'failed', output: null, steps: [], error: e.message, transient: isTransient(e) };
+    }
+  }
+
+  /** @throws Error with the reason, for the queue to try again, unless this was the last try */
+  private async tryAgain(
+    { id, tenant_id: tenantId, attempts }: RunRow,
+    { error, steps }: RunEnd,
+  ): Promise<void> {
+    if (attempts >= MAX_ATTEMPTS) return;
+    const reason = error ?? 'failed';
+    await this.database.tenant(tenantId, (tx) => this.runs.postpone(tx, id, reason, steps));
+    throw new Error(reason);
+  }
+
+  /** Goes on beside the work; the run's end overwrites it. */
+  private report({ id, tenant_id }: RunRow, share: number, results: StepResult[]): void {
+    if (share >= 1) return;
     void this.database
-      .tenant(tenant_id, (tx) => this.runs.progress(tx, id, percent, [...results]))
+      .tenant(tenant_id, (tx) => this.runs.progress(tx, id, 100 * share, [...results]))
       .catch(() => undefined);
   }
 }

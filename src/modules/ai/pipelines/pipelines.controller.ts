@@ -98,17 +98,19 @@ export class PipelinesController {
   @HttpCode(200)
   @Access('ai.predict')
   @RouteConfig(DATA_LIMITS)
-  @ApiOperation({ summary: 'Run a pipeline; a step that fails is in the answer, with the reason' })
+  @ApiOperation({
+    summary: 'Run a pipeline on one input or on many; a step that fails is in the answer, with the reason',
+  })
   run(
     @CurrentUser() user: Principal,
     @IdParam('pipeline') id: string,
     @Query() query: RunPipelineQuery,
     @Body() body: RunPipelineRequest,
   ): Promise<RunPipelineResponse> {
-    const { tenantId } = user;
+    const wanted = body.checked();
     return query.async
-      ? this.pipelines.enqueue(tenantId, id, body.input)
-      : this.pipelines.run(tenantId, id, body.input);
+      ? this.pipelines.enqueue(user.tenantId, id, wanted)
+      : this.pipelines.run(user.tenantId, id, wanted);
   }
 
   @Get(':id/runs')

@@ -11,15 +11,18 @@ import {
   Matches,
   ValidateNested,
 } from 'class-validator';
+import { invalidField } from '../../../common/errors.js';
 import { IsLine, PageQuery } from '../../../platform/http/index.js';
 import { queryBoolean } from '../config/ai-config.dto.js';
 import type { PredictionInput } from '../models/runtime.js';
 import { IsInput, inputSchema, OutputDto, StructuredInputDto } from '../predictions/predictions.dto.js';
-import { RUN_STATUSES, type RunRow, type RunStatus } from './pipeline-runs.repository.js';
+import { TARGETS, type Target } from './batch-executor.js';
+import { RUN_STATUSES, type RunInput, type RunRow, type RunStatus } from './pipeline-runs.repository.js';
 import type { PipelineRow } from './pipelines.repository.js';
 import { STEP_NAMES, type StepName } from './step-schemas.js';
 
 const MAX_STEPS = 20;
+const MAX_INPUTS = 20_000;
 const scalar = [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }];
 
 export class PipelineStepRequest {
@@ -50,6 +53,7 @@ export class CreatePipelineRequest {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_STEPS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => PipelineStepRequest)
   steps: PipelineStepRequest[];
@@ -68,6 +72,7 @@ export class UpdatePipelineRequest {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_STEPS)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => PipelineStepRequest)
   steps?: PipelineStepRequest[];
@@ -149,9 +154,37 @@ export class RunPipelineQuery {
 
 @ApiExtraModels(StructuredInputDto)
 export class RunPipelineRequest {
-  @ApiProperty({ ...inputSchema, example: 'What a wonderful day' })
+  /** One of `input` and `inputs`. */
+  @ApiPropertyOptional({ ...inputSchema, example: 'What a wonderful day' })
+  @IsOptional()
   @IsInput(false)
-  input: PredictionInput;
+  input?: PredictionInput;
+  /** A batch: at most 1,000 within the request, 20,000 with `async=true`; each input has a result of its own. */
+  @ApiPropertyOptional({ type: 'array', items: inputSchema, example: ['What a wonderful day', 'How sad'] })
+  @IsOptional()
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayMaxSize(MAX_INPUTS)
+  @IsInput(true)
+  inputs?: PredictionInput[];
+  /**
+   * Where a batch is worked on. `dask`: on the cluster behind DASK_BRIDGE_URL; a pipeline with other steps than
+   * `normalize`, `tokenize` and the trained `sentiment_analysis` gets 422, and 503 answers while the bridge or the
+   * cluster is away. `auto` (default): there from 2,000 inputs on when it can, else here, with the reason in
+   * `executor_reason`. The results are the same.
+   * @example auto
+   */
+  @IsOptional()
+  @IsIn(TARGETS)
+  target?: Target;
+
+  /** @throws AppError 422 unless there is one of `input` and `inputs` */
+  checked(): RunInput {
+    const { input = null, inputs = null, target = 'auto' } = this;
+    if ((input === null) === (inputs === null))
+      throw invalidField('input', 'one', 'one of input and inputs is required');
+    return { input, inputs, target };
+  }
 }
 
 export class PipelineOutputDto extends OutputDto {
@@ -172,8 +205,21 @@ export class StepResultResponse {
    * @example completed
    */
   status: 'completed' | 'failed' | 'skipped';
-  /** @example 1.7 */
+  /**
+   * Of a batch, the sum over its inputs; null when it did not run here.
+   * @example 1.7
+   */
   duration_ms: number | null;
+  /**
+   * Why it failed.
+   * @example null
+   */
+  error: string | null;
+}
+
+/** What came of one input of a batch. */
+export class ItemResultResponse {
+  output: PipelineOutputDto | null;
   /**
    * Why it failed.
    * @example null
@@ -192,8 +238,25 @@ export class RunPipelineResponse {
   async: boolean;
   /** @example completed */
   status: RunStatus;
-  /** Of the last step; null until all are completed. */
+  /** Of the last step; null until all are completed, and for a batch. */
   output: PipelineOutputDto | null;
+  /** Of a batch, in the order of its inputs; null until it has ended. */
+  results: ItemResultResponse[] | null;
+  /**
+   * Inputs of a batch.
+   * @example null
+   */
+  size: number | null;
+  /**
+   * Where it was worked on.
+   * @example local
+   */
+  executor: 'local' | 'dask';
+  /**
+   * Why a batch was not worked on by Dask although it is large.
+   * @example null
+   */
+  executor_reason: string | null;
   /**
    * Why it failed.
    * @example null
@@ -201,8 +264,23 @@ export class RunPipelineResponse {
   error: string | null;
   steps: StepResultResponse[];
 
-  static from({ id, pipeline_id, async, status, output, error, steps }: RunRow): RunPipelineResponse {
-    return { pipeline: 'run', id: pipeline_id, run_id: id, async, status, output, error, steps };
+  static from(row: RunRow): RunPipelineResponse {
+    const { id, pipeline_id, async, status, output, results, size, executor, executor_reason, error, steps } =
+      row;
+    return {
+      pipeline: 'run',
+      id: pipeline_id,
+      run_id: id,
+      async,
+      status,
+      output,
+      results,
+      size,
+      executor,
+      executor_reason,
+      error,
+      steps,
+    };
   }
 }
 
@@ -222,8 +300,30 @@ export class PipelineRunResponse {
   status: RunStatus;
   /** @example true */
   async: boolean;
-  /** Of the last step; null until all are completed. */
+  /** Of the last step; null until all are completed, and for a batch. */
   output: PipelineOutputDto | null;
+  /** Of a batch, in the order of its inputs; null until it has ended, and in lists. */
+  results: ItemResultResponse[] | null;
+  /**
+   * Inputs of a batch.
+   * @example null
+   */
+  size: number | null;
+  /**
+   * Where it was worked on.
+   * @example local
+   */
+  executor: 'local' | 'dask';
+  /**
+   * Why a batch was not worked on by Dask although it is large.
+   * @example null
+   */
+  executor_reason: string | null;
+  /**
+   * Times it was begun: a passing failure is tried three times, a run whose node died is begun anew.
+   * @example 1
+   */
+  attempts: number;
   /**
    * Why it failed.
    * @example null
@@ -243,13 +343,19 @@ export class PipelineRunResponse {
   finished_at: string | null;
 
   static from(row: RunRow): PipelineRunResponse {
-    const { id, pipeline_id, status, output, error, steps, progress } = row;
+    const { id, pipeline_id, status, output, results, size, executor, executor_reason } = row;
+    const { attempts, error, steps, progress } = row;
     return {
       id,
       pipeline_id,
       status,
       async: row.async,
       output,
+      results,
+      size,
+      executor,
+      executor_reason,
+      attempts,
       error,
       steps,
       progress,

@@ -1,13 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, conflict, invalid, notFound } from '../../../common/errors.js';
+import { AppError, conflict, invalid, invalidField, notFound } from '../../../common/errors.js';
 import type { Page, PageRequest } from '../../../common/pagination.js';
 import { Database, type Transaction, violatedConstraint } from '../../../platform/database/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import { Channels } from '../../../platform/realtime/index.js';
 import { UsageMeter } from '../../billing/index.js';
-import type { PredictionInput } from '../models/runtime.js';
+import { BatchExecutor } from './batch-executor.js';
 import { PipelineExecutor } from './pipeline-executor.js';
-import { PipelineRunsRepository, type RunRow, type RunStatus } from './pipeline-runs.repository.js';
+import {
+  PipelineRunsRepository,
+  type RunInput,
+  type RunRow,
+  type RunStatus,
+} from './pipeline-runs.repository.js';
 import { PipelineWorker } from './pipeline-worker.js';
 import {
   type CreatePipelineRequest,
@@ -22,6 +27,8 @@ import { categoryOf, type Step, stepFaults } from './step-schemas.js';
 
 /** Runs of one tenant that wait or run at the same time; further ones are refused. */
 const MAX_OPEN = 100;
+/** Inputs of a batch that is run within the request. */
+const MAX_NOW = 1000;
 
 /** @throws AppError 422 that names each wrong parameter */
 function checked(steps: readonly PipelineStepRequest[]): Step[] {
@@ -39,6 +46,7 @@ export class PipelinesService {
     private readonly pipelines: PipelinesRepository,
     private readonly runs: PipelineRunsRepository,
     private readonly executor: PipelineExecutor,
+    private readonly batches: BatchExecutor,
     private readonly worker: PipelineWorker,
     private readonly meter: UsageMeter,
     private readonly journal: Journal,
@@ -89,29 +97,33 @@ export class PipelinesService {
   }
 
   /** Runs it within the request. A step that fails is no error of the request: the answer says why. */
-  async run(tenantId: string, id: string, input: PredictionInput): Promise<RunPipelineResponse> {
-    const pipeline = await this.database.tenant(tenantId, (tx) => this.find(tx, tenantId, id));
+  async run(tenantId: string, id: string, wanted: RunInput): Promise<RunPipelineResponse> {
+    const { steps } = await this.database.tenant(tenantId, (tx) => this.find(tx, tenantId, id));
+    const { input, inputs, target } = wanted;
+    if (inputs && inputs.length > MAX_NOW)
+      throw invalidField('inputs', 'size', `more than ${MAX_NOW} inputs need async=true`);
     const started = new Date();
-    const outcome = await this.executor.execute(
-      tenantId,
-      pipeline.steps,
-      input,
-      new AbortController().signal,
-    );
+    const { signal } = new AbortController();
+    if (inputs) await this.batches.checkTarget(tenantId, steps, target);
+    const outcome = inputs
+      ? await this.batches.execute(tenantId, steps, inputs, target, signal)
+      : await this.executor.execute(tenantId, steps, input!, signal);
     const row = await this.database.tenant(tenantId, async (tx) => {
       await this.find(tx, tenantId, id, true); // deleted meanwhile: 404
-      return this.runs.addEnded(tx, tenantId, id, input, started, outcome);
+      return this.runs.addEnded(tx, tenantId, id, wanted, started, outcome);
     });
     return RunPipelineResponse.from(row);
   }
 
-  /** Leaves it to the queue. @throws AppError 409 TOO_MANY_RUNS */
-  enqueue(tenantId: string, id: string, input: PredictionInput): Promise<RunPipelineResponse> {
+  /** Leaves it to the queue. @throws AppError 409 TOO_MANY_RUNS, 503 when Dask is asked for and away */
+  async enqueue(tenantId: string, id: string, wanted: RunInput): Promise<RunPipelineResponse> {
+    const { steps } = await this.database.tenant(tenantId, (tx) => this.find(tx, tenantId, id));
+    if (wanted.inputs) await this.batches.checkTarget(tenantId, steps, wanted.target);
     return this.database.tenant(tenantId, async (tx) => {
       await this.find(tx, tenantId, id, true);
       if ((await this.runs.countOpen(tx, tenantId)) >= MAX_OPEN)
         throw new AppError(409, 'TOO_MANY_RUNS', `${MAX_OPEN} runs of this tenant wait or run already`);
-      const row = await this.runs.enqueue(tx, tenantId, id, input);
+      const row = await this.runs.enqueue(tx, tenantId, id, wanted);
       await this.meter.record(tx, tenantId, 'ai_jobs', 1, row.id);
       await this.worker.wake(tx);
       return RunPipelineResponse.from(row);

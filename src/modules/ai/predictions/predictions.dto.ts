@@ -6,6 +6,7 @@ import {
   IsArray,
   IsInt,
   IsNumber,
+  IsObject,
   IsOptional,
   Matches,
   Max,
@@ -114,6 +115,7 @@ export class PredictRequest {
   @IsInput(false)
   input: PredictionInput;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => PredictOptions)
   options?: PredictOptions;
@@ -140,6 +142,7 @@ export class BatchPredictRequest {
   @Max(MAX_BATCH)
   batch_size?: number;
   @IsOptional()
+  @IsObject()
   @ValidateNested()
   @Type(() => PredictOptions)
   options?: PredictOptions;

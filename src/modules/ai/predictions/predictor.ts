@@ -13,13 +13,53 @@ export interface Predicted extends ModelAnswer {
 const MAX_WAITING = 200;
 const DEFAULT_INSTANCES = 4;
 
+const busy = () => unavailable('TOO_BUSY', 'Too many predictions wait already', 2);
+
+/** The wait for a place: ends with 503 after the limit, or with the caller's reason, unless the turn came before. */
+class Turn {
+  private readonly waiting = new AbortController();
+  private hasCome = false;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    limitMs: number,
+    private readonly outer?: AbortSignal,
+  ) {
+    outer?.throwIfAborted();
+    this.timer = setTimeout(() => this.waiting.abort(busy()), limitMs);
+    outer?.addEventListener('abort', this.giveUp, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.waiting.signal;
+  }
+
+  came(): void {
+    this.hasCome = true;
+    this.leave();
+  }
+
+  private readonly giveUp = (): void => {
+    this.leave();
+    if (!this.hasCome) this.waiting.abort(this.outer!.reason);
+  };
+
+  private leave(): void {
+    clearTimeout(this.timer);
+    this.outer?.removeEventListener('abort', this.giveUp);
+  }
+}
+
 /** Below the threshold a label is no answer: it becomes `uncertain`, the scores stay. */
 export const withThreshold = (output: ModelOutput, threshold: number): ModelOutput =>
   output.label !== undefined && output.confidence !== undefined && output.confidence < threshold
     ? { ...output, label: 'uncertain' }
     : output;
 
-/** Runs predictions within a model's instances, a tenant's concurrency and the time limit. */
+/**
+ * Runs predictions within a model's instances, a tenant's concurrency and the time limit. The limits hold on each node;
+ * waiting takes at most as long as one prediction may.
+ */
 @Injectable()
 export class Predictor {
   private readonly queues = new Map<string, PQueue>();
@@ -48,9 +88,16 @@ export class Predictor {
       `model ${tenantId} ${resolved.model.name}`,
       resolved.model.config.max_instances ?? DEFAULT_INSTANCES,
     );
-    if (perTenant.size >= MAX_WAITING) throw unavailable('TOO_BUSY', 'Too many predictions wait already', 2);
-    const run = () => this.run(tenantId, resolved, input, config, outer);
-    const answer = await (perTenant.add(() => perModel.add(run)) as Promise<Predicted>);
+    if (perTenant.size + perModel.size >= MAX_WAITING) throw busy();
+    const limitMs = durationMs(resolved.model.config.timeout ?? config.models.default_timeout);
+    const turn = new Turn(limitMs, outer);
+    const run = () => {
+      turn.came();
+      return this.run(tenantId, resolved, input, config, outer);
+    };
+    const { signal } = turn;
+    // the model's place first: what waits for a slow model does not keep the tenant's other models waiting
+    const answer = (await perModel.add(() => perTenant.add(run, { signal }), { signal })) as Predicted;
     return { ...answer, output: withThreshold(answer.output, threshold ?? config.confidence_threshold) };
   }
 
@@ -94,7 +141,8 @@ export class Predictor {
       this.queues.set(key, made);
       queue = made;
     }
-    queue.concurrency = concurrency;
+    // setting it makes an empty queue say `idle`, which would take it out of the map before its first task
+    if (queue.concurrency !== concurrency) queue.concurrency = concurrency;
     return queue;
   }
 }

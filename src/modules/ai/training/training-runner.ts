@@ -82,6 +82,8 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async train(row: TrainingRow, job: JobControl): Promise<void> {
+    // a node that is killed counts no failure: without this a training that takes its node down would do so for ever
+    if (row.attempts > MAX_ATTEMPTS) throw new Error('its node stopped each time while it ran');
     const config = await this.config.get(row.tenant_id);
     const work = await this.database.tenant(row.tenant_id, async (tx) => {
       await this.runs.begin(tx, row.id);

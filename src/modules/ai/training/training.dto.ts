@@ -1,5 +1,15 @@
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsIn, IsOptional, IsString, MaxLength, registerDecorator } from 'class-validator';
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  Max,
+  MaxLength,
+  Min,
+  registerDecorator,
+} from 'class-validator';
 import { IsLine, PageQuery } from '../../../platform/http/index.js';
 import { IsQueryInt, queryBoolean } from '../config/ai-config.dto.js';
 import type { ForecastMetrics } from '../core/index.js';
@@ -77,7 +87,9 @@ export class StartTrainingRequest {
 
   /** @example 20 */
   @IsOptional()
-  @IsQueryInt(1, 1_000_000)
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
   epochs?: number;
 
   /**
@@ -151,7 +163,9 @@ export class RetrainQuery {
 export class RetrainRequest {
   /** @example 20 */
   @IsOptional()
-  @IsQueryInt(1, 1_000_000)
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
   epochs?: number;
 }
 

@@ -87,9 +87,10 @@ export class TrainingRepository {
     return new Page(items, n, request.page, request.limit);
   }
 
-  async countOpen(tx: Transaction, tenantId: string): Promise<number> {
+  /** @param tenantId null: of all tenants, in a system transaction */
+  async countOpen(tx: Transaction, tenantId: string | null): Promise<number> {
     const [{ n }] = await tx.query(
-      `SELECT count(*)::int AS n FROM ai_training_runs WHERE tenant_id = $1 AND ${OPEN}`,
+      `SELECT count(*)::int AS n FROM ai_training_runs WHERE ($1::text IS NULL OR tenant_id = $1) AND ${OPEN}`,
       [tenantId],
     );
     return n;
@@ -157,11 +158,17 @@ export class TrainingRepository {
     return row?.data ?? null;
   }
 
-  /** Tenants that have had traffic and whose last finished training of this model is older than its interval. */
-  async lastFinished(tx: Transaction, tenantId: string, modelType: string): Promise<Date | null> {
+  /** When the last training of a tenant's or (with `poolId`) a pool's model ended, or began if it has not ended. */
+  async lastFinished(
+    tx: Transaction,
+    tenantId: string,
+    modelType: string,
+    poolId: string | null,
+  ): Promise<Date | null> {
     const [row] = await tx.query(
-      `SELECT max(coalesce(finished_at, created_at)) AS at FROM ai_training_runs WHERE tenant_id = $1 AND model_type = $2`,
-      [tenantId, modelType],
+      `SELECT max(coalesce(finished_at, created_at)) AS at FROM ai_training_runs
+       WHERE tenant_id = $1 AND model_type = $2 AND pool_id IS NOT DISTINCT FROM $3`,
+      [tenantId, modelType, poolId],
     );
     return row.at;
   }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { durationMs } from '../../../common/durations.js';
 import { AppError, invalidField, notFound } from '../../../common/errors.js';
 import type { Page, PageRequest } from '../../../common/pagination.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
@@ -6,6 +7,7 @@ import { Journal } from '../../../platform/journal/index.js';
 import { Channels } from '../../../platform/realtime/index.js';
 import { UsageMeter } from '../../billing/index.js';
 import { PoolsReadModel } from '../../pools/index.js';
+import type { AiConfig } from '../config/ai-config.service.js';
 import type { StartTrainingRequest, Trainable, TrainingStatus } from './training.dto.js';
 import { TrainingResponse } from './training.dto.js';
 import { TrainingRepository, type TrainingRow } from './training.repository.js';
@@ -107,6 +109,19 @@ export class TrainingService {
     const row = await this.database.tenant(tenantId, (tx) => this.runs.get(tx, tenantId, id));
     if (!row) throw notFound('Training', id);
     return TrainingResponse.from(row);
+  }
+
+  /** Starts training the load predictor of a tenant, or of a pool, when the last time is too long ago and none is open. */
+  async trainIfDue(
+    tx: Transaction,
+    tenantId: string,
+    poolId: string | null,
+    config: AiConfig,
+  ): Promise<void> {
+    const last = await this.runs.lastFinished(tx, tenantId, 'load_predictor', poolId);
+    const isDue = !last || Date.now() - last.getTime() > durationMs(config.training.retrain_interval);
+    if (isDue && (await this.runs.countOpen(tx, tenantId)) === 0)
+      await this.enqueue(tx, tenantId, 'load_predictor', { poolId, trigger: 'schedule' });
   }
 
   async enqueue(

@@ -4,7 +4,7 @@ import { forbidden, invalidField, notFound, unauthorized } from '../../../common
 import { newId } from '../../../common/ids.js';
 import type { Page, PageRequest } from '../../../common/pagination.js';
 import { mayGrant, type Permission, ROLES, type Role, roleAllows } from '../../../common/permissions.js';
-import { Database, Notifications } from '../../../platform/database/index.js';
+import { Database, Notifications, type Transaction } from '../../../platform/database/index.js';
 import { type Periodic, repeat } from '../../../platform/jobs/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import { hashToken, type Principal, randomToken } from '../../../platform/security/index.js';
@@ -54,6 +54,7 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
 
   async onApplicationShutdown(): Promise<void> {
     await this.touching?.stop();
+    await this.touch().catch((e: Error) => this.logger.warn(`last uses not noted: ${e.message}`));
   }
 
   /** @throws AppError 401 */
@@ -87,7 +88,7 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
     return row;
   }
 
-  /** @throws AppError 403 for more than the caller's own role and scopes, 422 for what the role does not have anyway */
+  /** @throws AppError 403 for more than the caller's own role, scopes and time, 422 for what the role does not have anyway */
   async create(principal: Principal, request: CreateApiKeyRequest): Promise<{ row: ApiKeyRow; key: string }> {
     const scopes = scopesOf(principal, request);
     const expires_at = request.expires_at ? new Date(request.expires_at) : null;
@@ -95,6 +96,7 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
       throw invalidField('expires_at', 'future', 'expires_at must be in the future');
     const key = KEY_PREFIX + randomToken();
     const row = await this.database.system(async (tx) => {
+      await this.requireWithinMaker(tx, principal, expires_at);
       const made = await this.keys.insert(tx, {
         id: newId('apikey'),
         tenant_id: principal.tenantId,
@@ -122,6 +124,14 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
       await this.note(tx, row, 'deleted');
       await this.notifications.publish(tx, KEYS_CHANGED, { id });
     });
+  }
+
+  /** A key that ends must not make one that outlives it. */
+  private async requireWithinMaker(tx: Transaction, principal: Principal, expiresAt: Date | null) {
+    if (principal.kind !== 'api_key') return;
+    const end = (await this.keys.get(tx, principal.tenantId, principal.sessionId))?.expires_at;
+    if (end && (!expiresAt || expiresAt > end))
+      throw forbidden(`A key lives no longer than the key that makes it: ${end.toISOString()}`);
   }
 
   private async look(hash: string): Promise<LiveKey> {

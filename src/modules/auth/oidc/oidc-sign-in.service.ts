@@ -1,20 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { isEmail } from 'class-validator';
 import { AppError } from '../../../common/errors.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import { hashToken, randomToken, Secrets } from '../../../platform/security/index.js';
-import { type Account, Accounts } from '../../tenants/index.js';
+import { Accounts } from '../../tenants/index.js';
 import type { SignedIn } from '../auth.service.js';
 import { SessionsService } from '../sessions.service.js';
-import { SSO_ROLES, type SsoRole } from './oidc.dto.js';
 import { notConfigured, notYours, signInRefused } from './oidc.errors.js';
 import { type OidcConfigRow, OidcRepository } from './oidc.repository.js';
 import { OidcClient, type ProvenIdentity } from './oidc-client.js';
+import { OidcPeople } from './oidc-people.service.js';
 
 /** How long a person may take at the provider. */
 export const SIGN_IN_SECONDS = 600;
-const EMAIL_LENGTH = 254;
 const VERIFIER_PURPOSE = 'oidc code verifier';
 
 export interface Begun {
@@ -24,11 +22,7 @@ export interface Begun {
   browserToken: string | null;
 }
 
-/**
- * Signs people in through their tenant's provider. The provider is the tenant's own word: it opens that tenant only,
- * for people who are in it or whose verified address is of its domains, with at most the role admin, and never as
- * somebody who works elsewhere, too, or as an owner or operator.
- */
+/** Signs people in through their tenant's provider. A sign-in that has begun is good for one use, in one browser. */
 @Injectable()
 export class OidcSignInService {
   constructor(
@@ -38,6 +32,7 @@ export class OidcSignInService {
     private readonly accounts: Accounts,
     private readonly sessions: SessionsService,
     private readonly secrets: Secrets,
+    private readonly people: OidcPeople,
     private readonly journal: Journal,
   ) {}
 
@@ -126,126 +121,18 @@ export class OidcSignInService {
   ): Promise<SignedIn> {
     const { tenant_id: tenantId } = config;
     await this.requireOpen(tx, tenantId);
-    const userId = await this.person(tx, config, identity);
-    await this.followMapping(tx, config, userId, identity.groups);
+    const userId = await this.people.recognise(tx, config, identity);
     await this.accounts.signedIn(tx, userId, tenantId);
     const tokens = await this.sessions.open(tx, userId, tenantId, userAgent);
     const account = await this.accounts.get(tx, userId);
-    await this.note(
-      tx,
+    await this.journal.recordSecurity(tx, {
       tenantId,
-      account,
-      'auth.sso_login',
-      `${account.email} signed in through ${new URL(identity.issuer).host}`,
-    );
-    return { tokens, account, tenantId };
-  }
-
-  /** With a mapping the role is what the provider's groups say, also after somebody here changed it. */
-  private async followMapping(tx: Transaction, config: OidcConfigRow, userId: string, groups: string[]) {
-    if (!Object.keys(config.role_mapping).length) return;
-    const { tenant_id: tenantId } = config;
-    const role = roleFor(config, groups);
-    const account = await this.accounts.get(tx, userId);
-    if (account.memberships.find((m) => m.tenantId === tenantId)?.role === role) return;
-    await this.accounts.changeRole(tx, tenantId, userId, role);
-    await this.note(tx, tenantId, account, 'user.updated', `'${account.email}' is ${role} by their groups`);
-  }
-
-  /** The account that the identity stands for, linked or made at the first sign-in. */
-  private async person(tx: Transaction, config: OidcConfigRow, identity: ProvenIdentity): Promise<string> {
-    const { tenant_id: tenantId } = config;
-    const { issuer, subject } = identity;
-    const known = await this.known(tx, tenantId, identity);
-    if (known) return known;
-    await this.repository.lockFirstSignIns(tx, tenantId);
-    const meanwhile = await this.known(tx, tenantId, identity);
-    if (meanwhile) return meanwhile;
-    const email = await this.vouchedAddress(tx, tenantId, identity);
-    const found = (await this.accounts.findForSignIn(tx, email))?.account ?? null;
-    if (found) await this.requireLinkable(tx, tenantId, issuer, found);
-    else if (!config.create_users) throw notYours('There is no account with your address; ask to be invited');
-    const userId = found?.id ?? (await this.create(tx, config, identity, email));
-    await this.repository.link(tx, tenantId, issuer, subject, userId);
-    return userId;
-  }
-
-  private async known(tx: Transaction, tenantId: string, identity: ProvenIdentity): Promise<string | null> {
-    const userId = await this.repository.userOf(tx, tenantId, identity.issuer, identity.subject);
-    if (userId) requireOwnMember(await this.accounts.get(tx, userId), tenantId);
-    return userId;
-  }
-
-  /** An address that the provider gave to somebody else since does not open the account of who had it before. */
-  private async requireLinkable(
-    tx: Transaction,
-    tenantId: string,
-    issuer: string,
-    account: Account,
-  ): Promise<void> {
-    requireOwnMember(account, tenantId);
-    if (await this.repository.isLinked(tx, tenantId, issuer, account.id))
-      throw notYours('The account with your address belongs to another person of your provider');
-  }
-
-  private async vouchedAddress(tx: Transaction, tenantId: string, identity: ProvenIdentity): Promise<string> {
-    const { email, emailVerified } = identity;
-    if (!email || !emailVerified || email.length > EMAIL_LENGTH || !isEmail(email))
-      throw notYours('The provider has not verified your e-mail address');
-    const domains = await this.accounts.domains(tx, tenantId);
-    if (!domains.includes(email.split('@').at(-1)!.toLowerCase()))
-      throw notYours('Your e-mail address is not of a domain of this tenant');
-    return email;
-  }
-
-  private async create(
-    tx: Transaction,
-    config: OidcConfigRow,
-    identity: ProvenIdentity,
-    email: string,
-  ): Promise<string> {
-    const { tenant_id: tenantId } = config;
-    const { firstName, lastName, groups, issuer } = identity;
-    const role = roleFor(config, groups);
-    const userId = await this.accounts.addVouched(tx, tenantId, { email, firstName, lastName }, role);
-    const account = { id: userId, email };
-    const message = `User '${email}' added as ${role}, vouched for by ${new URL(issuer).host}`;
-    await this.note(tx, tenantId, account, 'user.added', message);
-    return userId;
-  }
-
-  private note(
-    tx: Transaction,
-    tenantId: string,
-    account: Pick<Account, 'id' | 'email'>,
-    action: string,
-    message: string,
-  ): Promise<void> {
-    return this.journal.recordSecurity(tx, {
-      tenantId,
-      action,
-      message,
-      object: { type: 'user', id: account.id, name: account.email },
+      action: 'auth.sso_login',
+      message: `${account.email} signed in through ${new URL(identity.issuer).host}`,
       actor: { id: account.id, name: account.email },
     });
+    return { tokens, account, tenantId };
   }
-}
-
-function roleFor(config: OidcConfigRow, groups: string[]): SsoRole {
-  const mapped = groups
-    .filter((group) => Object.hasOwn(config.role_mapping, group))
-    .map((group) => config.role_mapping[group]!);
-  return mapped.sort((a, b) => SSO_ROLES.indexOf(b) - SSO_ROLES.indexOf(a))[0] ?? config.default_role;
-}
-
-/** What somebody else's invitation waits for is no work: it must not keep a person out of their own tenant. */
-function requireOwnMember(account: Account, tenantId: string): void {
-  const member = account.memberships.find((m) => m.tenantId === tenantId);
-  if (!member || account.disabled || member.disabled) throw notYours('You are not (any more) in this tenant');
-  if (account.superadmin || member.role === 'owner')
-    throw notYours('Owners and operators sign in with their password');
-  if (account.memberships.some((m) => m.tenantId !== tenantId && m.status === 'active'))
-    throw notYours('You work in several tenants; sign in with your password');
 }
 
 const rootOf = (error: Error): Error => (error.cause instanceof Error ? rootOf(error.cause) : error);
@@ -260,5 +147,6 @@ function reasonOf(error: Error): string {
     error?: unknown;
     error_description?: unknown;
   };
-  return [message, code, description].filter((part) => typeof part === 'string').join(': ');
+  const parts = [message, code, description].filter((part) => typeof part === 'string');
+  return parts.join(': ').replace(/\p{C}+/gu, ' ');
 }

@@ -229,7 +229,8 @@ export class StripeSync {
         invoiceId: invoice.id,
       });
     if (invoice.status !== 'draft') await note('issued', 'issued', `Invoice over ${money} was issued`);
-    if (invoice.status === 'paid') await note('paid', 'paid', `Invoice over ${money} was paid`);
+    if (invoice.status === 'paid' && (await note('paid', 'paid', `Invoice over ${money} was paid`)))
+      await this.recorder.invoicePaid(tx, invoice, `Invoice over ${money} was paid at Stripe`);
     if (failed)
       await note('payment_failed', `failed:${invoice.attempt_count}`, `A payment of ${money} failed`);
   }

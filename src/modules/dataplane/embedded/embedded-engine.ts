@@ -22,7 +22,7 @@ import { ChallengeAnswers } from './tls/challenge-answers.js';
 const now = (): number => performance.now();
 const warn = (error: unknown): void => process.emitWarning(error instanceof Error ? error : String(error));
 
-/** The data plane inside this process: an HTTP/1.1 reverse proxy on node:http and undici. */
+/** The data plane inside this process: an HTTP/1.1 reverse proxy on sockets, with node:http for what is not plain. */
 export class EmbeddedEngine implements DataPlaneEngine {
   readonly kind = 'embedded';
   private readonly limits: EngineLimits;
@@ -81,10 +81,10 @@ export class EmbeddedEngine implements DataPlaneEngine {
       },
       challenges,
     );
-    const { onError = warn } = options;
-    this.front = new HttpFront(this.limits, 'http', proxy.handle, onError);
-    if (typeof options.httpsPort === 'number')
-      this.secureFront = new HttpFront(this.limits, 'https', proxy.handle, onError, certificates);
+    const { onError = warn, fastPath = true } = options;
+    const front = { limits: this.limits, handle: proxy.handle, onError, fastPath };
+    this.front = new HttpFront({ ...front, certificates: null });
+    if (typeof options.httpsPort === 'number') this.secureFront = new HttpFront({ ...front, certificates });
     this.fronts = this.secureFront ? [this.front, this.secureFront] : [this.front];
   }
 

@@ -40,6 +40,8 @@ export interface EmbeddedEngineOptions extends Partial<EngineLimits> {
   readonly defaultCertificate?: KeyPair | null;
   /** Uniform on [0, 1); a seeded one makes balancing repeatable. */
   readonly random?: () => number;
+  /** False: node:http reads every connection; default: only those that ask for more than plain HTTP/1.1. */
+  readonly fastPath?: boolean;
   /** Told of errors that should not happen; default: a process warning. */
   readonly onError?: (error: unknown) => void;
 }

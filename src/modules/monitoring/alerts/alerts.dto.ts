@@ -151,6 +151,7 @@ export class AlertmanagerWebhook {
   @ApiProperty({ type: [AlertmanagerAlert] })
   @IsArray()
   @ArrayMaxSize(1000)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => AlertmanagerAlert)
   alerts: AlertmanagerAlert[];

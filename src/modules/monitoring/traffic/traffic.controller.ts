@@ -1,6 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { Database } from '../../../platform/database/index.js';
+import { ApiFails } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import { TrafficMetricsResponse } from '../tenant/tenant-monitoring.dto.js';
 import { viewOf } from '../view.js';
@@ -29,6 +30,7 @@ export class TrafficController {
 
   @Get('analytics')
   @Access('monitoring.read')
+  @ApiFails(404)
   @ApiOperation({ summary: 'Traffic over time, of your tenant or, for a superadmin, of all' })
   read(@CurrentUser() user: Principal, @Query() query: AnalyticsQuery): Promise<AnalyticsResponse> {
     return this.analytics.read(user, query);

@@ -18,8 +18,10 @@ export interface AnomalyDetector<State> {
    * and changes nothing.
    *
    * @param timestamp epoch milliseconds
+   * @param noise size of a deviation that means nothing (counting noise, what nobody cares about), in the unit of the
+   *   values; default 0. Detectors that do not measure deviations ignore it.
    */
-  update(timestamp: number, value: number): AnomalyFinding;
+  update(timestamp: number, value: number, noise?: number): AnomalyFinding;
   /** Everything it knows, to be stored as JSON and given to the constructor. */
   state(): State;
 }

@@ -62,10 +62,10 @@ export class ResidualDetector implements AnomalyDetector<ResidualState> {
     this.size = state?.size ?? 0;
   }
 
-  update(timestamp: number, value: number): AnomalyFinding {
+  update(timestamp: number, value: number, noise = 0): AnomalyFinding {
     if (!Number.isFinite(value)) return { timestamp, value, score: 0, anomaly: false, expected: null };
     if (this.recent.length < ORDER) return this.begin(timestamp, value);
-    const spread = this.spread();
+    const spread = this.spread(noise);
     const inputs = this.inputs(spread);
     const experts = this.experts(inputs, spread);
     const forecast = this.mixture.combine(experts);
@@ -109,8 +109,8 @@ export class ResidualDetector implements AnomalyDetector<ResidualState> {
     return { timestamp, value, score: 0, anomaly: false, expected: null };
   }
 
-  private spread(): number {
-    return Math.max(this.scale, SCALE_FLOOR * this.size, Number.MIN_VALUE * 1e10);
+  private spread(noise: number): number {
+    return Math.max(this.scale, noise, SCALE_FLOOR * this.size, Number.MIN_VALUE * 1e10);
   }
 
   /** The last values as distances from the level in scales, drawn in, and a constant. */

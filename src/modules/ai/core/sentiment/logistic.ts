@@ -225,7 +225,12 @@ export class LogisticSentiment implements SentimentModel {
 
   /** @throws InvalidInputError when the text is too long */
   predict(text: string): SentimentPrediction {
-    const chances = softmax(this.weights.logits(termsOf(text)), this.model.temperature);
+    return this.decide(this.weights.logits(termsOf(text)));
+  }
+
+  /** @param logits one for each of the model's labels, as `predict` has them before they become probabilities */
+  decide(logits: readonly number[]): SentimentPrediction {
+    const chances = softmax(logits, this.model.temperature);
     const scores = { positive: 0, negative: 0, neutral: 0 };
     this.model.labels.forEach((label, i) => {
       scores[label] = chances[i];

@@ -4,7 +4,10 @@ import { EngineHarness, HOST } from '../../../../../test/support/engine-harness.
 const GET = `GET / HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`;
 const UPGRADE = `Host: ${HOST}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`;
 
-describe('client connections', () => {
+describe.each([
+  ['on the fast path', true],
+  ['by node:http', false],
+])('client connections %s', (_name, fastPath) => {
   let harness: EngineHarness;
   let upstream: TestUpstream;
   let answers: (() => void)[];
@@ -15,6 +18,7 @@ describe('client connections', () => {
     answers = [];
     errors = [];
     await harness.start({
+      fastPath,
       onError: (error) => errors.push(error),
       keepAliveTimeoutMs: 200,
       maxConnections: 5,
@@ -64,13 +68,32 @@ describe('client connections', () => {
     await until('the end', () => inFlight() === 0);
   });
 
-  it.each(['websocket', 'h2c'])('that offer %s behind an unanswered request are cut', async (protocol) => {
-    const client = harness.client();
-    client.send(`${GET}GET /ws HTTP/1.1\r\n${UPGRADE.replace('websocket', protocol)}\r\n`);
-    await client.isClosed();
-    await until('the end', () => inFlight() === 0);
-    await stillWorks();
-  });
+  const offer = (protocol: string): string =>
+    `${GET}GET /ws HTTP/1.1\r\n${UPGRADE.replace('websocket', protocol)}\r\n`;
+
+  if (fastPath) {
+    it.each(['websocket', 'h2c'])(
+      'that offer %s behind an unanswered request are served in order',
+      async (protocol) => {
+        const client = harness.client();
+        client.send(offer(protocol));
+        for (let i = 0; i < 2; i++) {
+          await until('the request', () => answers.length === i + 1);
+          expect(upstream.requests).toHaveLength(i + 1);
+          answers[i]();
+          await until('the answer', () => client.text.match(/HTTP\/1.1 200/g)?.length === i + 1);
+        }
+      },
+    );
+  } else {
+    it.each(['websocket', 'h2c'])('that offer %s behind an unanswered request are cut', async (protocol) => {
+      const client = harness.client();
+      client.send(offer(protocol));
+      await client.isClosed();
+      await until('the end', () => inFlight() === 0);
+      await stillWorks();
+    });
+  }
 
   it('that reset after CONNECT do no harm', async () => {
     const client = harness.client();

@@ -64,12 +64,15 @@ const REFUSED: Record<string, [number, string]> = {
   'more than 100 fields': [431, `GET / HTTP/1.1\r\n${HEAD}${'X-A: a\r\n'.repeat(100)}\r\n`],
 };
 
-describe('ambiguous or oversized requests', () => {
+describe.each([
+  ['on the fast path', true],
+  ['by node:http', false],
+])('ambiguous or oversized requests %s', (_name, fastPath) => {
   const harness = new EngineHarness();
   let upstream: TestUpstream;
 
   beforeAll(async () => {
-    await harness.start();
+    await harness.start({ fastPath });
     upstream = await harness.upstream('one');
     await harness.serve([backendConfig('b1', upstream.port)]);
   });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 /**
  * Fields that belong to one connection and are never forwarded (RFC 9110 §7.6.1), with the proxy credentials, and
- * Expect, which this side has dealt with. The length of the body is forwarded as it is.
+ * Expect, which this side has dealt with.
  */
 const HOP_BY_HOP = new Set([
   'connection',
@@ -43,7 +43,10 @@ export interface ForwardedFrom {
   readonly requestId: string;
 }
 
-/** The request's fields for the backend: end-to-end ones as the client wrote them, then where it came from. */
+/**
+ * The request's fields for the backend: end-to-end ones as the client wrote them, then where it came from. The length
+ * of the body is left out: whoever sends the body states it.
+ */
 export function forwardedRequestHeaders(raw: readonly string[], from: ForwardedFrom): string[] {
   const named = fieldsNamedByConnection(raw);
   const headers: string[] = [];
@@ -59,7 +62,7 @@ export function forwardedRequestHeaders(raw: readonly string[], from: ForwardedF
       }
       if (lower === 'x-forwarded-proto' || lower === 'x-forwarded-host' || lower === 'x-request-id') continue;
     }
-    if (named?.has(lower)) continue;
+    if (lower === 'content-length' || named?.has(lower)) continue;
     headers.push(name, raw[i + 1]);
   }
   headers.push('X-Forwarded-For', forwardedFor + from.clientAddress, 'X-Forwarded-Proto', from.scheme);

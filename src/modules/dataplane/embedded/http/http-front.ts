@@ -2,38 +2,62 @@ import { createServer, type IncomingMessage, type Server, ServerResponse } from 
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
+import { FastPath } from '../fast/fast-path.js';
 import type { EngineLimits } from '../options.js';
+import type { Incoming } from '../proxy/incoming.js';
+import type { BodyLength } from '../proxy/linger.js';
 import type { CertificateStore } from '../tls/certificate-store.js';
 import { Refusal, rawAnswer } from './answers.js';
+import { plainAddress } from './headers.js';
+import { NodeReply } from './node-reply.js';
+import { BAD_REQUEST, HEAD_TOO_SLOW } from './refusals.js';
+import { readRequestHead } from './request-head.js';
 
 /** Checks connections against the time limits this often. */
 const CHECK_INTERVAL_MS = 1_000;
 /** A client that sends more requests ahead of the answers is cut off. */
 const MAX_PIPELINED = 100;
 
-/** A request as it comes from the listener. */
-export interface Incoming {
+export interface HttpFrontOptions {
+  readonly limits: EngineLimits;
+  /** Null: plain HTTP. */
+  readonly certificates: CertificateStore | null;
+  readonly handle: (incoming: Incoming) => void;
+  /** Told of errors that should not happen; the request is given up, the engine goes on. */
+  readonly onError: (error: unknown) => void;
+  /** False: node:http reads every connection from its beginning. */
+  readonly fastPath: boolean;
+}
+
+/** A request on node:http. */
+interface NodeRequest {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly connection: ClientConnection;
-  readonly scheme: 'http' | 'https';
   readonly expectsContinue: boolean;
   /** Protocol of the Upgrade field, lower case, when the client wants to switch. */
   readonly upgrade: string | null;
   /** Whoever answers; told once when the answer is out or the client is gone. */
-  owner: { closed(): void } | null;
+  incoming: Incoming | null;
 }
 
 /** One client connection: how much went over it and whether it is busy. */
 export class ClientConnection {
   /** Requests on it without a complete answer: the one under way and those that wait for it. */
-  readonly requests: Incoming[] = [];
+  readonly requests: NodeRequest[] = [];
   /** The answer that ends it is out: what comes after is not looked at. */
   closing = false;
-  private read = 0;
-  private written = 0;
+  private read: number;
+  private written: number;
 
-  constructor(readonly socket: Socket) {}
+  /** @param unread Bytes that were read from the socket for somebody else, and given back. */
+  constructor(
+    readonly socket: Socket,
+    unread = 0,
+  ) {
+    this.read = socket.bytesRead - unread;
+    this.written = socket.bytesWritten;
+  }
 
   /** Bytes since the last call. */
   take(): { in: number; out: number } {
@@ -46,27 +70,29 @@ export class ClientConnection {
 }
 
 /**
- * A listener for HTTP/1.1 on node:http: everything that protects against a client's connection is here. A second
- * one (TLS) may share the same handler.
+ * A listener for HTTP/1.1: everything that protects against a client's connection is here. Connections begin on the
+ * fast path; one that asks for more than plain requests goes on with node:http. A second listener (TLS) may share the
+ * same handler.
  */
 export class HttpFront {
   private readonly server: Server;
   private readonly connections = new Map<Socket, ClientConnection>();
+  private readonly fast: FastPath;
+  /** What node:http does with a connection. */
+  private readonly readByNode: (this: Server, socket: Socket) => void;
   /** TCP connections below TLS, also before their handshake. */
   private readonly tcp = new Set<Socket>();
   private stopping = false;
   private inFlight = 0;
 
-  constructor(
-    limits: EngineLimits,
-    private readonly scheme: 'http' | 'https',
-    private readonly handle: (incoming: Incoming) => void,
-    /** Told of errors that should not happen; the request is given up, the engine goes on. */
-    private readonly onError: (error: unknown) => void,
-    /** For https. */
-    certificates: CertificateStore | null = null,
-  ) {
-    const options = {
+  private readonly limits: EngineLimits;
+  private readonly scheme: 'http' | 'https';
+
+  constructor(private readonly options: HttpFrontOptions) {
+    const { limits, certificates } = options;
+    this.limits = limits;
+    this.scheme = certificates ? 'https' : 'http';
+    const httpOptions = {
       insecureHTTPParser: false,
       // Checked by us, with our error body.
       requireHostHeader: false,
@@ -79,13 +105,14 @@ export class HttpFront {
       noDelay: true,
     };
     this.server = certificates
-      ? createSecureServer({ ...options, ...tlsOptions(certificates, limits) })
-      : createServer(options);
+      ? createSecureServer({ ...httpOptions, ...tlsOptions(certificates, limits) })
+      : createServer(httpOptions);
     if (certificates) this.server.on('connection', (socket: Socket) => this.onTcp(socket));
     // Counted by us: node would drop the surplus silently.
     this.server.maxHeadersCount = 0;
     this.server.maxConnections = limits.maxConnections;
-    this.server.on(this.accepted, (socket: Socket) => this.onConnection(socket));
+    [this.readByNode] = this.server.listeners(this.accepted) as ((socket: Socket) => void)[];
+    this.fast = this.putFastPath();
     this.server.on('request', (request, response) => this.onRequest(request, response, false));
     this.server.on('checkContinue', (request, response) => this.onRequest(request, response, true));
     this.server.on('upgrade', (request, socket, head) => this.onUpgrade(request, socket as Socket, head));
@@ -102,12 +129,12 @@ export class HttpFront {
   }
 
   get openConnections(): number {
-    return this.connections.size;
+    return this.connections.size + this.fast.openConnections;
   }
 
   /** Requests without a complete answer, WebSocket connections included. */
   get requestsInFlight(): number {
-    return this.inFlight;
+    return this.inFlight + this.fast.requestsInFlight;
   }
 
   get port(): number | null {
@@ -130,12 +157,14 @@ export class HttpFront {
     return new Promise((resolve) => {
       this.server.close(() => resolve());
       for (const connection of this.connections.values()) this.closeIfIdle(connection);
+      this.fast.drain();
     });
   }
 
   /** Cuts every connection. */
   destroy(): void {
     for (const socket of this.connections.keys()) socket.destroy();
+    this.fast.destroy();
     for (const socket of this.tcp) socket.destroy();
   }
 
@@ -144,9 +173,28 @@ export class HttpFront {
     socket.on('close', () => this.tcp.delete(socket));
   }
 
-  private onConnection(socket: Socket): void {
-    if (this.connections.has(socket)) return;
-    const connection = new ClientConnection(socket);
+  /** Puts the fast path in front of node's own reader of connections, which gets what the fast path declines. */
+  private putFastPath(): FastPath {
+    const { server, scheme } = this;
+    const fast = new FastPath({ ...this.options, scheme, handOver: this.handToNode });
+    server.off(this.accepted, this.readByNode);
+    server.on(this.accepted, (socket: Socket) => {
+      if (this.options.fastPath) fast.accept(socket);
+      else this.handToNode(socket, NOTHING);
+    });
+    return fast;
+  }
+
+  private readonly handToNode = (socket: Socket, rest: Buffer): void => {
+    this.onConnection(socket, rest.length);
+    socket.pause();
+    if (rest.length > 0) socket.unshift(rest);
+    this.readByNode.call(this.server, socket);
+    socket.resume();
+  };
+
+  private onConnection(socket: Socket, unread: number): void {
+    const connection = new ClientConnection(socket, unread);
     this.connections.set(socket, connection);
     socket.on('close', () => {
       connection.closing = true;
@@ -155,15 +203,8 @@ export class HttpFront {
   }
 
   private onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    this.enqueue({
-      request,
-      response,
-      connection: this.connectionOf(request.socket),
-      scheme: this.scheme,
-      expectsContinue,
-      upgrade: null,
-      owner: null,
-    });
+    const connection = this.connectionOf(request.socket);
+    this.enqueue({ request, response, connection, expectsContinue, upgrade: null, incoming: null });
   }
 
   private onUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
@@ -185,15 +226,7 @@ export class HttpFront {
     response.on('finish', () => socket.destroySoon());
     socket.on('error', () => socket.destroy());
     socket.on('drain', () => response.emit('drain'));
-    this.enqueue({
-      request,
-      response,
-      connection,
-      scheme: this.scheme,
-      expectsContinue: false,
-      upgrade,
-      owner: null,
-    });
+    this.enqueue({ request, response, connection, expectsContinue: false, upgrade, incoming: null });
   }
 
   /**
@@ -210,7 +243,7 @@ export class HttpFront {
         head += `${rawHeaders[i]}: ${value}\r\n`;
     }
     socket.unshift(Buffer.from(`${head}\r\n`, 'latin1'));
-    this.server.emit(this.accepted, socket);
+    this.readByNode.call(this.server, socket);
   }
 
   private connectionOf(socket: Socket): ClientConnection {
@@ -233,35 +266,59 @@ export class HttpFront {
   }
 
   /** Pipelined requests are answered one after the other (RFC 9112 §9.3.2). */
-  private enqueue(incoming: Incoming): void {
-    const { requests, socket } = incoming.connection;
-    if (incoming.connection.closing) return;
+  private enqueue(one: NodeRequest): void {
+    const { requests, socket, closing } = one.connection;
+    if (closing) return;
     if (requests.length > MAX_PIPELINED) {
       socket.destroy();
       return;
     }
-    requests.push(incoming);
-    if (requests.length === 1) this.begin(incoming);
+    requests.push(one);
+    if (requests.length === 1) this.begin(one);
   }
 
-  private begin(incoming: Incoming): void {
-    const { response } = incoming;
+  private begin(one: NodeRequest): void {
+    const { response } = one;
     this.inFlight++;
-    response.on('close', () => this.closed(incoming));
+    response.on('close', () => this.closed(one));
     // Writing to a client that is just gone is no fault; its `close` follows.
     response.on('error', () => undefined);
     try {
-      this.handle(incoming);
+      one.incoming = this.incomingOf(one);
+      this.options.handle(one.incoming);
     } catch (error) {
-      this.onError(error);
+      this.options.onError(error);
       response.destroy();
-      incoming.connection.socket.destroy();
+      one.connection.socket.destroy();
     }
   }
 
-  private closed({ connection, owner, response }: Incoming): void {
+  private incomingOf(one: NodeRequest): Incoming {
+    const { request, response, connection, expectsContinue, upgrade } = one;
+    const { socket } = connection;
+    const head = readRequestHead(request, this.limits.maxHeaderCount);
+    const body = head instanceof Refusal || upgrade ? UNKNOWN_BODY : head;
+    return {
+      request: {
+        method: request.method!,
+        httpVersion: request.httpVersion,
+        rawHeaders: request.rawHeaders,
+        body: request,
+      },
+      reply: new NodeReply(request, response, body, this.limits.clientStallTimeoutMs),
+      head,
+      clientAddress: plainAddress(socket.remoteAddress),
+      meter: connection,
+      scheme: this.scheme,
+      expectsContinue,
+      upgrade: upgrade ? { protocol: upgrade, socket, response } : null,
+      owner: null,
+    };
+  }
+
+  private closed({ connection, incoming, response }: NodeRequest): void {
     this.inFlight--;
-    owner?.closed();
+    incoming?.owner?.closed();
     const { requests } = connection;
     requests.shift();
     // Nothing that came behind a request whose answer ends the connection is looked at: it may be smuggled.
@@ -302,7 +359,9 @@ function withoutToken(list: string, token: string): string {
 const CLIENT_ERRORS: Record<string, Refusal> = {
   HPE_HEADER_OVERFLOW: new Refusal(431, 'HEADERS_TOO_LARGE', 'The header fields are too large'),
   HPE_CHUNK_EXTENSIONS_OVERFLOW: new Refusal(413, 'BAD_REQUEST', 'Chunk extensions are too large'),
-  ERR_HTTP_REQUEST_TIMEOUT: new Refusal(408, 'REQUEST_TIMEOUT', 'The request head came too slowly'),
+  ERR_HTTP_REQUEST_TIMEOUT: HEAD_TOO_SLOW,
 };
 const NO_CONNECT = new Refusal(405, 'METHOD_NOT_ALLOWED', 'CONNECT is not supported');
-const BAD_REQUEST = new Refusal(400, 'BAD_REQUEST', 'The request is not valid HTTP/1.1');
+/** Of a request whose framing is in doubt. */
+const UNKNOWN_BODY: BodyLength = { hasBody: false, contentLength: null };
+const NOTHING = Buffer.alloc(0);

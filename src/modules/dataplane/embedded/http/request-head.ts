@@ -57,7 +57,8 @@ export function readRequestHead(request: IncomingMessage, maxHeaderCount: number
   return readTarget(request.url ?? '', hostField, chunked || (contentLength ?? 0) > 0, contentLength);
 }
 
-function readTarget(
+/** Checks a request's target against its Host field (RFC 9112 §3.2, §3.3). */
+export function readTarget(
   url: string,
   hostField: string,
   hasBody: boolean,

@@ -5,7 +5,7 @@ import type { Candidate } from '../balancing/balancer.js';
 import { hashString } from '../balancing/hash.js';
 import { HealthTracker } from '../health/health-tracker.js';
 import { PassiveEjection } from '../health/passive-ejection.js';
-import { UndiciUpstream } from '../transport/undici-upstream.js';
+import { SocketUpstream } from '../transport/socket-upstream.js';
 import type { Upstream } from '../transport/upstream.js';
 import type { Pool } from './pool.js';
 import { stickyToken } from './sticky.js';
@@ -45,7 +45,7 @@ export class Backend implements Candidate {
 
   /** Connections are made when the first request needs them. */
   get upstream(): Upstream {
-    this.connections ??= new UndiciUpstream({
+    this.connections ??= new SocketUpstream({
       host: this.config.host,
       port: this.config.port,
       allowPrivate: this.config.allowPrivate ?? true,

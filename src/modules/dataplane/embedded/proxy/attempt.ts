@@ -14,7 +14,10 @@ export interface AttemptOwner {
   readonly paused: boolean;
   onInterim(status: number, headers: string[]): void;
   onHead(status: number, reason: string, headers: string[], source: Pausable): void;
+  /** The piece may be kept until the next `onFlush` or `onEnd` only. */
   onData(chunk: Buffer): boolean;
+  /** What came in one read has been handed over; more is to come. */
+  onFlush(): void;
   onEnd(): void;
   onUpgrade(headers: string[], socket: Duplex): void;
   /** No (whole) answer; the attempt is over. */
@@ -95,6 +98,10 @@ export class Attempt implements UpstreamHandler, Pausable {
     if (this.over) return true;
     this.touch();
     return this.owner.onData(chunk);
+  }
+
+  onFlush(): void {
+    if (!this.over) this.owner.onFlush();
   }
 
   onEnd(): void {

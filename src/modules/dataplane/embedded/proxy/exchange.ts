@@ -9,13 +9,13 @@ import { readCookie, stickyCookie } from '../pools/sticky.js';
 import { Attempt, type AttemptFailure, type AttemptOwner, type Pausable } from './attempt.js';
 import type { ExchangeContext, ExchangeInput } from './exchange-context.js';
 import { BODY_TOO_LARGE, BODY_TOO_SLOW, isRepeatable, NO_BACKEND, refusalFor } from './failures.js';
-import { Reply } from './reply.js';
+import type { ClientReply } from './incoming.js';
 import { type BodyFault, RequestBody } from './request-body.js';
 import { Tunnel } from './tunnel.js';
 
 /** One request from its route to the end of its answer: asks the route's rules, chooses backends, tries again, counts. */
 export class Exchange implements AttemptOwner {
-  private readonly reply: Reply;
+  private readonly reply: ClientReply;
   private readonly startedAt: number;
   private pool: Pool | null = null;
   private attempt: Attempt | null = null;
@@ -32,7 +32,7 @@ export class Exchange implements AttemptOwner {
     private readonly input: ExchangeInput,
   ) {
     this.startedAt = context.now();
-    this.reply = new Reply(input.request, input.response, input.head, context.limits.clientStallTimeoutMs);
+    this.reply = input.incoming.reply;
   }
 
   get paused(): boolean {
@@ -40,7 +40,8 @@ export class Exchange implements AttemptOwner {
   }
 
   start(): void {
-    const { request, head, route, clientAddress, requestId, scheme } = this.input;
+    const { head, route, requestId } = this.input;
+    const { request, clientAddress, scheme } = this.input.incoming;
     const answer = this.askRules();
     if (answer) {
       this.answer(answer);
@@ -57,14 +58,9 @@ export class Exchange implements AttemptOwner {
   }
 
   onInterim(status: number, headers: string[]): void {
-    const { request, response } = this.input;
-    if (status !== 103 || request.httpVersion !== '1.1') return;
-    const link = headers.filter((_, i) => i % 2 === 1 && headers[i - 1].toLowerCase() === 'link');
-    try {
-      if (link.length > 0) response.writeEarlyHints({ link });
-    } catch {
-      // Node refuses some valid Link values; hints may be left out.
-    }
+    if (status !== 103) return;
+    const links = headers.filter((_, i) => i % 2 === 1 && headers[i - 1].toLowerCase() === 'link');
+    if (links.length > 0) this.reply.earlyHints(links);
   }
 
   onHead(status: number, reason: string, raw: string[], source: Pausable): void {
@@ -75,19 +71,24 @@ export class Exchange implements AttemptOwner {
     return this.reply.write(chunk);
   }
 
+  onFlush(): void {
+    this.reply.flush();
+  }
+
   onEnd(): void {
     this.body?.destroy();
     this.reply.end();
   }
 
   onUpgrade(raw: string[], socket: Duplex): void {
+    const offer = this.input.incoming.upgrade!;
     const headers = this.responseHeaders(raw);
-    headers.push('Connection', 'Upgrade', 'Upgrade', headerValue(raw, 'upgrade') ?? this.input.upgrade ?? '');
+    headers.push('Connection', 'Upgrade', 'Upgrade', headerValue(raw, 'upgrade') ?? offer.protocol);
     this.reply.status = 101;
-    this.tunnel = new Tunnel(this.input.request.socket, socket, this.context.limits.tunnelIdleTimeoutMs);
+    this.tunnel = new Tunnel(offer.socket, socket, this.context.limits.tunnelIdleTimeoutMs);
     this.context.tunnels.add(this.tunnel);
     this.record();
-    this.tunnel.open(this.input.response, headers, () => this.onTunnelClosed());
+    this.tunnel.open(offer.response, headers, () => this.onTunnelClosed());
   }
 
   onFailure(failure: AttemptFailure): void {
@@ -103,7 +104,8 @@ export class Exchange implements AttemptOwner {
   /** Another backend to try, or null. */
   private nextAfter(failure: AttemptFailure): Backend | null {
     const started = this.body?.started ?? false;
-    if (this.retriesLeft === 0 || !isRepeatable(failure, this.input.request.method!, started)) return null;
+    if (this.retriesLeft === 0 || !isRepeatable(failure, this.input.incoming.request.method, started))
+      return null;
     this.retriesLeft--;
     const other = this.choose(this.pool!);
     // With nobody else to ask, a connection that closed under the request may only have been an old one.
@@ -113,10 +115,10 @@ export class Exchange implements AttemptOwner {
   private askRules(): LocalAnswer | null {
     const { guards } = this.input.route.rules;
     if (guards.length === 0) return null;
-    const { request, head, clientAddress, scheme } = this.input;
+    const { request, clientAddress, scheme } = this.input.incoming;
     const { method, rawHeaders } = request;
-    const { host, path, query, contentLength } = head;
-    const target = { method: method!, scheme, host, path, query };
+    const { host, path, query, contentLength } = this.input.head;
+    const target = { method, scheme, host, path, query };
     const asked = { ...target, rawHeaders, clientAddress, contentLength, now: this.startedAt };
     for (const guard of guards) {
       const answer = guard(asked);
@@ -127,10 +129,10 @@ export class Exchange implements AttemptOwner {
 
   /** By weight, unless a sticky cookie leads to a backend of one of the pools. */
   private choosePool(): Pool {
-    const { route, request } = this.input;
+    const { route, incoming } = this.input;
     for (const { pool, weight } of route.targets) {
       if (!pool.config.stickySessions || weight === 0) continue;
-      const token = readCookie(request.rawHeaders, pool.stickyCookieName);
+      const token = readCookie(incoming.request.rawHeaders, pool.stickyCookieName);
       this.stickyBackend = token === null ? null : pool.byStickyToken(token);
       if (this.stickyBackend) return pool;
     }
@@ -142,7 +144,7 @@ export class Exchange implements AttemptOwner {
   }
 
   private pickRequest(): PickRequest {
-    return { clientAddress: this.input.clientAddress, now: this.context.now() };
+    return { clientAddress: this.input.incoming.clientAddress, now: this.context.now() };
   }
 
   private tryBackend(pool: Pool, backend: Backend | null): void {
@@ -150,22 +152,28 @@ export class Exchange implements AttemptOwner {
       this.answer(NO_BACKEND.toAnswer());
       return;
     }
-    const { request, head, upgrade, route } = this.input;
+    const { head, route, incoming } = this.input;
     this.tried.push(backend);
     const timeoutMs = route.rules.responseTimeoutMs ?? pool.config.responseTimeoutMs;
     this.attempt = new Attempt(backend, this, timeoutMs, this.context.now);
     const path = route.rules.rewrite ? route.rules.rewrite(head.path) : head.path;
-    const target = path + head.query;
-    this.attempt.start({ method: request.method!, target, headers: this.headers, body: this.body, upgrade });
+    this.attempt.start({
+      method: incoming.request.method,
+      target: path + head.query,
+      headers: this.headers,
+      body: this.body,
+      contentLength: head.contentLength,
+      upgrade: incoming.upgrade?.protocol ?? null,
+    });
   }
 
   private makeBody(): RequestBody {
-    const { request, response, expectsContinue } = this.input;
-    return new RequestBody(request, {
+    const { request, reply, expectsContinue } = this.input.incoming;
+    return new RequestBody(request.body, {
       limits: this.context.limits,
       maxBytes: this.input.route.rules.maxBodyBytes,
       now: this.context.now,
-      onStart: () => expectsContinue && response.writeContinue(),
+      onStart: () => expectsContinue && reply.goOn(),
       onProgress: () => this.attempt?.touch(),
       onFault: (fault) => this.onBodyFault(fault),
     });
@@ -178,16 +186,16 @@ export class Exchange implements AttemptOwner {
 
   /** A backend's fields for the client, with what the engine and the route's rules change. */
   private responseHeaders(raw: string[]): string[] {
-    const { route, requestId, request } = this.input;
+    const { route, requestId, incoming } = this.input;
     const { backend } = this.attempt!;
     const { cors, responseHeaders } = route.rules;
     let headers = forwardedResponseHeaders(raw, cors ? isCorsHeader : null);
     if (this.pool?.config.stickySessions && backend !== this.stickyBackend) {
-      const secure = this.input.scheme === 'https';
+      const secure = incoming.scheme === 'https';
       headers.push('Set-Cookie', stickyCookie(this.pool.stickyCookieName, backend.stickyToken, secure));
     }
     if (headerValue(headers, 'x-request-id') === undefined) headers.push('X-Request-Id', requestId);
-    if (cors) headers.push(...cors.headersFor(headerValue(request.rawHeaders, 'origin')));
+    if (cors) headers.push(...cors.headersFor(headerValue(incoming.request.rawHeaders, 'origin')));
     if (responseHeaders) headers = responseHeaders.apply(headers);
     if (this.context.stopping()) this.reply.closeAfter();
     return headers;
@@ -195,10 +203,10 @@ export class Exchange implements AttemptOwner {
 
   /** Answers in the backend's place. */
   private answer(answer: LocalAnswer): void {
-    const { route, requestId, request } = this.input;
+    const { route, requestId, incoming } = this.input;
     this.body?.destroy();
     if (this.context.stopping()) this.reply.closeAfter();
-    const cors = route.rules.cors?.headersFor(headerValue(request.rawHeaders, 'origin')) ?? [];
+    const cors = route.rules.cors?.headersFor(headerValue(incoming.request.rawHeaders, 'origin')) ?? [];
     this.reply.local(answer, ['X-Request-Id', requestId, ...cors]);
   }
 
@@ -219,23 +227,23 @@ export class Exchange implements AttemptOwner {
   }
 
   private record(): void {
-    const { request, head, route, clientAddress, requestId } = this.input;
+    const { incoming, head, route, requestId } = this.input;
     this.context.telemetry.request({
       route,
       poolId: this.pool?.config.id ?? null,
       backend: this.answeringBackend(),
-      method: request.method!,
+      method: incoming.request.method,
       path: head.path,
       // 499 as nginx logs it: the client went before there was an answer.
       status: this.reply.status || 499,
       latencyMs: this.context.now() - this.startedAt,
-      clientAddress,
+      clientAddress: incoming.clientAddress,
       requestId,
     });
   }
 
   private addBytes(): void {
-    const bytes = this.input.meter.take();
+    const bytes = this.input.incoming.meter.take();
     this.input.route.counters.addBytes(
       this.pool?.config.id ?? null,
       this.answeringBackend(),

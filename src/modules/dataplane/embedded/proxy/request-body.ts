@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { EngineLimits } from '../options.js';
+import type { InboundBody } from './incoming.js';
 
 export type BodyFault = 'gone' | 'slow' | 'too-large';
 
@@ -29,7 +29,7 @@ export class RequestBody extends Readable {
   private timer: NodeJS.Timeout | null = null;
 
   constructor(
-    private readonly request: IncomingMessage,
+    private readonly inbound: InboundBody,
     private readonly options: RequestBodyOptions,
   ) {
     super();
@@ -41,7 +41,7 @@ export class RequestBody extends Readable {
     if (!this.started) this.begin();
     this.waitingSince ??= this.options.now();
     this.timer ??= setTimeout(() => this.checkTime(), this.options.limits.bodyIdleTimeoutMs);
-    this.request.resume();
+    this.inbound.resume();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -51,18 +51,18 @@ export class RequestBody extends Readable {
 
   private begin(): void {
     this.started = true;
-    this.request.on('data', this.onData);
-    this.request.on('end', this.onEnd);
-    this.request.on('close', this.onClose);
+    this.inbound.on('data', this.onData);
+    this.inbound.on('end', this.onEnd);
+    this.inbound.on('close', this.onClose);
     this.options.onStart();
   }
 
   private detach(): void {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
-    this.request.off('data', this.onData);
-    this.request.off('end', this.onEnd);
-    this.request.off('close', this.onClose);
+    this.inbound.off('data', this.onData);
+    this.inbound.off('end', this.onEnd);
+    this.inbound.off('close', this.onClose);
   }
 
   private readonly onData = (chunk: Buffer): void => {
@@ -80,7 +80,7 @@ export class RequestBody extends Readable {
     this.timer?.refresh();
     this.options.onProgress();
     if (this.push(chunk)) this.waitingSince = this.options.now();
-    else this.request.pause();
+    else this.inbound.pause();
   };
 
   private readonly onEnd = (): void => {
@@ -89,7 +89,7 @@ export class RequestBody extends Readable {
   };
 
   private readonly onClose = (): void => {
-    if (!this.request.complete) this.fault('gone');
+    if (!this.inbound.complete) this.fault('gone');
   };
 
   private checkTime(): void {

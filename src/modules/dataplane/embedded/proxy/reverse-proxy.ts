@@ -1,12 +1,10 @@
 import { type LocalAnswer, Refusal } from '../http/answers.js';
-import { headerValue, plainAddress, requestIdOf } from '../http/headers.js';
-import type { Incoming } from '../http/http-front.js';
-import { readRequestHead } from '../http/request-head.js';
+import { headerValue, requestIdOf } from '../http/headers.js';
 import type { Router } from '../routing/router.js';
 import type { ChallengeAnswers } from '../tls/challenge-answers.js';
 import { Exchange } from './exchange.js';
 import type { ExchangeContext } from './exchange-context.js';
-import { type BodyLength, Reply } from './reply.js';
+import type { Incoming } from './incoming.js';
 
 const UNKNOWN_HOST = new Refusal(404, 'UNKNOWN_HOST', 'No route serves this host and path');
 const UPGRADE_WITH_BODY = new Refusal(400, 'UPGRADE_WITH_BODY', 'A request to switch protocols has no body');
@@ -26,60 +24,43 @@ export class ReverseProxy {
   ) {}
 
   readonly handle = (incoming: Incoming): void => {
-    const { request, response } = incoming;
-    const head = readRequestHead(request, this.context.limits.maxHeaderCount);
+    const { request, head } = incoming;
     if (head instanceof Refusal) {
-      this.refuse(incoming, UNKNOWN_BODY, head, true);
+      this.refuse(incoming, head, true);
       return;
     }
     if (incoming.upgrade && head.hasBody) {
-      this.refuse(incoming, UNKNOWN_BODY, UPGRADE_WITH_BODY, true);
+      this.refuse(incoming, UPGRADE_WITH_BODY, true);
       return;
     }
     const challenge = this.challenges.find(head.host, head.path);
     if (challenge !== null && (request.method === 'GET' || request.method === 'HEAD')) {
-      this.answer(incoming, head, challengeAnswer(challenge), this.context.stopping());
+      this.answer(incoming, challengeAnswer(challenge), this.context.stopping());
       return;
     }
-    const route = this.router.find(head.host, head.path, {
-      rawHeaders: request.rawHeaders,
-      query: head.query,
-    });
+    const { rawHeaders } = request;
+    const route = this.router.find(head.host, head.path, { rawHeaders, query: head.query });
     if (!route) {
       this.context.telemetry.unknownHost();
-      this.refuse(incoming, head, UNKNOWN_HOST, this.context.stopping());
+      this.refuse(incoming, UNKNOWN_HOST, this.context.stopping());
       return;
     }
-    const exchange = new Exchange(this.context, {
-      request,
-      response,
-      head,
-      route,
-      clientAddress: plainAddress(request.socket.remoteAddress),
-      requestId: requestIdOf(headerValue(request.rawHeaders, 'x-request-id')),
-      meter: incoming.connection,
-      scheme: incoming.scheme,
-      expectsContinue: incoming.expectsContinue,
-      upgrade: incoming.upgrade,
-    });
+    const requestId = requestIdOf(headerValue(rawHeaders, 'x-request-id'));
+    const exchange = new Exchange(this.context, { incoming, head, route, requestId });
     incoming.owner = exchange;
     exchange.start();
   };
 
   /** An answer without a route. `close`: the connection cannot be trusted to go on. */
-  private refuse(incoming: Incoming, body: BodyLength, refusal: Refusal, close: boolean): void {
-    this.answer(incoming, body, refusal.toAnswer(), close);
+  private refuse(incoming: Incoming, refusal: Refusal, close: boolean): void {
+    this.answer(incoming, refusal.toAnswer(), close);
   }
 
-  private answer(incoming: Incoming, body: BodyLength, answer: LocalAnswer, close: boolean): void {
-    const { request, response, connection } = incoming;
+  private answer(incoming: Incoming, answer: LocalAnswer, close: boolean): void {
+    const { reply, meter } = incoming;
     // These bytes are nobody's.
-    incoming.owner = { closed: () => void connection.take() };
-    const reply = new Reply(request, response, body, this.context.limits.clientStallTimeoutMs);
+    incoming.owner = { closed: () => void meter.take() };
     if (close) reply.closeAfter();
     reply.local(answer, []);
   }
 }
-
-/** Of a request whose framing is in doubt. */
-const UNKNOWN_BODY: BodyLength = { hasBody: false, contentLength: null };

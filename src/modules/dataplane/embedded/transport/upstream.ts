@@ -1,6 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 
-/** A request as it goes to a backend: end-to-end fields only; the transport adds framing and Connection itself. */
+/** A request as it goes to a backend: end-to-end fields without framing; the transport adds that and Connection. */
 export interface UpstreamRequest {
   readonly method: string;
   /** Origin form: path and query. */
@@ -8,6 +8,8 @@ export interface UpstreamRequest {
   /** Names and values in turn, names as the client wrote them. */
   readonly headers: string[];
   readonly body: Readable | null;
+  /** Of the body; null when it is not known, or when the client said none. */
+  readonly contentLength: number | null;
   /** Protocol of the Upgrade field when the connection is to be switched, else null. */
   readonly upgrade: string | null;
 }
@@ -28,8 +30,10 @@ export interface UpstreamHandler {
   onInterim(status: number, headers: string[]): void;
   /** The head of the final answer, hop-by-hop fields included; `resume` continues after a pause. */
   onHead(status: number, reason: string, headers: string[], resume: () => void): void;
-  /** False pauses the answer until `resume`. */
+  /** False pauses the answer until `resume`. The piece may be kept until the next `onFlush` or `onEnd` only. */
   onData(chunk: Buffer): boolean;
+  /** What came in one read has been handed over; more is to come. */
+  onFlush(): void;
   onEnd(): void;
   /** The backend switched protocols (101): the socket is the handler's now. */
   onUpgrade(headers: string[], socket: Duplex): void;

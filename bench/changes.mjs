@@ -1,0 +1,244 @@
+// Changes of the configuration under load, on each engine: from the beginning of the API call to the first request
+// through the proxy that shows the change, and requests that failed meanwhile. Then many pools: what they cost in
+// memory, how long they take to apply, and how long one change takes beside them.
+//   node bench/changes.mjs [--engine embedded,haproxy] [--changes 500] [--rate 500] [--pools 1000]
+// Load is `rate` requests a second over 16 kept connections, by a process of its own; each change is looked for by
+// requests one after another, a millisecond apart, on one kept connection. The API, its database, the proxy, upstreams
+// and load share the machine's cores. The many pools belong to 20 tenants: a change is read and compiled by tenant.
+import { spawnSync } from 'node:child_process';
+import { Agent, request } from 'node:http';
+import { parseArgs } from 'node:util';
+import { ensureBuilt, ensureInstalled } from '../scripts/ensure.mjs';
+import { family, nameOf, pause, quantile, residentMb, signUp, Stage } from './support/harness.mjs';
+import { row } from './support/rows.mjs';
+
+const { values } = parseArgs({
+  options: {
+    engine: { type: 'string', default: 'embedded,haproxy' },
+    changes: { type: 'string', default: '500' },
+    rate: { type: 'string', default: '500' },
+    pools: { type: 'string', default: '1000' },
+  },
+});
+const UPSTREAMS = 10;
+const LIMIT_MS = 10_000;
+const CHECKS = { enabled: true, path: '/', interval: '60s', timeout: '3s', expected_status: 200, rise: 1, fall: 3 };
+
+ensureInstalled();
+ensureBuilt();
+
+/** Requests to a host one after another over one connection that is kept. */
+class Probe {
+  agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  failures = {};
+
+  constructor(port) {
+    this.port = port;
+  }
+
+  ask(host) {
+    return new Promise((ok) => {
+      const call = request({ host: '127.0.0.1', port: this.port, path: '/', agent: this.agent, headers: { host } }, (response) => {
+        let body = '';
+        response.on('data', (chunk) => (body += chunk));
+        response.on('end', () => ok({ status: response.statusCode, body, cookie: response.headers['set-cookie'] !== undefined }));
+        response.on('error', (e) => ok({ status: e.code, body: '' }));
+      });
+      call.on('error', (e) => ok({ status: e.code, body: '' }));
+      call.end();
+    });
+  }
+
+  /** Until `shows` holds of the answer and the one before it; the time at which it first did. */
+  async watch(host, shows, allowed = [200]) {
+    const end = performance.now() + LIMIT_MS;
+    let before;
+    while (performance.now() < end) {
+      const answer = await this.ask(host);
+      const at = performance.now();
+      if (!allowed.includes(answer.status)) this.failures[answer.status] = (this.failures[answer.status] ?? 0) + 1;
+      if (shows(answer, before)) return at;
+      before = answer;
+      await pause(1); // so that looking costs the cores little
+    }
+    return undefined;
+  }
+}
+
+/** Changes in turn: each is one API call and what shows that it is in effect. */
+async function* kinds(call, ports) {
+  const address = (i) => `127.0.0.1:${ports[i]}`;
+  const pool = (name, extra) => call('POST', '/api/pools', { name, algorithm: 'round_robin', health_check: CHECKS, ...extra });
+  const backend = (name, i, extra) => call('POST', '/api/backends', { address: address(i), pool: name, ...extra });
+  const route = (host, name) => call('POST', '/api/routes', { host, pool: name });
+
+  await pool('servers');
+  let second = await backend('servers', 0);
+  await route('servers.example.com', 'servers');
+  await pool('weights', { algorithm: 'weighted_round_robin' });
+  const heavy = await backend('weights', 1, { weight: 100 });
+  await backend('weights', 2, { weight: 10 });
+  await route('weights.example.com', 'weights');
+  for (const [name, i] of [['left', 3], ['right', 4], ['sticky', 5]]) {
+    await pool(name);
+    await backend(name, i);
+  }
+  const switched = await route('routes.example.com', 'left');
+  await route('sticky.example.com', 'sticky');
+  yield;
+  second = null;
+  for (let n = 0; ; n++) {
+    const odd = n % 2 === 1;
+    if (second) {
+      const gone = second;
+      second = null;
+      // gone when the next two answers are both of the other one: the pool takes turns
+      yield ['server removed', 'servers.example.com', () => call('DELETE', `/api/backends/${gone.id}`), (a, b) => a.body === '0' && b?.body === '0'];
+    } else
+      yield ['server added', 'servers.example.com', async () => (second = await backend('servers', 6)), ({ body }) => body === '6'];
+    yield ['weight', 'weights.example.com', () => call('PUT', `/api/backends/${heavy.id}`, { weight: odd ? 100 : 1 }), (a, b) => a.body === (odd ? '1' : '2') && b?.body === a.body];
+    yield ['route', 'routes.example.com', () => call('PUT', `/api/routes/${switched.id}`, { pool: odd ? 'left' : 'right' }), ({ body }) => body === (odd ? '3' : '4')];
+    if (n % 5 === 0) {
+      const on = n % 10 === 0;
+      yield ['pool changed (reload)', 'sticky.example.com', () => call('PUT', '/api/pools/sticky', { sticky_sessions: on }), ({ cookie }) => cookie === on];
+    }
+    if (n % 5 === 3) {
+      const host = `new-${n}.example.com`;
+      await pool(`new-${n}`);
+      await backend(`new-${n}`, 7);
+      yield ['new pool and route (reload)', host, () => route(host, `new-${n}`), ({ body }) => body === '7', [200, 404]];
+    }
+  }
+}
+
+async function underLoad(stage, { call, proxyPort, ports }) {
+  const probe = new Probe(proxyPort);
+  const turns = kinds(call, ports);
+  await turns.next();
+  await probe.watch('sticky.example.com', ({ status }) => status === 200, [200, 404, 503]);
+  const load = await stage.script('bench/support/paced-load.mjs', {
+    job: { port: proxyPort, host: 'routes.example.com', rate: Number(values.rate), connections: 16 },
+  });
+  const times = new Map();
+  const saved = [];
+  let never = 0;
+  for (let n = 0; n < Number(values.changes); n++) {
+    const { value } = await turns.next();
+    const [kind, host, change, shows, allowed] = value;
+    const from = performance.now();
+    const made = change().then(() => saved.push(performance.now() - from));
+    const at = await probe.watch(host, shows, allowed);
+    await made;
+    if (at === undefined) never++;
+    else times.set(kind, [...(times.get(kind) ?? []), at - from]);
+    await pause(5);
+  }
+  const done = new Promise((ok) => load.child.once('message', ok));
+  load.child.send('stop');
+  return { times, saved, never, probe: probe.failures, load: await done };
+}
+
+const TENANTS = 20;
+
+async function manyPools(engine, { api, call, operator, pid, proxyPort, ports }) {
+  const memory = () => ({
+    program: residentMb(pid),
+    engine: family(pid).filter((p) => nameOf(p) === 'haproxy').reduce((sum, p) => sum + residentMb(p), 0),
+  });
+  const count = Number(values.pools);
+  const each = Math.ceil(count / TENANTS);
+  const callers = [call];
+  for (let t = 1; t < TENANTS; t++) callers.push((await signUp(api, `bench-${t}@example.com`, operator)).call);
+  const before = memory();
+  const hostOf = (t, p) => `many-${t}-${p}.example.com`;
+  const bulk = async (caller, what, items) => {
+    for (let i = 0; i < items.length; i += 250) {
+      const { failed, results } = await caller('POST', `/api/bulk/${what}`, { items: items.slice(i, i + 250) });
+      if (failed) throw new Error(JSON.stringify(results.find((r) => r.status >= 400)));
+    }
+  };
+  const began = performance.now();
+  for (const [t, caller] of callers.entries()) {
+    const names = Array.from({ length: each }, (_, p) => `many-${p}`);
+    await bulk(caller, 'pools', names.map((name) => ({ name, algorithm: 'round_robin', health_check: CHECKS })));
+    await bulk(caller, 'backends', names.flatMap((pool) => ports.map((port) => ({ pool, address: `127.0.0.1:${port}` }))));
+    await bulk(caller, 'routes', names.map((pool, p) => ({ pool, host: hostOf(t, p) })));
+  }
+  const stored = performance.now();
+  const probe = new Probe(proxyPort);
+  await probe.watch(hostOf(TENANTS - 1, each - 1), ({ status }) => status === 200, [200, 404, 503]);
+  const carried = performance.now();
+  await pause(3000);
+  const after = memory();
+  const { id } = (await call('GET', `/api/routes?host=${hostOf(0, 0)}`))[0];
+  await call('POST', '/api/pools', { name: 'other', algorithm: 'round_robin', health_check: { enabled: false } });
+  await call('POST', '/api/backends', { pool: 'other', address: `127.0.0.1:${ports[9]}` });
+  await pause(3000);
+  const changes = [];
+  for (let n = 0; n < 42; n++) {
+    const toOther = n % 2 === 0;
+    const from = performance.now();
+    const made = call('PUT', `/api/routes/${id}`, { pool: toOther ? 'other' : 'many-1' });
+    // ten upstreams take turns in many-1, so an answer of another one than 9 shows it, and two of 9 the other
+    const at = await probe.watch(hostOf(0, 0), (a, b) => (toOther ? a.body === '9' && b?.body === '9' : a.body !== '9' && a.body !== ''));
+    await made;
+    if (at !== undefined && n >= 2) changes.push(at - from);
+    await pause(20);
+  }
+  const applied = [];
+  for (let n = 0; n < 5; n++) {
+    const from = performance.now();
+    await operator('POST', '/api/reload');
+    applied.push(performance.now() - from);
+  }
+  return { count: each * TENANTS, before, after, stored: stored - began, carried: carried - stored, changes, applied, engine };
+}
+
+const ms = (value) => (value === undefined ? '–' : value.toFixed(value < 100 ? 1 : 0));
+const failed = (counts) => Object.values(counts).reduce((a, b) => a + b, 0);
+
+function printChanges(engine, { times, saved, never, probe, load }) {
+  console.log(`\n**${engine}**: ${values.changes} changes at ${values.rate} requests/s (${load.requests} requests, p50 ${ms(load.p50)} ms, p99 ${ms(load.p99)} ms); failed: ${failed(load.failures)} of the load, ${failed(probe)} of the probes${failed(load.failures) + failed(probe) ? ` ${JSON.stringify({ load: load.failures, probe })}` : ''}; never seen: ${never}\n`);
+  console.log('| change | n | call → effect p50 ms | p99 ms | max ms |\n|---|---|---|---|---|');
+  for (const [kind, list] of [...times].sort()) console.log(`| ${kind} | ${list.length} | ${ms(quantile(list, 0.5))} | ${ms(quantile(list, 0.99))} | ${ms(Math.max(...list))} |`);
+  const live = [...times].filter(([kind]) => !kind.includes('reload')).flatMap(([, list]) => list);
+  const reloads = [...times].filter(([kind]) => kind.includes('reload')).flatMap(([, list]) => list);
+  for (const [what, list] of [['servers, weights, routes together', live], ['what makes HAProxy reload, together', reloads], ['the API call alone', saved]])
+    console.log(`| ${what} | ${list.length} | ${ms(quantile(list, 0.5))} | ${ms(quantile(list, 0.99))} | ${ms(Math.max(...list))} |`);
+  const figures = (list) => `p50 ${ms(quantile(list, 0.5))} ms, p99 ${ms(quantile(list, 0.99))} ms`;
+  row({ what: `${engine}: call → effect of servers, weights, routes`, ours: figures(live), aim: 'p50 < 10, p99 < 50 ms' });
+  row({ what: `${engine}: call → effect of pools`, ours: figures(reloads), aim: engine === 'haproxy' ? '< 1 s (reload)' : 'p50 < 10, p99 < 50 ms' });
+  row({ what: `${engine}: failed requests of ${load.requests} during ${values.changes} changes`, ours: String(failed(load.failures) + failed(probe)), aim: '0' });
+}
+
+function printMany({ count, before, after, stored, carried, changes, applied, engine }) {
+  console.log(`\n| ${engine}: ${count} pools × ${UPSTREAMS} backends | |\n|---|---|`);
+  console.log(`| stored over the API, in pieces of 250, 20 tenants | ${(stored / 1000).toFixed(1)} s |`);
+  console.log(`| last one carried after that | ${ms(carried)} ms |`);
+  console.log(`| the whole compiled and applied again (/api/reload), median | ${ms(quantile(applied, 0.5))} ms |`);
+  console.log(`| one change (route), p50 / max of ${changes.length} | ${ms(quantile(changes, 0.5))} / ${ms(Math.max(...changes))} ms |`);
+  console.log(`| memory of the program | ${before.program.toFixed(0)} → ${after.program.toFixed(0)} MB |`);
+  row({
+    what: `${engine}: ${count} pools × ${UPSTREAMS} backends: applied, one change p50, memory`,
+    ours: `${ms(quantile(applied, 0.5))} ms, ${ms(quantile(changes, 0.5))} ms, +${(after.program - before.program + after.engine - before.engine).toFixed(0)} MB`,
+  });
+  if (after.engine) console.log(`| memory of HAProxy | ${before.engine.toFixed(0)} → ${after.engine.toFixed(0)} MB |`);
+}
+
+for (const engine of values.engine.split(',')) {
+  if (engine === 'haproxy' && spawnSync('haproxy', ['-v'], { stdio: 'ignore' }).error) {
+    console.log('\nhaproxy is not installed here: left out');
+    continue;
+  }
+  const stage = new Stage();
+  try {
+    const { ports } = await stage.script('bench/support/named-upstreams.mjs', { job: { count: UPSTREAMS } });
+    const program = await stage.program({ DATA_PLANE: engine });
+    const { call, operator } = await signUp(program.api);
+    const scene = { ...program, call, operator, ports };
+    if (Number(values.changes) > 0) printChanges(engine, await underLoad(stage, scene));
+    if (Number(values.pools) > 0) printMany(await manyPools(engine, scene));
+  } finally {
+    await stage.close();
+  }
+}
