@@ -1,3 +1,4 @@
+import { selfSigned } from '../../src/modules/dataplane/self-signed.js';
 import type { TestServer } from '../support/server.js';
 import { adminToken, newTenant, type SignedInTenant, unique } from '../support/server.js';
 import type { Actor } from './arbitraries.js';
@@ -230,11 +231,12 @@ const MAKERS: Record<string, (w: World) => Promise<string>> = {
   async anomaly() {
     throw new Error('anomalies are found, not made');
   },
-  async backup(w) {
-    return (await w.ask<{ backup_id: string }>('POST', '/api/backup/create', 'superadmin')).backup_id;
-  },
-  async certificate() {
-    throw new Error('certificates are uploaded by their own tests');
+  backup: (w) => id(w.ask('POST', '/api/backup/create', 'superadmin')),
+  async certificate(w) {
+    const host = `${unique(w.mark)}.example.com`;
+    await w.ask('POST', '/api/routes', 'owner', { host, pool: await w.get('pool') });
+    const { chain, privateKey } = await selfSigned([host]);
+    return id(w.ask('POST', '/api/certificates', 'owner', { certificate: chain, private_key: privateKey }));
   },
   async invoice(w) {
     await w.get('subscription');
