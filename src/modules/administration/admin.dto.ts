@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsEmail, IsIn, IsOptional, IsString, Matches, MaxLength, MinLength } from 'class-validator';
+import { IsEmail, IsIn, IsString, Matches, MaxLength, MinLength } from 'class-validator';
 import { ROLES, type Role, type TenantRole } from '../../common/permissions.js';
-import { IsLine, PageQuery } from '../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { SettingsResponse } from '../settings/index.js';
 import type { Account } from '../tenants/index.js';
 
@@ -40,7 +40,7 @@ export class AdminUserQuery extends PageQuery {
    * Beginning of the e-mail address, in any case.
    * @example ada
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(254)
   search?: string;
 }
@@ -62,19 +62,19 @@ export class CreateAdminUserRequest {
    * The tenant to work in; needed unless the role is superadmin, whose home is yours when it is left out.
    * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(/^tenant_[0-7][0-9a-hjkmnp-tv-z]{25}$/, {
     message: '$property must be an id of the form tenant_…',
   })
   tenant_id?: string;
 
   /** @example Grace */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   first_name?: string;
 
   /** @example Hopper */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   last_name?: string;
 
@@ -82,7 +82,7 @@ export class CreateAdminUserRequest {
    * Needed for a superadmin; a member without one is invited.
    * @example a-long-enough-password
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MinLength(8)
   @MaxLength(256)

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsOptional, IsString, MaxLength } from 'class-validator';
-import { PageQuery } from '../../platform/http/index.js';
+import { IsIn, IsISO8601, IsString, MaxLength } from 'class-validator';
+import { MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import type { AuditFilter, AuditRow } from './audit.repository.js';
 
 export class AuditQuery extends PageQuery {
@@ -8,13 +8,13 @@ export class AuditQuery extends PageQuery {
    * Who did it: id or e-mail address.
    * @example owner@example.com
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(254)
   actor?: string;
 
   /** @example pool.created */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(100)
   action?: string;
@@ -23,7 +23,7 @@ export class AuditQuery extends PageQuery {
    * What it was done to: id, name or type.
    * @example web_servers
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(300)
   object?: string;
@@ -32,7 +32,7 @@ export class AuditQuery extends PageQuery {
    * From this time on.
    * @example 2026-06-19T00:00:00Z
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601({ strict: true })
   from?: string;
 
@@ -40,14 +40,14 @@ export class AuditQuery extends PageQuery {
    * Before this time.
    * @example 2026-06-20T00:00:00Z
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601({ strict: true })
   to?: string;
 }
 
 export class AuditExportQuery extends AuditQuery {
   /** @example csv */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['csv', 'ndjson'])
   format?: 'csv' | 'ndjson';
 }

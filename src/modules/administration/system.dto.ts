@@ -1,13 +1,13 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsOptional, IsString, MaxLength } from 'class-validator';
-import { IsDuration } from '../../platform/http/index.js';
+import { IsString, MaxLength } from 'class-validator';
+import { IsDuration, MayBeAbsent } from '../../platform/http/index.js';
 
 export class DrainQuery {
   /**
    * How long the answer waits for what the node has in hand; 10s when not given.
    * @example 30s
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsDuration('0s', '5m')
   deadline?: string;
 
@@ -15,7 +15,7 @@ export class DrainQuery {
    * Id or name of the node; the one that answers when not given.
    * @example node-2
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(200)
   node?: string;
@@ -26,7 +26,7 @@ export class UndrainQuery {
    * Id or name of the node; the one that answers when not given.
    * @example node-2
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(200)
   node?: string;

@@ -1,8 +1,8 @@
 import { PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsEmail, IsOptional, IsString, MaxLength, MinLength, ValidateIf } from 'class-validator';
+import { IsEmail, IsString, MaxLength, MinLength, ValidateIf } from 'class-validator';
 import type { Role } from '../../common/permissions.js';
-import { IsLine } from '../../platform/http/index.js';
+import { IsLine, MayBeAbsent } from '../../platform/http/index.js';
 
 const trimmed = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value);
 
@@ -22,7 +22,7 @@ export class LoginRequest {
    * E-mail address or user name; or send `username`.
    * @example user@example.com
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(trimmed)
   @IsString()
   @MinLength(1)
@@ -39,7 +39,7 @@ export class LoginRequest {
    * The tenant to work in, for people who belong to several.
    * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(64)
   tenant_id?: string;
@@ -65,17 +65,17 @@ export class RegisterRequest {
    * First and last name in one, instead of the two fields.
    * @example Jane Smith
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(200)
   name?: string;
 
   /** @example Jane */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   first_name?: string;
 
   /** @example Smith */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   last_name?: string;
 
@@ -83,7 +83,7 @@ export class RegisterRequest {
    * Name of the new tenant; your own name when it is left out.
    * @example Acme Corp
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(120)
   tenant_name?: string;
 
@@ -91,7 +91,7 @@ export class RegisterRequest {
    * Join this tenant instead of making one: it must have invited you or allow your e-mail's domain.
    * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(64)
   tenant_id?: string;
@@ -100,7 +100,7 @@ export class RegisterRequest {
    * From whoever invited you.
    * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(128)
   invitation_token?: string;
@@ -111,7 +111,7 @@ export class RefreshRequest {
    * Or send it, or a still valid access token, as `Authorization: Bearer`.
    * @example refresh_session_01jz3k5v8hf0vbn2x4q6t8w0ya.3q2EXAMPLE
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(4096)
   refresh_token?: string;

@@ -4,7 +4,6 @@ import {
   IsIn,
   IsInt,
   IsObject,
-  IsOptional,
   IsString,
   Max,
   MaxLength,
@@ -19,7 +18,7 @@ import {
   type HealthState,
 } from '../../common/load-balancing.js';
 import type { BackendStats } from '../../common/traffic.js';
-import { IsLine, PageQuery } from '../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { IsBackendAddress } from './address.validator.js';
 import type { BackendRow } from './backends.read-model.js';
 import { HealthCheckRequest, HealthCheckResponse } from './health-check.dto.js';
@@ -88,23 +87,23 @@ export class BackendListQuery extends PageQuery {
    * Name of a pool.
    * @example web_servers
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(63)
   pool?: string;
 
   /** @example us-west-2 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(64)
   region?: string;
 
   /** @example healthy */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(HEALTH_STATES)
   status?: HealthState;
 
   /** @example enabled */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(ADMIN_STATES)
   admin_state?: AdminState;
 }

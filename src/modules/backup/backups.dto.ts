@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { IsString, Matches, MaxLength } from 'class-validator';
+import { MayBeAbsent } from '../../platform/http/index.js';
 import type { BackupRow, RowCounts } from './backups.repository.js';
 
 const ROWS = {
@@ -50,7 +51,7 @@ export class RestoreRequest {
    * Restore this tenant only, and leave all others as they are.
    * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(TENANT_ID, { message: '$property must be an id of the form tenant_…' })
   tenant_id?: string;
 }
@@ -60,7 +61,7 @@ export class UploadQuery {
     description: 'For an uploaded file: restore this tenant only',
     example: 'tenant_01jz3k5v8hf0vbn2x4q6t8w0ya',
   })
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(TENANT_ID, { message: '$property must be an id of the form tenant_…' })
   tenant_id?: string;
 }

@@ -1,5 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { IsIn } from 'class-validator';
+import { MayBeAbsent } from '../../platform/http/index.js';
 import type { InvoiceStatus, ProviderName } from './billing.types.js';
 import type { Invoice } from './invoice.entity.js';
 
@@ -92,7 +93,7 @@ export class InvoiceQuery {
     enum: ['json', 'html'],
     example: 'json',
   })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['json', 'html'])
   format?: 'json' | 'html';
 }

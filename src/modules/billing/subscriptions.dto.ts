@@ -1,6 +1,6 @@
-import { IsBoolean, IsIn, IsOptional, ValidateIf } from 'class-validator';
+import { IsBoolean, IsIn, ValidateIf } from 'class-validator';
 import { toDecimal } from '../../common/money.js';
-import { IsLine } from '../../platform/http/index.js';
+import { IsLine, MayBeAbsent } from '../../platform/http/index.js';
 import { PLANS, type PlanId } from '../tenants/index.js';
 import {
   BILLING_CYCLES,
@@ -25,12 +25,12 @@ export class CreateSubscriptionRequest {
    * The same as `plan`.
    * @example professional
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(PAID_PLANS)
   plan_id?: PlanId;
 
   /** @example monthly */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(BILLING_CYCLES)
   billing_cycle?: BillingCycle;
 
@@ -39,7 +39,7 @@ export class CreateSubscriptionRequest {
    * page whose address the answer has.
    * @example card_123
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(255)
   payment_method?: string;
 
@@ -47,7 +47,7 @@ export class CreateSubscriptionRequest {
    * Begin with the plan's trial, once a tenant.
    * @example false
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   trial?: boolean;
 }
@@ -58,7 +58,7 @@ export class UpdateSubscriptionRequest {
    * A higher plan is in effect at once and prorated; a lower one when the period ends. Or send `plan_id`.
    * @example enterprise
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(PLANS)
   plan?: PlanId;
 
@@ -66,17 +66,17 @@ export class UpdateSubscriptionRequest {
    * The same as `plan`.
    * @example enterprise
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(PLANS)
   plan_id?: PlanId;
 
   /** @example yearly */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(BILLING_CYCLES)
   billing_cycle?: BillingCycle;
 
   /** @example manual */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(255)
   payment_method?: string;
 
@@ -84,7 +84,7 @@ export class UpdateSubscriptionRequest {
    * False takes a cancellation back while the period runs.
    * @example false
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   cancel_at_period_end?: boolean;
 }
@@ -102,12 +102,12 @@ export class UpgradeRequest {
    * The same as `plan`.
    * @example enterprise
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(PAID_PLANS)
   plan_id?: PlanId;
 
   /** @example monthly */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(BILLING_CYCLES)
   billing_cycle?: BillingCycle;
 }

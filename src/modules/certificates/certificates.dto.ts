@@ -4,11 +4,10 @@ import {
   ArrayUnique,
   IsArray,
   IsBoolean,
-  IsOptional,
   IsString,
   MaxLength,
 } from 'class-validator';
-import { PageQuery } from '../../platform/http/index.js';
+import { MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import type { CertificateRow } from './certificate.js';
 
 const MOST_HOSTS = 100;
@@ -35,7 +34,7 @@ export class ReplaceCertificateRequest {
    * Names that it is used for; all names of the certificate when not given. Served are those that your routes have.
    * @example ["shop.example.com"]
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MOST_HOSTS)
@@ -51,7 +50,7 @@ export class CreateCertificateRequest {
    * PEM: the server's own certificate first, then each that vouches for the one before. The root may be left out.
    * @example "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(65_536)
   certificate?: string;
@@ -60,7 +59,7 @@ export class CreateCertificateRequest {
    * PEM, not encrypted: RSA from 2048 bits, or EC on P-256, P-384 or P-521. Stored encrypted and never shown again.
    * @example "-----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n"
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(16_384)
   private_key?: string;
@@ -70,7 +69,7 @@ export class CreateCertificateRequest {
    * routes have.
    * @example ["shop.example.com"]
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MOST_HOSTS)
@@ -84,7 +83,7 @@ export class CreateCertificateRequest {
    * its life is left; then without `certificate` and `private_key`, and without wildcards. False when not given.
    * @example false
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   acme?: boolean;
 }
@@ -94,7 +93,7 @@ export class CertificateListQuery extends PageQuery {
    * One of the names that it is used for.
    * @example shop.example.com
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(255)
   host?: string;

@@ -1,14 +1,14 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsOptional } from 'class-validator';
-import { ErrorBody, WaitQuery } from '../../platform/http/index.js';
+import { IsBoolean } from 'class-validator';
+import { ErrorBody, MayBeAbsent, WaitQuery } from '../../platform/http/index.js';
 import { BackendResponse, CreateBackendRequest } from '../backends/index.js';
 import { CreatePoolRequest, PoolResponse } from '../pools/index.js';
 import { CreateRouteRequest, RouteResponse } from '../routes/index.js';
 
 export class BulkQuery extends WaitQuery {
   @ApiPropertyOptional({ description: 'All items or none', type: 'boolean', default: false, example: true })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(({ value }) => (value === 'true' ? true : value === 'false' ? false : value))
   @IsBoolean()
   atomic?: boolean;

@@ -1,7 +1,7 @@
 import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
-import { queryInteger, WaitQuery } from '../../platform/http/index.js';
+import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
+import { MayBeAbsent, queryInteger, WaitQuery } from '../../platform/http/index.js';
 import { ConfigDocument, ConfigPool, ConfigRoute } from './document.dto.js';
 
 const toBoolean = ({ value }: { value: unknown }) =>
@@ -12,21 +12,21 @@ export class ConfigQuery {
    * `installation`: every tenant's too; superadmins only.
    * @example tenant
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['tenant', 'installation'])
   scope?: 'tenant' | 'installation';
 }
 
 export class ExportQuery {
   /** @example json */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['json', 'yaml'])
   format?: 'json' | 'yaml';
 }
 
 export class ImportQuery extends WaitQuery {
   @ApiPropertyOptional({ description: 'Only tell what would change', type: 'boolean', example: false })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(toBoolean)
   @IsBoolean()
   dry_run?: boolean;
@@ -35,7 +35,7 @@ export class ImportQuery extends WaitQuery {
    * `replace`: what a section of the document lacks is deleted. `merge`: nothing is deleted. `replace` when not given.
    * @example replace
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['replace', 'merge'])
   mode?: 'replace' | 'merge';
 }

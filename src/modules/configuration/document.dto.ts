@@ -1,6 +1,7 @@
 import { OmitType, PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, Equals, IsArray, IsObject, IsOptional, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, Equals, IsArray, IsObject, ValidateNested } from 'class-validator';
+import { MayBeAbsent } from '../../platform/http/index.js';
 import { CreateBackendRequest } from '../backends/index.js';
 import { CreatePoolRequest } from '../pools/index.js';
 import { CreateRouteRequest } from '../routes/index.js';
@@ -13,7 +14,7 @@ export class ConfigBackend extends OmitType(CreateBackendRequest, ['pool']) {}
 
 export class ConfigPool extends CreatePoolRequest {
   /** All backends of the pool; absent: they stay as they are. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(MAX_ENTRIES)
   @IsObject({ each: true })

@@ -5,7 +5,6 @@ import {
   IsIn,
   IsInt,
   IsObject,
-  IsOptional,
   IsString,
   Matches,
   Max,
@@ -20,7 +19,7 @@ import {
   type Algorithm,
   type HealthState,
 } from '../../common/load-balancing.js';
-import { IsDuration, PageQuery } from '../../platform/http/index.js';
+import { IsDuration, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { HealthCheckRequest, HealthCheckResponse } from '../backends/index.js';
 import type { LiveBackends } from '../telemetry/index.js';
 import type { PoolWithBackends } from './pools.read-model.js';
@@ -92,7 +91,7 @@ export class UpdatePoolRequest extends PartialType(PoolFields, OPTIONAL) {}
 
 export class PoolListQuery extends PageQuery {
   /** @example weighted_round_robin */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(ALGORITHMS)
   algorithm?: Algorithm;
 
@@ -100,7 +99,7 @@ export class PoolListQuery extends PageQuery {
    * Beginning of the name.
    * @example web
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(63)
   name?: string;

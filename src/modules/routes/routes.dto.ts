@@ -1,7 +1,7 @@
 import { IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsBoolean, IsObject, IsOptional, IsString, MaxLength, ValidateNested } from 'class-validator';
-import { PageQuery } from '../../platform/http/index.js';
+import { IsBoolean, IsObject, IsString, MaxLength, ValidateNested } from 'class-validator';
+import { MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { normaliseHost } from './host.js';
 import { IsPathPrefix, RouteFeaturesBody } from './route-features.dto.js';
 import { fromStored } from './route-features.js';
@@ -62,7 +62,7 @@ export class UpdateRouteRequest extends PartialType(RouteFields, OPTIONAL) {}
 
 export class RouteListQuery extends PageQuery {
   /** @example app.example.com */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(255)
   host?: string;
@@ -71,7 +71,7 @@ export class RouteListQuery extends PageQuery {
    * Name of a pool.
    * @example api_servers
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(63)
   pool?: string;

@@ -16,7 +16,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { IsLine, PageQuery } from '../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { PLANS, type PlanId } from './plans.js';
 import type { Tenant } from './tenant.entity.js';
 
@@ -78,13 +78,13 @@ export class CreateTenantRequest {
    * The organisation's own domain.
    * @example acme.example.com
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(lower)
   @IsFQDN()
   domain?: string;
 
   /** @example professional */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(PLANS)
   plan?: PlanId;
 
@@ -92,11 +92,11 @@ export class CreateTenantRequest {
    * Invited as the tenant's owner.
    * @example admin@acme.example.com
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsEmail()
   admin_email?: string;
 
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => TenantSettingsDto)
@@ -141,7 +141,7 @@ export class TenantListQuery extends PageQuery {
    * Beginning of the name, in any case, or an id.
    * @example acme
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(120)
   search?: string;
 }

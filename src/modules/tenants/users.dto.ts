@@ -1,7 +1,7 @@
 import { PartialType } from '@nestjs/swagger';
-import { IsBoolean, IsEmail, IsIn, IsOptional, IsString, MaxLength, MinLength } from 'class-validator';
+import { IsBoolean, IsEmail, IsIn, IsString, MaxLength, MinLength } from 'class-validator';
 import { type Role, TENANT_ROLES, type TenantRole } from '../../common/permissions.js';
-import { IsLine } from '../../platform/http/index.js';
+import { IsLine, MayBeAbsent } from '../../platform/http/index.js';
 import type { Membership } from './membership.entity.js';
 
 export class AddUserRequest {
@@ -18,17 +18,17 @@ export class AddUserRequest {
    * First and last name in one, instead of the two fields.
    * @example John Doe
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(200)
   name?: string;
 
   /** @example John */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   first_name?: string;
 
   /** @example Doe */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   last_name?: string;
 
@@ -36,7 +36,7 @@ export class AddUserRequest {
    * Without one the person is invited: the answer carries `invitation_token`, with which they register.
    * @example secure_password
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MinLength(8)
   @MaxLength(256)

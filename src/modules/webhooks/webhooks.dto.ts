@@ -6,11 +6,10 @@ import {
   IsArray,
   IsBoolean,
   IsIn,
-  IsOptional,
   IsString,
   MaxLength,
 } from 'class-validator';
-import { IsDuration, IsLine } from '../../platform/http/index.js';
+import { IsDuration, IsLine, MayBeAbsent } from '../../platform/http/index.js';
 import type { DeliveryRow, EndpointRow } from './webhooks.repository.js';
 
 /** What a tenant can be told of. `*` is all of it. */
@@ -52,7 +51,7 @@ export class CreateWebhookEndpointRequest {
   events: WebhookEventType[];
 
   /** @example pager */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(200)
   description?: string;
 
@@ -60,7 +59,7 @@ export class CreateWebhookEndpointRequest {
    * True when not given.
    * @example true
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   enabled?: boolean;
 }
@@ -74,7 +73,7 @@ export class RotateSecretQuery {
    * How long the old secret signs beside the new one; 24h when not given, 0s after a leak.
    * @example 24h
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsDuration('0s', '7d')
   overlap?: string;
 }

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsOptional, IsString, Matches, MaxLength, MinLength } from 'class-validator';
-import { IsDuration, IsLine } from '../../platform/http/index.js';
+import { IsString, Matches, MaxLength, MinLength } from 'class-validator';
+import { IsDuration, IsLine, MayBeAbsent } from '../../platform/http/index.js';
 import { type EnrollmentTokenRow, TOKEN_STATES, type TokenState } from './enrollment-tokens.repository.js';
 
 export class IssueEnrollmentTokenRequest {
@@ -8,7 +8,7 @@ export class IssueEnrollmentTokenRequest {
    * What it is for. Empty when not given.
    * @example GPU rack 3
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(200, 0)
   description?: string;
 
@@ -16,7 +16,7 @@ export class IssueEnrollmentTokenRequest {
    * How long it can be used; 24h when not given.
    * @example 24h
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsDuration('1m', '30d')
   expires_in?: string;
 }

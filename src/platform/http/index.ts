@@ -16,7 +16,7 @@ export {
   runInRequestContext,
 } from './request-context.js';
 export { fieldErrors } from './validation.js';
-export { IsDuration, IsLine } from './validators.js';
+export { IsDuration, IsLine, MayBeAbsent } from './validators.js';
 export {
   APPLIES_CONFIGURATION,
   ApiCreates,

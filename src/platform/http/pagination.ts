@@ -11,10 +11,11 @@ import { INTERCEPTORS_METADATA } from '@nestjs/common/constants.js';
 import { Reflector } from '@nestjs/core';
 import { ApiHeader, ApiOkResponse, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import { IsInt, Max, Min } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
 import { Page } from '../../common/pagination.js';
+import { MayBeAbsent } from './validators.js';
 
 /** Digits only: `0x10`, ` 5` and `1e2` are no numbers in a query. */
 export const queryInteger = ({ value }: { value: unknown }) =>
@@ -22,7 +23,7 @@ export const queryInteger = ({ value }: { value: unknown }) =>
 
 export class PageQuery {
   @ApiPropertyOptional({ description: 'Page, from 1', minimum: 1, default: 1, type: 'integer', example: 1 })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryInteger)
   @IsInt()
   @Min(1)
@@ -37,7 +38,7 @@ export class PageQuery {
     type: 'integer',
     example: 50,
   })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryInteger)
   @IsInt()
   @Min(1)

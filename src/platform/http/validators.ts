@@ -6,9 +6,13 @@ import {
   MaxLength,
   MinLength,
   registerDecorator,
+  ValidateIf,
   type ValidationOptions,
 } from 'class-validator';
 import { parseDuration } from '../../common/durations.js';
+
+/** The field may be left out. Unlike with class-validator's `IsOptional`, null is a value and must be a valid one. */
+export const MayBeAbsent = () => ValidateIf((_, value) => value !== undefined);
 
 /** A duration such as `250ms`, `30s`, `5m` between two others. */
 export const IsDuration = (min: string, max: string, options?: ValidationOptions): PropertyDecorator => {

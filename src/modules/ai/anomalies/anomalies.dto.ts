@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsIn, IsISO8601, IsNumber, IsOptional, Max, Min } from 'class-validator';
-import { IsLine, PageQuery } from '../../../platform/http/index.js';
+import { IsIn, IsISO8601, IsNumber, Max, Min } from 'class-validator';
+import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
 import type { AnomalyFilter, AnomalyRow } from './anomalies.repository.js';
 import { METRICS, type Metric } from './metrics.js';
 
@@ -14,12 +14,12 @@ export class AnomaliesQuery extends PageQuery {
    * Name of a pool.
    * @example web_servers
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   pool?: string;
 
   @ApiPropertyOptional({ enum: METRICS, enumName: 'AnomalyMetric', example: 'latency' })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(METRICS)
   metric?: Metric;
 
@@ -27,7 +27,7 @@ export class AnomaliesQuery extends PageQuery {
    * Least score.
    * @example 0.6
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryNumber)
   @IsNumber()
   @Min(0)
@@ -38,7 +38,7 @@ export class AnomaliesQuery extends PageQuery {
    * Found at or after this time.
    * @example 2026-06-19T00:00:00Z
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601({ strict: true })
   from?: string;
 
@@ -46,7 +46,7 @@ export class AnomaliesQuery extends PageQuery {
    * Found before this time.
    * @example 2026-06-20T00:00:00Z
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601({ strict: true })
   to?: string;
 

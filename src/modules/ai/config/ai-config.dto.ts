@@ -1,17 +1,7 @@
 import { PartialType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import {
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsNumber,
-  IsObject,
-  IsOptional,
-  Max,
-  Min,
-  ValidateNested,
-} from 'class-validator';
-import { IsDuration, queryInteger } from '../../../platform/http/index.js';
+import { IsBoolean, IsIn, IsInt, IsNumber, IsObject, Max, Min, ValidateNested } from 'class-validator';
+import { IsDuration, MayBeAbsent, queryInteger } from '../../../platform/http/index.js';
 import { MODEL_TYPES, type ModelType } from '../core/index.js';
 
 /** `true` and `false` of a query; anything else is left for the validator to refuse. */
@@ -168,45 +158,45 @@ class PartialAnomalies extends PartialType(AnomaliesConfig, { skipNullProperties
 /** Any part of the settings; what is not sent stays as it is, inside the sections too. */
 export class UpdateAiConfigRequest {
   /** @example true */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   enabled?: boolean;
   /** @example neural_network */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(MODEL_TYPES)
   model_type?: ModelType;
   /** @example 0.8 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsNumber()
   @Min(0)
   @Max(1)
   confidence_threshold?: number;
   /** @example true */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   predictive_scaling?: boolean;
   /** @example 0.001 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsNumber()
   @Min(0.000001)
   @Max(1)
   learning_rate?: number;
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => PartialModels)
   models?: PartialModels;
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => PartialTraining)
   training?: PartialTraining;
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => PartialForecast)
   forecast?: PartialForecast;
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => PartialAnomalies)
@@ -218,12 +208,12 @@ export class AiConfigQuery {
    * Only this section; `general` is what stands outside of the others.
    * @example models
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(CONFIG_SECTIONS)
   section?: ConfigSection;
 
   /** @example json */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['json'])
   format?: 'json';
 }

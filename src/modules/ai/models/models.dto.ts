@@ -4,14 +4,13 @@ import {
   IsIn,
   IsInt,
   IsObject,
-  IsOptional,
   Matches,
   Max,
   MaxLength,
   Min,
   ValidateNested,
 } from 'class-validator';
-import { IsDuration, IsLine } from '../../../platform/http/index.js';
+import { IsDuration, IsLine, MayBeAbsent } from '../../../platform/http/index.js';
 import type { ModelRow, ModelStatus } from './models.repository.js';
 
 const NAME = /^[\w][\w.:/-]{0,99}$/;
@@ -22,21 +21,21 @@ export class ModelConfig {
    * `builtin` when it is left out.
    * @example builtin
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['builtin', 'onnx', 'ollama'])
   runtime?: 'builtin' | 'onnx' | 'ollama';
   /**
    * Built-in model that answers, for `builtin`.
    * @example sentiment-analysis
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(NAME)
   base?: string;
   /**
    * Its name at Ollama, when it is another one.
    * @example llama3.2:1b
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(NAME)
   model?: string;
   /**
@@ -49,7 +48,7 @@ export class ModelConfig {
    * Scores that are no probabilities go through a softmax.
    * @example distilbert-sst2
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(/^[\w][\w.-]*(\/[\w][\w.-]*)*$/)
   @MaxLength(200)
   path?: string;
@@ -57,14 +56,14 @@ export class ModelConfig {
    * Let Ollama fetch the model when it lacks it; it is `pulling` meanwhile, with its progress.
    * @example false
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   pull?: boolean;
   /**
    * Wished for; the runtime decides.
    * @example false
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   gpu_enabled?: boolean;
   /**
@@ -72,7 +71,7 @@ export class ModelConfig {
    * take. Of `onnx`, also how many copies are loaded (one when it is left out, never more than cores less one).
    * @example 3
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsInt()
   @Min(1)
   @Max(64)
@@ -81,7 +80,7 @@ export class ModelConfig {
    * Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
    * @example 30s
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsDuration('100ms', '10m')
   timeout?: string;
 }
@@ -91,10 +90,10 @@ export class DeployModelRequest {
   @Matches(NAME, { message: 'model_name must be letters, digits and . _ : / - (at most 100)' })
   model_name: string;
   /** @example 1.0 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(40)
   version?: string;
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => ModelConfig)
@@ -103,10 +102,10 @@ export class DeployModelRequest {
 
 export class UpdateModelRequest {
   /** @example 1.1 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(40)
   version?: string;
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => ModelConfig)

@@ -1,5 +1,6 @@
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsOptional } from 'class-validator';
+import { IsBoolean } from 'class-validator';
+import { MayBeAbsent } from '../../../platform/http/index.js';
 import { AlgorithmFiguresResponse } from '../comparison/comparison.dto.js';
 import { queryBoolean } from '../config/ai-config.dto.js';
 
@@ -8,7 +9,7 @@ export class DetailQuery {
    * Also what the figures were made from; always so below `/detailed`.
    * @example true
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryBoolean)
   @IsBoolean()
   detailed?: boolean;
@@ -19,7 +20,7 @@ export class MetricsQuery extends DetailQuery {
    * Also the last day's forecasts beside what came.
    * @example true
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryBoolean)
   @IsBoolean()
   history?: boolean;

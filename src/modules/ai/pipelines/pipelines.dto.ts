@@ -7,12 +7,11 @@ import {
   IsBoolean,
   IsIn,
   IsObject,
-  IsOptional,
   Matches,
   ValidateNested,
 } from 'class-validator';
 import { invalidField } from '../../../common/errors.js';
-import { IsLine, PageQuery } from '../../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
 import { queryBoolean } from '../config/ai-config.dto.js';
 import type { PredictionInput } from '../models/runtime.js';
 import { IsInput, inputSchema, OutputDto, StructuredInputDto } from '../predictions/predictions.dto.js';
@@ -35,7 +34,7 @@ export class PipelineStepRequest {
     additionalProperties: { oneOf: scalar },
     example: { model: 'sentiment-analysis' },
   })
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   parameters?: Record<string, string | number | boolean>;
 }
@@ -61,14 +60,14 @@ export class CreatePipelineRequest {
 
 export class UpdatePipelineRequest {
   /** @example Review pipeline */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   name?: string;
   /** @example text_processing */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(/^[a-z][\w-]{0,59}$/i)
   type?: string;
-  @IsOptional()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_STEPS)
@@ -80,7 +79,7 @@ export class UpdatePipelineRequest {
 
 export class PipelinesQuery extends PageQuery {
   /** @example nlp */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(60)
   category?: string;
 }
@@ -146,7 +145,7 @@ export class RunPipelineQuery {
    * Run it in the background; the answer comes at once, with the run's id.
    * @example true
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryBoolean)
   @IsBoolean()
   async?: boolean;
@@ -156,12 +155,12 @@ export class RunPipelineQuery {
 export class RunPipelineRequest {
   /** One of `input` and `inputs`. */
   @ApiPropertyOptional({ ...inputSchema, example: 'What a wonderful day' })
-  @IsOptional()
+  @MayBeAbsent()
   @IsInput(false)
   input?: PredictionInput;
   /** A batch: at most 1,000 within the request, 20,000 with `async=true`; each input has a result of its own. */
   @ApiPropertyOptional({ type: 'array', items: inputSchema, example: ['What a wonderful day', 'How sad'] })
-  @IsOptional()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MAX_INPUTS)
@@ -174,7 +173,7 @@ export class RunPipelineRequest {
    * `executor_reason`. The results are the same.
    * @example auto
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(TARGETS)
   target?: Target;
 
@@ -286,7 +285,7 @@ export class RunPipelineResponse {
 
 export class RunsQuery extends PageQuery {
   /** @example completed */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(RUN_STATUSES)
   status?: RunStatus;
 }

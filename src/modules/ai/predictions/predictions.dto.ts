@@ -7,19 +7,21 @@ import {
   IsInt,
   IsNumber,
   IsObject,
-  IsOptional,
   Matches,
   Max,
   Min,
   registerDecorator,
   ValidateNested,
 } from 'class-validator';
-import { IsLine, PageQuery } from '../../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
 import type { PredictionInput } from '../models/runtime.js';
 import type { PredictionRow } from './predictions.repository.js';
 
 const MAX_BATCH = 1000;
 const MAX_POINTS = 50_000;
+/** Nothing beside the two fields that were looked at. */
+const isPair = (value: object): boolean => Object.keys(value).length === 2;
+
 const FIELDS: Record<string, (value: unknown) => boolean> = {
   text: (v) => typeof v === 'string' && v.length <= 20_000,
   prompt: (v) => typeof v === 'string' && v.length <= 20_000,
@@ -29,7 +31,7 @@ const FIELDS: Record<string, (value: unknown) => boolean> = {
   messages: (v) =>
     Array.isArray(v) &&
     v.length <= 100 &&
-    v.every((m) => typeof m?.role === 'string' && typeof m?.content === 'string'),
+    v.every((m) => typeof m?.role === 'string' && typeof m?.content === 'string' && isPair(m)),
   series: (v) =>
     Array.isArray(v) &&
     v.length <= MAX_POINTS &&
@@ -37,7 +39,8 @@ const FIELDS: Record<string, (value: unknown) => boolean> = {
       (p) =>
         typeof p?.value === 'number' &&
         typeof p?.timestamp === 'string' &&
-        !Number.isNaN(Date.parse(p.timestamp)),
+        !Number.isNaN(Date.parse(p.timestamp)) &&
+        isPair(p),
     ),
 };
 
@@ -45,7 +48,7 @@ const FIELDS: Record<string, (value: unknown) => boolean> = {
 const isInput = (value: unknown): boolean => {
   if (typeof value === 'string') return value.length > 0 && value.length <= 20_000;
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
-  return Object.entries(value).every(([name, v]) => FIELDS[name]?.(v) ?? false);
+  return Object.entries(value).every(([name, v]) => Object.hasOwn(FIELDS, name) && FIELDS[name]!(v));
 };
 export const IsInput =
   (each: boolean): PropertyDecorator =>
@@ -97,7 +100,7 @@ export class PredictOptions {
    * Below this confidence the label is `uncertain`.
    * @example 0.8
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsNumber()
   @Min(0)
   @Max(1)
@@ -114,7 +117,7 @@ export class PredictRequest {
   @ApiProperty({ ...inputSchema, example: 'This is a great product!' })
   @IsInput(false)
   input: PredictionInput;
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => PredictOptions)
@@ -136,12 +139,12 @@ export class BatchPredictRequest {
    * How many are worked on before the others wait for room.
    * @example 10
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsInt()
   @Min(1)
   @Max(MAX_BATCH)
   batch_size?: number;
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => PredictOptions)
@@ -272,11 +275,11 @@ export class PredictionsQuery extends PageQuery {
    * How far back.
    * @example 1h
    */
-  @IsOptional()
+  @MayBeAbsent()
   @isRange()
   range?: string;
   /** @example sentiment-analysis */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   model?: string;
 }
@@ -286,7 +289,7 @@ export class PredictionHistoryQuery {
    * How far back.
    * @example 24h
    */
-  @IsOptional()
+  @MayBeAbsent()
   @isRange()
   period?: string;
 }

@@ -1,16 +1,6 @@
 import { Transform } from 'class-transformer';
-import {
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsOptional,
-  IsString,
-  Max,
-  MaxLength,
-  Min,
-  registerDecorator,
-} from 'class-validator';
-import { IsLine, PageQuery } from '../../../platform/http/index.js';
+import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
+import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
 import { IsQueryInt, queryBoolean } from '../config/ai-config.dto.js';
 import type { ForecastMetrics } from '../core/index.js';
 import type { TrainingRow } from './training.repository.js';
@@ -66,7 +56,7 @@ export class LabelledRow {
 
 export class StartTrainingQuery {
   /** @example load_predictor */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(TRAINABLE)
   model_type?: Trainable;
 
@@ -74,19 +64,19 @@ export class StartTrainingQuery {
    * Passes over the data.
    * @example 20
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsQueryInt(1, 1_000_000)
   epochs?: number;
 }
 
 export class StartTrainingRequest {
   /** @example load_predictor */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(TRAINABLE)
   model_type?: Trainable;
 
   /** @example 20 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsInt()
   @Min(1)
   @Max(1_000_000)
@@ -96,13 +86,13 @@ export class StartTrainingRequest {
    * Name of the pool whose traffic is learnt; left out: the tenant's whole traffic.
    * @example web_servers
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(63)
   pool?: string;
 
   /** A series to learn instead of measured traffic, in any unit. At most 50,000 points. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsArrayOf(
     'isSeries',
     MAX_SERIES,
@@ -115,7 +105,7 @@ export class StartTrainingRequest {
   series?: SeriesPoint[];
 
   /** Labelled texts for `sentiment`. A fifth of them is held out to measure the model. At most 20,000 rows. */
-  @IsOptional()
+  @MayBeAbsent()
   @IsArrayOf(
     'isRows',
     MAX_ROWS,
@@ -130,7 +120,7 @@ export class StartTrainingRequest {
 
 export class StopTrainingQuery {
   /** @example load_predictor */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(TRAINABLE)
   model_type?: Trainable;
 
@@ -138,7 +128,7 @@ export class StopTrainingQuery {
    * Accepted for the documents' sake: a stop takes effect within a second either way.
    * @example true
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryBoolean)
   @IsBoolean()
   force?: boolean;
@@ -146,7 +136,7 @@ export class StopTrainingQuery {
 
 export class RetrainQuery {
   /** @example load_predictor */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(TRAINABLE)
   model_type?: Trainable;
 
@@ -154,7 +144,7 @@ export class RetrainQuery {
    * Also a model for each pool, not only for the tenant's whole traffic.
    * @example true
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryBoolean)
   @IsBoolean()
   full?: boolean;
@@ -162,7 +152,7 @@ export class RetrainQuery {
 
 export class RetrainRequest {
   /** @example 20 */
-  @IsOptional()
+  @MayBeAbsent()
   @IsInt()
   @Min(1)
   @Max(1_000_000)
@@ -171,12 +161,12 @@ export class RetrainRequest {
 
 export class TrainingListQuery extends PageQuery {
   /** @example running */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(TRAINING_STATUSES)
   status?: TrainingStatus;
 
   /** @example load_predictor */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(40)
   model_type?: string;
 }

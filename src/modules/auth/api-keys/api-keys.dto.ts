@@ -1,14 +1,6 @@
-import {
-  ArrayMaxSize,
-  ArrayMinSize,
-  ArrayUnique,
-  IsArray,
-  IsIn,
-  IsISO8601,
-  IsOptional,
-} from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsIn, IsISO8601 } from 'class-validator';
 import { PERMISSIONS, ROLES, type Role } from '../../../common/permissions.js';
-import { IsLine } from '../../../platform/http/index.js';
+import { IsLine, MayBeAbsent } from '../../../platform/http/index.js';
 import type { ApiKeyRow } from './api-keys.repository.js';
 
 /** A key is for programs: what a person does with themselves it never may. */
@@ -30,7 +22,7 @@ export class CreateApiKeyRequest {
    * Permissions that the key is limited to, as `x-permission` names them; all of its role when left out.
    * @example ["pools.read", "pools.write"]
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(100)
@@ -42,7 +34,7 @@ export class CreateApiKeyRequest {
    * Never when left out.
    * @example 2027-06-19T00:00:00Z
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601({ strict: true })
   expires_at?: string;
 }

@@ -7,12 +7,12 @@ import {
   IsBoolean,
   IsIn,
   IsObject,
-  IsOptional,
   IsString,
   Matches,
   MaxLength,
   MinLength,
 } from 'class-validator';
+import { MayBeAbsent } from '../../../platform/http/index.js';
 import type { OidcConfigRow } from './oidc.repository.js';
 
 /** Single sign-on gives at most this: owners and superadmins sign in with their own password. */
@@ -47,7 +47,7 @@ export class OidcConfigRequest {
    * Never shown again. Left out, the one that is stored stays, unless `provider_url` changes.
    * @example your_client_secret
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MinLength(1)
   @MaxLength(1000)
@@ -59,7 +59,7 @@ export class OidcConfigRequest {
    * with `browser_challenge`, and adds `browser_verifier`.
    * @example https://app.example.com/callback
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(500)
   @Matches(/^https:\/\/[^\s#?]+$|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?\/[^\s#?]*$/, {
@@ -71,7 +71,7 @@ export class OidcConfigRequest {
    * `openid profile email` when not given.
    * @example ["openid", "profile", "email"]
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(20)
   @ArrayUnique()
@@ -83,7 +83,7 @@ export class OidcConfigRequest {
    * Name of the claim that holds a person's groups.
    * @example groups
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MinLength(1)
   @MaxLength(100)
@@ -94,7 +94,7 @@ export class OidcConfigRequest {
       'Role by group; of several the highest counts. With a mapping, roles follow it at every sign-in',
     ...MAPPING,
   })
-  @IsOptional()
+  @MayBeAbsent()
   @IsObject()
   role_mapping?: Record<string, SsoRole>;
 
@@ -102,7 +102,7 @@ export class OidcConfigRequest {
    * For people in no mapped group; `viewer` when not given.
    * @example viewer
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(SSO_ROLES)
   default_role?: SsoRole;
 
@@ -111,7 +111,7 @@ export class OidcConfigRequest {
    * not given.
    * @example true
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsBoolean()
   create_users?: boolean;
 }
@@ -171,7 +171,7 @@ export class OidcLoginQuery {
    * BASE64URL(SHA-256(`browser_verifier`)) of 43 to 128 random characters that the page keeps until the callback.
    * @example E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(/^[\w-]{43}$/, { message: '$property must be a SHA-256 in base64url' })
   browser_challenge?: string;
 }

@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
-import { PageQuery } from '../../../platform/http/index.js';
+import { IsIn } from 'class-validator';
+import { MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
 import type { EventState, StripeEventRow } from './stripe-events.repository.js';
 
 export class WebhookResponse {
@@ -22,7 +22,7 @@ export class WebhookResponse {
 
 export class WebhookEventQuery extends PageQuery {
   @ApiPropertyOptional({ enum: ['pending', 'running', 'done', 'dead'], example: 'dead' })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['pending', 'running', 'done', 'dead'])
   state?: EventState;
 }

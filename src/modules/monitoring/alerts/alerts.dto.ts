@@ -6,14 +6,13 @@ import {
   IsIn,
   IsISO8601,
   IsObject,
-  IsOptional,
   IsString,
   MaxLength,
   ValidateBy,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { IsLine, PageQuery } from '../../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
 import { ALERT_STATES, type Alert, type AlertState, SEVERITIES, type Severity } from './alert.js';
 import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-channels.js';
 
@@ -40,13 +39,13 @@ export class AlertListQuery extends PageQuery {
     description: 'In any case',
     example: 'WARNING',
   })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(upper)
   @IsIn(SEVERITIES)
   severity?: Severity;
 
   @ApiPropertyOptional({ enum: ALERT_STATES, enumName: 'AlertState', example: 'firing' })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(ALERT_STATES)
   state?: AlertState;
 
@@ -54,7 +53,7 @@ export class AlertListQuery extends PageQuery {
    * What it is about, in any case.
    * @example CPU
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(upper)
   @IsLine(100)
   component?: string;
@@ -143,12 +142,12 @@ export class AlertmanagerAlert {
     additionalProperties: { type: 'string' },
     example: { summary: 'HighLatency: p99 above 1 s' },
   })
-  @IsOptional()
+  @MayBeAbsent()
   @IsTexts()
   annotations?: Record<string, string>;
 
   /** @example 2026-06-19T15:30:00Z */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601()
   startsAt?: string;
 
@@ -156,7 +155,7 @@ export class AlertmanagerAlert {
    * The same for the same labels; made from the labels when it is missing.
    * @example c0ffee5eed5eed00
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsString()
   @MaxLength(256)
   fingerprint?: string;

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsIn, IsInt, IsISO8601, IsOptional, Max, Min } from 'class-validator';
-import { IsLine, PageQuery, queryInteger } from '../../../platform/http/index.js';
+import { IsIn, IsInt, IsISO8601, Max, Min } from 'class-validator';
+import { IsLine, MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
 import { LOG_LEVELS, type LogLevel } from '../../../platform/observability/index.js';
 import type { ProgramLogRow } from './program-log.repository.js';
 
@@ -16,7 +16,7 @@ export class LogQuery extends PageQuery {
     type: 'integer',
     example: 100,
   })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryInteger)
   @IsInt()
   @Min(1)
@@ -29,7 +29,7 @@ export class LogQuery extends PageQuery {
     description: 'Only this level',
     example: 'INFO',
   })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(upper)
   @IsIn(LOG_LEVELS)
   level?: LogLevel;
@@ -38,7 +38,7 @@ export class LogQuery extends PageQuery {
    * Part of the program, in any case.
    * @example SYSTEM
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(upper)
   @IsLine(100)
   component?: string;
@@ -47,7 +47,7 @@ export class LogQuery extends PageQuery {
    * Text that the message contains, in any case.
    * @example connected
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(200)
   q?: string;
 
@@ -55,7 +55,7 @@ export class LogQuery extends PageQuery {
    * Only lines at or after this time.
    * @example 2026-06-19T00:00:00Z
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601({ strict: true })
   from?: string;
 
@@ -63,7 +63,7 @@ export class LogQuery extends PageQuery {
    * Only lines before this time.
    * @example 2026-06-20T00:00:00Z
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601({ strict: true })
   to?: string;
 }

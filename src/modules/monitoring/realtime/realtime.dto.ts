@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsInt, IsOptional, Max, Min, ValidateIf } from 'class-validator';
-import { IsLine } from '../../../platform/http/index.js';
+import { IsIn, IsInt, Max, Min, ValidateIf } from 'class-validator';
+import { IsLine, MayBeAbsent } from '../../../platform/http/index.js';
 
 export const CONTROL_ACTIONS = ['pause', 'resume', 'set_interval'] as const;
 export type ControlAction = (typeof CONTROL_ACTIONS)[number];
@@ -14,7 +14,7 @@ export class ControlRequest {
    * Name of a channel; all channels when left out.
    * @example metrics
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   channel?: string;
 
@@ -62,7 +62,7 @@ export class ControlResponse {
 
 export class ForceUpdateRequest {
   @ApiPropertyOptional({ description: 'Name of a channel; all channels when left out', example: 'metrics' })
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(100)
   channel?: string;
 }

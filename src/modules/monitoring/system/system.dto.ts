@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, Max, Min } from 'class-validator';
-import { IsLine, queryInteger } from '../../../platform/http/index.js';
+import { IsIn, IsInt, Max, Min } from 'class-validator';
+import { IsLine, MayBeAbsent, queryInteger } from '../../../platform/http/index.js';
 import type { Resolution } from './system-metrics.repository.js';
 
 export class SystemMetricsQuery {
@@ -13,7 +13,7 @@ export class SystemMetricsQuery {
     type: 'integer',
     example: 100,
   })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryInteger)
   @IsInt()
   @Min(1)
@@ -26,7 +26,7 @@ export class SystemMetricsQuery {
     default: 'raw',
     example: 'raw',
   })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['raw', 'minute'])
   resolution?: Resolution;
 
@@ -34,7 +34,7 @@ export class SystemMetricsQuery {
    * Name of a node; the one that answers when left out.
    * @example node-1
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsLine(200)
   node?: string;
 }

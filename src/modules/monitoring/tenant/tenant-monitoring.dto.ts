@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsIn, IsInt, IsISO8601, IsOptional, Max, Min } from 'class-validator';
-import { PageQuery, queryInteger } from '../../../platform/http/index.js';
+import { IsIn, IsInt, IsISO8601, Max, Min } from 'class-validator';
+import { MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
 import { LOG_LEVELS, type LogLevel } from '../../../platform/observability/index.js';
 
 export class BandwidthResponse {
@@ -89,7 +89,7 @@ export class TenantLogQuery extends PageQuery {
     type: 'integer',
     example: 100,
   })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(queryInteger)
   @IsInt()
   @Min(1)
@@ -102,7 +102,7 @@ export class TenantLogQuery extends PageQuery {
     enumName: 'LogLevel',
     example: 'ERROR',
   })
-  @IsOptional()
+  @MayBeAbsent()
   @Transform(upper)
   @IsIn(LOG_LEVELS)
   level?: LogLevel;
@@ -111,7 +111,7 @@ export class TenantLogQuery extends PageQuery {
    * Only entries at or after this time.
    * @example 2026-06-19T00:00:00Z
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601({ strict: true })
   from?: string;
 
@@ -119,7 +119,7 @@ export class TenantLogQuery extends PageQuery {
    * Only entries before this time.
    * @example 2026-06-20T00:00:00Z
    */
-  @IsOptional()
+  @MayBeAbsent()
   @IsISO8601({ strict: true })
   to?: string;
 }

@@ -1,13 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional, Matches } from 'class-validator';
-import { IsDuration } from '../../../platform/http/index.js';
+import { IsIn, Matches } from 'class-validator';
+import { IsDuration, MayBeAbsent } from '../../../platform/http/index.js';
 
 export const ANALYTICS_KEYS = ['tenant', 'pool', 'route', 'backend'] as const;
 export type AnalyticsKey = (typeof ANALYTICS_KEYS)[number];
 
 export class AnalyticsQuery {
   @ApiPropertyOptional({ description: 'How far back, `5m` to `90d`', default: '24h', example: '24h' })
-  @IsOptional()
+  @MayBeAbsent()
   @IsDuration('5m', '90d')
   range?: string;
 
@@ -15,7 +15,7 @@ export class AnalyticsQuery {
     description: 'Time between two points, whole minutes; chosen for about 60 points when left out',
     example: '30m',
   })
-  @IsOptional()
+  @MayBeAbsent()
   @IsDuration('1m', '7d')
   step?: string;
 
@@ -25,7 +25,7 @@ export class AnalyticsQuery {
     description: 'One series for each; `tenant` is for superadmins. Left out: one series of all',
     example: 'pool',
   })
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(ANALYTICS_KEYS)
   by?: AnalyticsKey;
 
@@ -33,7 +33,7 @@ export class AnalyticsQuery {
    * Only this tenant's traffic: for superadmins, who otherwise see all.
    * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
    */
-  @IsOptional()
+  @MayBeAbsent()
   @Matches(/^tenant_[0-9a-z]{26}$/, { message: 'tenant_id must be an id of the form tenant_…' })
   tenant_id?: string;
 }
