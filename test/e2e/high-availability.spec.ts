@@ -103,10 +103,21 @@ describe('several nodes of one installation', () => {
       (await nodes[0]!.client(admin).GET('/api/cluster')).data!.nodes.every((n) => n.status === 'active'),
     );
     const { token } = await newTenant(nodes[0]!);
-    const ask = async (i: number) => {
-      const { response } = await nodes[i % 2]!.client(token).GET('/api/pools');
-      return response.status;
+    const pools = async (i: number, as = token) => {
+      const { response } = await nodes[i % 2]!.client(as).GET('/api/pools');
+      return response;
     };
+    const ask = async (i: number) => (await pools(i)).status;
+    // a node learns of another with its heartbeat
+    await until('each node to know of the other', async () => {
+      const other = (await newTenant(nodes[0]!)).token;
+      await pools(0, other);
+      for (let own = 1; own < A_MINUTE / 2; own++) {
+        const { headers } = await pools(1, other);
+        if (Number(headers.get('x-ratelimit-remaining')) < A_MINUTE - own) return true;
+      }
+      return false;
+    });
     const statuses: number[] = [];
     for (let i = 0; i < 2 * A_MINUTE; i += 8)
       statuses.push(...(await Promise.all(Array.from({ length: 8 }, (_, k) => ask(i + k)))));

@@ -350,7 +350,8 @@ describe('webhooks', () => {
       await report('firing');
       await report('resolved');
       await message(hook, 'alert.resolved');
-      expect(hook.received()).toHaveLength(2);
+      // other alerts of this tenant may end meanwhile
+      expect(hook.received().filter(({ body }) => body.includes('HighLatency'))).toHaveLength(2);
     });
 
     it('invoices that are paid', async () => {
