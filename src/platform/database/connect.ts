@@ -1,9 +1,22 @@
+import pg from 'pg';
 import { DataSource, getMetadataArgsStorage } from 'typeorm';
 import { RUNTIME_ROLE } from './database.js';
 
 /** With the pool's own 2 s this keeps a request that meets a frozen database under 3 s. */
 const QUERY_TIMEOUT_MS = 2300;
 const CONNECT_TIMEOUT_MS = 2000;
+
+/**
+ * A connection that may end while nobody owns it: between the moment that the pool hands it out and the one that its new
+ * owner listens, the rest of what PostgreSQL sent is read, and an `error` that nobody listens to ends the program. The
+ * owner's next query fails all the same.
+ */
+class PooledClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
+}
 
 /**
  * Opens the pool of connections, all of them under the runtime role.
@@ -23,6 +36,7 @@ export async function connect(
     logging: false,
     poolSize,
     extra: {
+      Client: PooledClient,
       options: `-c role=${RUNTIME_ROLE}`,
       application_name: 'veloflux',
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
