@@ -98,8 +98,12 @@ describe('StateDir', () => {
       group = pid;
       await until('the grandchild', () => groupMembers(group).length === 2);
       state.began(group);
-      state.seen();
-      seenTicks = JSON.parse(readFileSync(join(path, 'process.json'), 'utf8')).seen_ticks;
+      // ticks are hundredths of a second: it must have been seen in a later one than that in which all of it lived
+      await until('a later tick', () => {
+        state.seen();
+        seenTicks = JSON.parse(readFileSync(join(path, 'process.json'), 'utf8')).seen_ticks;
+        return groupMembers(group).every(({ startTicks }) => startTicks < seenTicks);
+      });
       process.kill(group, 'SIGKILL');
       await ended;
     });

@@ -194,18 +194,21 @@ export function describeAdministration(t: EngineUnderTest): void {
     });
 
     it('a removed backend finishes what it has', async () => {
-      let finish = (): void => {};
+      const finish: (() => void)[] = [];
       const held = await t.up('held', (_request, response) => {
-        finish = () => response.end('done');
+        finish.push(() => response.end('done'));
       });
       const [other] = await t.ups('other');
       await t.usePool([held, other], { algorithm: 'least_connections' });
-      const waiting = [get(t.engine), get(t.engine)];
-      await until('the request is in flight', () => held.inFlight === 1);
+      const waiting: ReturnType<typeof get>[] = [];
+      await until('a request is in flight', () => {
+        if (finish.length === 0) waiting.push(get(t.engine));
+        return held.inFlight > 0;
+      });
       await t.usePool([other], { algorithm: 'least_connections' });
       expect(tally(await burst(t.engine, 5))).toEqual({ other: 5 });
-      finish();
-      expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200]);
+      for (const end of finish) end();
+      expect(new Set((await Promise.all(waiting)).map(({ status }) => status))).toEqual(new Set([200]));
     });
   });
 }
