@@ -30,6 +30,7 @@ import { ModelsService } from './models/models.service.js';
 import { OllamaRuntime } from './models/ollama.runtime.js';
 import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { AiChannel } from './overview/ai.channel.js';
+import { AiChannelController } from './overview/ai-channel.controller.js';
 import { OverviewController } from './overview/overview.controller.js';
 import { OverviewService } from './overview/overview.service.js';
 import { BatchExecutor } from './pipelines/batch-executor.js';
@@ -54,6 +55,7 @@ import { TrainingRunner } from './training/training-runner.js';
 @Module({
   imports: [BackendsModule, BillingModule, ClusterModule, MonitoringModule, PoolsModule, TelemetryModule],
   controllers: [
+    AiChannelController,
     AiConfigController,
     AnomaliesController,
     ComparisonController,

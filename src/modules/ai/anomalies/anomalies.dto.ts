@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsIn, IsISO8601, IsNumber, Max, Min } from 'class-validator';
 import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
@@ -138,4 +138,11 @@ export class AnomalyResponse {
       around: row.around.map(([at, value]) => ({ timestamp: new Date(at).toISOString(), value })),
     };
   }
+}
+
+/** An anomaly without the series around it. */
+export class AnomalySummary extends OmitType(AnomalyResponse, ['around']) {}
+
+export class AnomalyNews {
+  anomaly: AnomalySummary;
 }

@@ -1,3 +1,4 @@
+import { PickType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
 import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
@@ -284,6 +285,19 @@ export class TrainingResponse {
       error: row.error,
     };
   }
+}
+
+/** What the channel `ai` tells of a training under way. */
+export class TrainingSummary extends PickType(TrainingResponse, [
+  'id',
+  'status',
+  'model_type',
+  'progress',
+  'stage',
+]) {}
+
+export class TrainingNews {
+  training: TrainingSummary;
 }
 
 export const forecastMetrics = (metrics: ForecastMetrics, servedBy: string): TrainingMetrics => ({
