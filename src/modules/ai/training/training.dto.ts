@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
-import { IsQueryInt, queryBoolean } from '../config/ai-config.dto.js';
+import { IsLine, MayBeAbsent, PageQuery, queryBoolean } from '../../../platform/http/index.js';
+import { IsQueryInt } from '../config/ai-config.dto.js';
 import type { ForecastMetrics } from '../core/index.js';
 import type { TrainingRow } from './training.repository.js';
 
