@@ -30,8 +30,12 @@ import { ModelsService } from './models/models.service.js';
 import { OllamaRuntime } from './models/ollama.runtime.js';
 import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { AiChannel } from './overview/ai.channel.js';
+import { AiHealthService } from './overview/ai-health.service.js';
+import { AiMetricsService } from './overview/ai-metrics.service.js';
+import { AiStatusService } from './overview/ai-status.service.js';
+import { FleetFigures } from './overview/fleet-figures.js';
+import { ForecastPerformance } from './overview/forecast-performance.js';
 import { OverviewController } from './overview/overview.controller.js';
-import { OverviewService } from './overview/overview.service.js';
 import { BatchExecutor } from './pipelines/batch-executor.js';
 import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
@@ -68,6 +72,9 @@ import { TrainingRunner } from './training/training-runner.js';
     AiChannel,
     AiConfigRepository,
     AiConfigService,
+    AiHealthService,
+    AiMetricsService,
+    AiStatusService,
     AnomaliesRepository,
     AnomaliesService,
     AnomalyRecorder,
@@ -76,7 +83,9 @@ import { TrainingRunner } from './training/training-runner.js';
     BuiltinRuntime,
     ComparisonService,
     DaskBridge,
+    FleetFigures,
     ForecastKeeper,
+    ForecastPerformance,
     ForecastsService,
     ModelVersionsRepository,
     ModelPulls,
@@ -85,7 +94,6 @@ import { TrainingRunner } from './training/training-runner.js';
     OllamaRuntime,
     NodeSeries,
     OnnxRuntime,
-    OverviewService,
     PeakWatch,
     PipelineExecutor,
     PipelineRunsRepository,
