@@ -4553,21 +4553,16 @@ export interface components {
         CreateCertificateRequest: {
             /**
              * @description PEM: the server's own certificate first, then each that vouches for the one before. The root may be left out.
-             * @example -----BEGIN CERTIFICATE-----
-             *     MIIB…
-             *     -----END CERTIFICATE-----
+             * @example -----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n
              */
             certificate?: string;
             /**
              * @description PEM, not encrypted: RSA from 2048 bits, or EC on P-256, P-384 or P-521. Stored encrypted and never shown again.
-             * @example -----BEGIN PRIVATE KEY-----
-             *     MIGH…
-             *     -----END PRIVATE KEY-----
+             * @example -----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n
              */
             private_key?: string;
             /**
-             * @description Names that it is used for; for an upload all names of the certificate when not given. Served are those that your
-             *     routes have.
+             * @description Names that it is used for; all names of the certificate when not given. Served are those that your routes have.
              * @example [
              *       "shop.example.com"
              *     ]
@@ -4575,7 +4570,8 @@ export interface components {
             hosts?: string[];
             /**
              * @description Whether to order it from the installation's certificate authority (ACME, HTTP-01) and to renew it when a third of
-             *     its life is left; then without `certificate` and `private_key`, and without wildcards. False when not given.
+             *     its life is left; then with `hosts`, without `certificate` and `private_key`, and without wildcards. False when not
+             *     given.
              * @example false
              */
             acme?: boolean;
@@ -8952,7 +8948,10 @@ export interface operations {
                 /** @description Beginning of the e-mail address, in any case. */
                 search?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"users": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12097,7 +12096,10 @@ export interface operations {
                 status?: "pending" | "running" | "completed" | "failed" | "stopped";
                 model_type?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"trainings": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12611,7 +12613,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"api_keys": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12805,7 +12810,10 @@ export interface operations {
                 /** @description Before this time. */
                 to?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"entries": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13735,7 +13743,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"backups": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13981,7 +13992,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"history": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14306,7 +14320,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"reconciliations": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14847,7 +14864,10 @@ export interface operations {
                 limit?: number;
                 state?: "pending" | "running" | "done" | "dead";
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"events": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15183,7 +15203,10 @@ export interface operations {
                 /** @description One of the names that it is used for. */
                 host?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"certificates": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15259,8 +15282,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n",
-                 *       "private_key": "-----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n",
+                 *       "certificate": "-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\\n",
+                 *       "private_key": "-----BEGIN PRIVATE KEY-----\\nMIGH…\\n-----END PRIVATE KEY-----\\n",
                  *       "hosts": [
                  *         "shop.example.com"
                  *       ],
@@ -15979,7 +16002,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"versions": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -19133,7 +19159,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"webhooks": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -19371,7 +19400,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"deliveries": […]}` */
+                "X-API-Version"?: string;
+            };
             path: {
                 id: string;
             };

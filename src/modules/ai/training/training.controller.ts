@@ -3,7 +3,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { invalidField, notFound } from '../../../common/errors.js';
 import type { Page } from '../../../common/pagination.js';
-import { ApiFails, ApiPage, IdParam, pageRequest } from '../../../platform/http/index.js';
+import { ApiFails, ApiPage, IdParam, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import { BUILT_IN } from '../forecasting/built-in-models.js';
 import { SERIES_BODY_LIMITS } from '../series-limits.js';
@@ -75,6 +75,7 @@ export class TrainingController {
 
   @Get('training')
   @Access('ai.read')
+  @ListEnvelope('trainings')
   @ApiPage(TrainingResponse)
   @ApiOperation({ summary: 'List trainings, newest first' })
   list(@CurrentUser() user: Principal, @Query() query: TrainingListQuery): Promise<Page<TrainingResponse>> {
