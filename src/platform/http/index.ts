@@ -14,7 +14,6 @@ export {
   outsideOfRequest,
   type RequestContext,
   requestContext,
-  runInRequestContext,
 } from './request-context.js';
 export { fieldErrors } from './validation.js';
 export { IsDuration, IsLine, MayBeAbsent } from './validators.js';
