@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { apiDocument } from './api-document.js';
 import { AppModule } from './app.module.js';
+import { banner } from './banner.js';
 import { PRODUCT_VERSION } from './common/version.js';
 import { AppliedInterceptor, DataPlaneService } from './modules/dataplane/index.js';
 import { SettingsService } from './modules/settings/index.js';
@@ -63,27 +64,4 @@ async function listen(
   const admin = await listeners.listen('admin', environment.ADMIN_PORT, host);
   const { http_port: proxy, https_port: proxyTls } = app.get(DataPlaneService).status();
   return { api: [main, ...aliases], admin, proxy, proxyTls };
-}
-
-function banner(environment: Environment, ports: Ports): string {
-  const host = environment.listenHost === '0.0.0.0' ? 'localhost' : environment.listenHost;
-  const api = `http://${host}:${ports.api[0]}`;
-  const login = environment.production
-    ? ''
-    : `\n  Login          admin / admin123   (outside production only)`;
-  return `
-  VeloFlux ${PRODUCT_VERSION} is up
-
-  API            ${ports.api.map((p) => `http://${host}:${p}`).join('  ')}
-  API docs       ${api}/api/docs
-  Load balancer  http://${host}:${ports.proxy}  https://${host}:${ports.proxyTls}
-  Admin          http://${host}:${ports.admin}/admin/health
-  Metrics        ${api}/metrics${login}
-
-  Try next:
-    curl -s ${api}/api/auth/login -H 'content-type: application/json' \\
-      -d '{"username":"admin","password":"admin123"}'
-  README.md shows a whole first session. Ctrl+C stops everything.
-
-`;
 }

@@ -31,8 +31,12 @@ import { OllamaRuntime } from './models/ollama.runtime.js';
 import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { AiChannel } from './overview/ai.channel.js';
 import { AiChannelController } from './overview/ai-channel.controller.js';
+import { AiHealthService } from './overview/ai-health.service.js';
+import { AiMetricsService } from './overview/ai-metrics.service.js';
+import { AiStatusService } from './overview/ai-status.service.js';
+import { FleetFigures } from './overview/fleet-figures.js';
+import { ForecastPerformance } from './overview/forecast-performance.js';
 import { OverviewController } from './overview/overview.controller.js';
-import { OverviewService } from './overview/overview.service.js';
 import { BatchExecutor } from './pipelines/batch-executor.js';
 import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
@@ -70,6 +74,9 @@ import { TrainingRunner } from './training/training-runner.js';
     AiChannel,
     AiConfigRepository,
     AiConfigService,
+    AiHealthService,
+    AiMetricsService,
+    AiStatusService,
     AnomaliesRepository,
     AnomaliesService,
     AnomalyRecorder,
@@ -78,7 +85,9 @@ import { TrainingRunner } from './training/training-runner.js';
     BuiltinRuntime,
     ComparisonService,
     DaskBridge,
+    FleetFigures,
     ForecastKeeper,
+    ForecastPerformance,
     ForecastsService,
     ModelVersionsRepository,
     ModelPulls,
@@ -87,7 +96,6 @@ import { TrainingRunner } from './training/training-runner.js';
     OllamaRuntime,
     NodeSeries,
     OnnxRuntime,
-    OverviewService,
     PeakWatch,
     PipelineExecutor,
     PipelineRunsRepository,

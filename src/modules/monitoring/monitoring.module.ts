@@ -14,7 +14,6 @@ import { DeliveryQueue } from './alerts/delivery-queue.js';
 import { NotificationChannels } from './alerts/notification-channels.js';
 import { NotificationTest } from './alerts/notification-test.js';
 import { BackendsChannel } from './channels/backends.channel.js';
-import { DefaultChannels } from './channels/default.channels.js';
 import { SecurityChannel } from './channels/security.channel.js';
 import { SecurityEventsReadModel } from './channels/security-events.read-model.js';
 import { SystemChannels } from './channels/system.channels.js';
@@ -76,7 +75,6 @@ const realtime = [
   SecurityChannel,
   SecurityEventsReadModel,
   BackendsChannel,
-  DefaultChannels,
 ];
 
 @Module({

@@ -4,10 +4,6 @@ import { IsBoolean, IsIn, IsInt, IsNumber, IsObject, Max, Min, ValidateNested } 
 import { IsDuration, MayBeAbsent, queryInteger } from '../../../platform/http/index.js';
 import { MODEL_TYPES, type ModelType } from '../core/index.js';
 
-/** `true` and `false` of a query; anything else is left for the validator to refuse. */
-export const queryBoolean = ({ value }: { value: unknown }) =>
-  value === 'true' ? true : value === 'false' ? false : value;
-
 export const CONFIG_SECTIONS = ['general', 'models', 'training', 'forecast', 'anomalies'] as const;
 export type ConfigSection = (typeof CONFIG_SECTIONS)[number];
 

@@ -3,7 +3,7 @@ import { Channels } from '../../../platform/realtime/index.js';
 import { AnomalyResponse } from '../anomalies/anomalies.dto.js';
 import { AnomaliesService } from '../anomalies/anomalies.service.js';
 import type { AiState } from './ai-frames.dto.js';
-import { OverviewService } from './overview.service.js';
+import { AiStatusService } from './ai-status.service.js';
 
 const LASTING = 10;
 
@@ -12,7 +12,7 @@ const LASTING = 10;
 export class AiChannel implements OnModuleInit {
   constructor(
     private readonly channels: Channels,
-    private readonly overview: OverviewService,
+    private readonly status: AiStatusService,
     private readonly anomalies: AnomaliesService,
   ) {}
 
@@ -32,7 +32,7 @@ export class AiChannel implements OnModuleInit {
       const { around: _, ...rest } = AnomalyResponse.from(row);
       return rest;
     });
-    const status = view === null ? await this.overview.installation() : await this.overview.status(view);
+    const status = view === null ? await this.status.installation() : await this.status.status(view);
     return { ...status, anomalies };
   }
 }

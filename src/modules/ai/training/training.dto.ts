@@ -1,9 +1,10 @@
 import { PickType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
-import { IsQueryInt, queryBoolean } from '../config/ai-config.dto.js';
+import { IsLine, MayBeAbsent, PageQuery, queryBoolean } from '../../../platform/http/index.js';
+import { IsQueryInt } from '../config/ai-config.dto.js';
 import type { ForecastMetrics } from '../core/index.js';
+import { MAX_SERIES_POINTS } from '../series-limits.js';
 import type { TrainingRow } from './training.repository.js';
 
 /** Models that can be trained. `nlp` and `sentiment-analysis` are other names of `sentiment`. */
@@ -12,7 +13,6 @@ export type Trainable = (typeof TRAINABLE)[number];
 export const TRAINING_STATUSES = ['pending', 'running', 'completed', 'failed', 'stopped'] as const;
 export type TrainingStatus = (typeof TRAINING_STATUSES)[number];
 
-export const MAX_SERIES = 50_000;
 export const MAX_ROWS = 20_000;
 
 /** Checks a long array by hand: the validator's own way is super-linear in keys. */
@@ -96,7 +96,7 @@ export class StartTrainingRequest {
   @MayBeAbsent()
   @IsArrayOf(
     'isSeries',
-    MAX_SERIES,
+    MAX_SERIES_POINTS,
     'points {timestamp: ISO 8601, value: number}',
     (p) =>
       typeof p.value === 'number' &&
