@@ -4241,13 +4241,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -4257,6 +4250,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -4602,13 +4602,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -4618,6 +4611,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -5041,16 +5041,6 @@ export interface components {
         };
         HealthCheckRequest: {
             /**
-             * @description Without checks a backend counts as healthy until requests to it fail.
-             * @example true
-             */
-            enabled?: boolean;
-            /**
-             * @description Path that is asked for, with GET.
-             * @example /health
-             */
-            path?: string;
-            /**
              * @description Time between two checks.
              * @example 10s
              */
@@ -5060,6 +5050,16 @@ export interface components {
              * @example 3s
              */
             timeout?: string;
+            /**
+             * @description Without checks a backend counts as healthy until requests to it fail.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Path that is asked for, with GET.
+             * @example /health
+             */
+            path?: string;
             /**
              * @description Status of a healthy answer.
              * @example 200
@@ -5078,16 +5078,6 @@ export interface components {
         };
         HealthCheckResponse: {
             /**
-             * @description Without checks a backend counts as healthy until requests to it fail.
-             * @example true
-             */
-            enabled: boolean;
-            /**
-             * @description Path that is asked for, with GET.
-             * @example /health
-             */
-            path: string;
-            /**
              * @description Time between two checks.
              * @example 10s
              */
@@ -5097,6 +5087,16 @@ export interface components {
              * @example 3s
              */
             timeout: string;
+            /**
+             * @description Without checks a backend counts as healthy until requests to it fail.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Path that is asked for, with GET.
+             * @example /health
+             */
+            path: string;
             /**
              * @description Status of a healthy answer.
              * @example 200
@@ -5260,15 +5260,15 @@ export interface components {
         };
         IssueEnrollmentTokenRequest: {
             /**
-             * @description What it is for. Empty when not given.
-             * @example GPU rack 3
-             */
-            description?: string;
-            /**
              * @description How long it can be used; 24h when not given.
              * @example 24h
              */
             expires_in?: string;
+            /**
+             * @description What it is for. Empty when not given.
+             * @example GPU rack 3
+             */
+            description?: string;
         };
         IssuedEnrollmentTokenResponse: {
             /** @example open */
@@ -5458,6 +5458,11 @@ export interface components {
         };
         ModelConfig: {
             /**
+             * @description Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
+             * @example 30s
+             */
+            timeout?: string;
+            /**
              * @description `builtin` when it is left out.
              * @example builtin
              * @enum {string}
@@ -5500,11 +5505,6 @@ export interface components {
              * @example 3
              */
             max_instances?: number;
-            /**
-             * @description Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
-             * @example 30s
-             */
-            timeout?: string;
         };
         ModelPerformanceResponse: {
             load_predictor: components["schemas"]["LoadPredictorPerformance"];
@@ -6150,13 +6150,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -6166,6 +6159,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -6575,6 +6575,11 @@ export interface components {
         };
         RouteCors: {
             /**
+             * @description How long a browser may remember the answer to a preflight.
+             * @example 10m
+             */
+            max_age: string;
+            /**
              * @description Origins of pages, or `*`.
              * @example [
              *       "https://app.example.com"
@@ -6606,13 +6611,13 @@ export interface components {
              * @example false
              */
             allow_credentials: boolean;
-            /**
-             * @description How long a browser may remember the answer to a preflight.
-             * @example 10m
-             */
-            max_age: string;
         };
         RouteFeaturesBody: {
+            /**
+             * @description In place of the pool's.
+             * @example 10s
+             */
+            response_timeout?: string;
             /** @description Conditions that must all hold; among routes of the same host and prefix, more conditions win. */
             match?: components["schemas"]["MatchCondition"][];
             /**
@@ -6648,11 +6653,6 @@ export interface components {
             cors?: components["schemas"]["RouteCors"];
             /** @description Answered instead of forwarding. */
             redirect?: components["schemas"]["RouteRedirect"];
-            /**
-             * @description In place of the pool's.
-             * @example 10s
-             */
-            response_timeout?: string;
             /**
              * @description In place of the pool's.
              * @example 1
@@ -7698,6 +7698,16 @@ export interface components {
         };
         UpdatePoolRequest: {
             /**
+             * @description Time to open a connection to a backend; 5s when not given.
+             * @example 5s
+             */
+            connect_timeout?: string;
+            /**
+             * @description Time until a backend's answer begins, and between two pieces of it; 30s when not given.
+             * @example 30s
+             */
+            response_timeout?: string;
+            /**
              * @description Unique in the tenant; it is in the pool's path.
              * @example web_servers
              */
@@ -7715,16 +7725,6 @@ export interface components {
             sticky_sessions?: boolean;
             /** @description Of the pool's backends, unless one has its own. */
             health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
-             * @description Time to open a connection to a backend; 5s when not given.
-             * @example 5s
-             */
-            connect_timeout?: string;
-            /**
-             * @description Time until a backend's answer begins, and between two pieces of it; 30s when not given.
-             * @example 30s
-             */
-            response_timeout?: string;
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -9854,14 +9854,14 @@ export interface operations {
                      *         "runtime": "builtin",
                      *         "status": "deployed",
                      *         "config": {
+                     *           "timeout": "30s",
                      *           "runtime": "builtin",
                      *           "base": "sentiment-analysis",
                      *           "model": "llama3.2:1b",
                      *           "path": "distilbert-sst2",
                      *           "pull": false,
                      *           "gpu_enabled": false,
-                     *           "max_instances": 3,
-                     *           "timeout": "30s"
+                     *           "max_instances": 3
                      *         },
                      *         "card": {
                      *           "kind": "lexicon",
@@ -9897,14 +9897,14 @@ export interface operations {
                  *       "model_name": "my-sentiment",
                  *       "version": 1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -9925,14 +9925,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -9971,14 +9971,14 @@ export interface operations {
                  *       "model_name": "my-sentiment",
                  *       "version": 1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -9999,14 +9999,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10055,14 +10055,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10100,14 +10100,14 @@ export interface operations {
                  * @example {
                  *       "version": 1.1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -10128,14 +10128,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -13380,10 +13380,10 @@ export interface operations {
                      *         "admin_state": "enabled",
                      *         "status": "healthy",
                      *         "health_check": {
-                     *           "enabled": true,
-                     *           "path": "/health",
                      *           "interval": "10s",
                      *           "timeout": "3s",
+                     *           "enabled": true,
+                     *           "path": "/health",
                      *           "expected_status": 200,
                      *           "rise": 2,
                      *           "fall": 3
@@ -13432,10 +13432,10 @@ export interface operations {
                  *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
@@ -13461,10 +13461,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -13537,10 +13537,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -13591,10 +13591,10 @@ export interface operations {
                  *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
@@ -13620,10 +13620,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -15031,9 +15031,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2
                  *         }
                  *       ]
@@ -15787,9 +15787,9 @@ export interface operations {
                      *         {
                      *           "name": "web_servers",
                      *           "algorithm": "weighted_round_robin",
-                     *           "sticky_sessions": true,
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
+                     *           "sticky_sessions": true,
                      *           "retries": 2,
                      *           "backends": []
                      *         }
@@ -15844,9 +15844,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2,
                  *           "backends": []
                  *         }
@@ -15921,9 +15921,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2,
                  *           "backends": []
                  *         }
@@ -16042,9 +16042,9 @@ export interface operations {
                      *           {
                      *             "name": "web_servers",
                      *             "algorithm": "weighted_round_robin",
-                     *             "sticky_sessions": true,
                      *             "connect_timeout": "5s",
                      *             "response_timeout": "30s",
+                     *             "sticky_sessions": true,
                      *             "retries": 2
                      *           }
                      *         ],
@@ -16471,10 +16471,10 @@ export interface operations {
                      *         "algorithm": "weighted_round_robin",
                      *         "sticky_sessions": true,
                      *         "health_check": {
-                     *           "enabled": true,
-                     *           "path": "/health",
                      *           "interval": "10s",
                      *           "timeout": "3s",
+                     *           "enabled": true,
+                     *           "path": "/health",
                      *           "expected_status": 200,
                      *           "rise": 2,
                      *           "fall": 3
@@ -16529,18 +16529,18 @@ export interface operations {
                  * @example {
                  *       "name": "web_servers",
                  *       "algorithm": "weighted_round_robin",
+                 *       "connect_timeout": "5s",
+                 *       "response_timeout": "30s",
                  *       "sticky_sessions": true,
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
                  *       },
-                 *       "connect_timeout": "5s",
-                 *       "response_timeout": "30s",
                  *       "retries": 2
                  *     }
                  */
@@ -16560,10 +16560,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -16643,10 +16643,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -16701,20 +16701,20 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "connect_timeout": "5s",
+                 *       "response_timeout": "30s",
                  *       "name": "web_servers",
                  *       "algorithm": "weighted_round_robin",
                  *       "sticky_sessions": true,
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
                  *       },
-                 *       "connect_timeout": "5s",
-                 *       "response_timeout": "30s",
                  *       "retries": 2
                  *     }
                  */
@@ -16734,10 +16734,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -17012,6 +17012,7 @@ export interface operations {
                      *         "pool": "api_servers",
                      *         "ssl_enabled": true,
                      *         "features": {
+                     *           "response_timeout": "10s",
                      *           "match": [],
                      *           "strip_prefix": false,
                      *           "rewrite_prefix": "/v2",
@@ -17022,6 +17023,7 @@ export interface operations {
                      *             "198.51.100.7/32"
                      *           ],
                      *           "cors": {
+                     *             "max_age": "10m",
                      *             "allow_origins": [
                      *               "https://app.example.com"
                      *             ],
@@ -17036,10 +17038,8 @@ export interface operations {
                      *             "expose_headers": [
                      *               "X-Request-Id"
                      *             ],
-                     *             "allow_credentials": false,
-                     *             "max_age": "10m"
+                     *             "allow_credentials": false
                      *           },
-                     *           "response_timeout": "10s",
                      *           "retries": 1,
                      *           "max_body_bytes": 10485760,
                      *           "split": []
@@ -17083,6 +17083,7 @@ export interface operations {
                  *       "path_prefix": "/api",
                  *       "ssl_enabled": true,
                  *       "features": {
+                 *         "response_timeout": "10s",
                  *         "match": [],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
@@ -17093,6 +17094,7 @@ export interface operations {
                  *           "198.51.100.7/32"
                  *         ],
                  *         "cors": {
+                 *           "max_age": "10m",
                  *           "allow_origins": [
                  *             "https://app.example.com"
                  *           ],
@@ -17107,10 +17109,8 @@ export interface operations {
                  *           "expose_headers": [
                  *             "X-Request-Id"
                  *           ],
-                 *           "allow_credentials": false,
-                 *           "max_age": "10m"
+                 *           "allow_credentials": false
                  *         },
-                 *         "response_timeout": "10s",
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
                  *         "split": []
@@ -17134,6 +17134,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -17170,6 +17171,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -17184,14 +17186,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -17266,6 +17266,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -17302,6 +17303,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -17316,14 +17318,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -17377,6 +17377,7 @@ export interface operations {
                  *       "pool": "api_servers",
                  *       "ssl_enabled": true,
                  *       "features": {
+                 *         "response_timeout": "10s",
                  *         "match": [],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
@@ -17387,6 +17388,7 @@ export interface operations {
                  *           "198.51.100.7/32"
                  *         ],
                  *         "cors": {
+                 *           "max_age": "10m",
                  *           "allow_origins": [
                  *             "https://app.example.com"
                  *           ],
@@ -17401,10 +17403,8 @@ export interface operations {
                  *           "expose_headers": [
                  *             "X-Request-Id"
                  *           ],
-                 *           "allow_credentials": false,
-                 *           "max_age": "10m"
+                 *           "allow_credentials": false
                  *         },
-                 *         "response_timeout": "10s",
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
                  *         "split": []
@@ -17428,6 +17428,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -17464,6 +17465,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -17478,14 +17480,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -18452,9 +18452,9 @@ export interface operations {
                      *         {
                      *           "name": "web_servers",
                      *           "algorithm": "weighted_round_robin",
-                     *           "sticky_sessions": true,
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
+                     *           "sticky_sessions": true,
                      *           "retries": 2,
                      *           "backends": []
                      *         }
@@ -19776,8 +19776,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
+                 *       "expires_in": "24h",
+                 *       "description": "GPU rack 3"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -21274,8 +21274,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
+                 *       "expires_in": "24h",
+                 *       "description": "GPU rack 3"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];

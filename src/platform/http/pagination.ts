@@ -22,7 +22,14 @@ export const queryInteger = ({ value }: { value: unknown }) =>
   typeof value === 'string' ? (/^-?\d{1,15}$/.test(value) ? Number(value) : Number.NaN) : value;
 
 export class PageQuery {
-  @ApiPropertyOptional({ description: 'Page, from 1', minimum: 1, default: 1, type: 'integer', example: 1 })
+  @ApiPropertyOptional({
+    description: 'Page, from 1',
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 1,
+    type: 'integer',
+    example: 1,
+  })
   @MayBeAbsent()
   @Transform(queryInteger)
   @IsInt()

@@ -1,7 +1,7 @@
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
-import { IsQueryInt, queryBoolean } from '../config/ai-config.dto.js';
+import { IsLine, MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
+import { queryBoolean } from '../config/ai-config.dto.js';
 import type { ForecastMetrics } from '../core/index.js';
 import type { TrainingRow } from './training.repository.js';
 
@@ -65,7 +65,10 @@ export class StartTrainingQuery {
    * @example 20
    */
   @MayBeAbsent()
-  @IsQueryInt(1, 1_000_000)
+  @Transform(queryInteger)
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
   epochs?: number;
 }
 
