@@ -12153,9 +12153,9 @@ export interface operations {
     Training_start: {
         parameters: {
             query?: {
-                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
-                /** @description Passes over the data. */
+                /** @description Passes over the data */
                 epochs?: number;
+                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
             };
             header?: never;
             path?: never;

@@ -1,5 +1,5 @@
 import { PartialType } from '@nestjs/swagger';
-import { Transform, Type } from 'class-transformer';
+import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsNumber, IsObject, Max, Min, ValidateNested } from 'class-validator';
 import { IsDuration, MayBeAbsent } from '../../../platform/http/index.js';
 import { MODEL_TYPES, type ModelType } from '../core/index.js';

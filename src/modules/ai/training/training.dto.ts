@@ -1,3 +1,4 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
 import { IsLine, MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
@@ -60,10 +61,7 @@ export class StartTrainingQuery {
   @IsIn(TRAINABLE)
   model_type?: Trainable;
 
-  /**
-   * Passes over the data.
-   * @example 20
-   */
+  @ApiPropertyOptional({ description: 'Passes over the data', type: 'integer', example: 20 })
   @MayBeAbsent()
   @Transform(queryInteger)
   @IsInt()
