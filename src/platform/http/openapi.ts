@@ -1,5 +1,6 @@
 import type { INestApplication, Type } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { getMetadataStorage } from 'class-validator';
 import { ErrorBody, ErrorDetail } from './error-body.js';
 import { FAILURES, type FailureStatus, failureResponse, sharedFailures } from './failures.js';
 
@@ -46,6 +47,7 @@ export function buildOpenApi(app: INestApplication, frame: DocumentFrame): OpenA
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
   document.components = { ...document.components, responses: sharedFailures() };
+  nameIntegers(document);
   for (const [, handlers] of byHandler(document)) markAliases(handlers);
   forEachOperation(document, (operation, _path, method) => {
     tidySecurity(operation);
@@ -148,6 +150,22 @@ function addExamples(
     if (media.schema && media.example === undefined) {
       const example = exampleOf(media.schema, document, 0);
       if (example !== undefined) media.example = example;
+    }
+}
+
+/** Swagger's plugin makes `number` of every number; `IsInt` takes whole ones only, which the document must say. */
+function nameIntegers(document: OpenAPIObject): void {
+  const { validationMetadatas } = getMetadataStorage() as unknown as {
+    validationMetadatas: Map<{ name: string }, { name?: string; propertyName: string }[]>;
+  };
+  const schemas = (document.components?.schemas ?? {}) as Record<
+    string,
+    { properties?: Record<string, Json> }
+  >;
+  for (const [{ name }, rules] of validationMetadatas)
+    for (const { propertyName } of rules.filter((rule) => rule.name === 'isInt')) {
+      const property = schemas[name]?.properties?.[propertyName];
+      if (property?.type === 'number') property.type = 'integer';
     }
 }
 

@@ -1,8 +1,7 @@
-import { PickType } from '@nestjs/swagger';
+import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery, queryBoolean } from '../../../platform/http/index.js';
-import { IsQueryInt } from '../config/ai-config.dto.js';
+import { IsLine, MayBeAbsent, PageQuery, queryBoolean, queryInteger } from '../../../platform/http/index.js';
 import type { ForecastMetrics } from '../core/index.js';
 import { MAX_SERIES_POINTS } from '../series-limits.js';
 import type { TrainingRow } from './training.repository.js';
@@ -61,12 +60,12 @@ export class StartTrainingQuery {
   @IsIn(TRAINABLE)
   model_type?: Trainable;
 
-  /**
-   * Passes over the data.
-   * @example 20
-   */
+  @ApiPropertyOptional({ description: 'Passes over the data', type: 'integer', example: 20 })
   @MayBeAbsent()
-  @IsQueryInt(1, 1_000_000)
+  @Transform(queryInteger)
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
   epochs?: number;
 }
 

@@ -113,9 +113,18 @@ const deadEvent = (id: string): string => `webhook_dead:${id}`;
 
 const MAX_ID = 255;
 
+function jsonOf(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString('utf8'));
+  } catch {
+    return null;
+  }
+}
+
 /** Reads only what the inbox needs; what the object looks like is for the handler to judge. */
 function readEvent(payload: Buffer): NewStripeEvent {
-  const event = JSON.parse(payload.toString('utf8')) as Record<string, unknown> | null;
+  // a body of another type than JSON comes unread
+  const event = jsonOf(payload) as Record<string, unknown> | null;
   const { id, type, created } = event ?? {};
   if (typeof id !== 'string' || id === '' || id.length > MAX_ID || typeof type !== 'string')
     throw badRequest('INVALID_EVENT', 'The body is no Stripe event: it needs id and type');
