@@ -15,7 +15,7 @@ export {
   type RequestContext,
   requestContext,
 } from './request-context.js';
-export { fieldErrors } from './validation.js';
+export { fieldErrors, parseBody, REQUEST_CHECKS } from './validation.js';
 export { IsDuration, IsLine, MayBeAbsent } from './validators.js';
 export {
   APPLIES_CONFIGURATION,
