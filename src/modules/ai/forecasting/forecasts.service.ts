@@ -23,6 +23,8 @@ export interface LoadForecast {
   version: number | null;
   /** Last known value. */
   last: number;
+  /** Steps of measured traffic. */
+  steps: number;
 }
 
 /** Quantile of the standard normal distribution for the two-sided 50, 80, 90, 95 and 99 % intervals. */
@@ -114,13 +116,20 @@ export class ForecastsService {
         basis: 'naive',
         version: null,
         last: lastOf(measured),
+        steps: measured.values.length,
       };
     }
     const model = served.model_data;
     const recent = request.series ?? (model.stepMs === durationMs(config.forecast.step) ? measured : []);
     try {
       const points = forecast(model, recent, request.horizon, { confidence: request.confidence });
-      return { points, basis: 'model', version: served.version, last: lastOf(measured) };
+      return {
+        points,
+        basis: 'model',
+        version: served.version,
+        last: lastOf(measured),
+        steps: measured.values.length,
+      };
     } catch (e) {
       if (e instanceof InvalidInputError) throw invalidField('input.horizon', 'horizon', e.message);
       throw e;

@@ -144,7 +144,8 @@ export class TrainingService {
       params: run.epochs === undefined ? {} : { epochs: run.epochs },
       data: run.data,
     });
-    await this.meter.record(tx, tenantId, 'ai_jobs', 1, row.id);
+    // the plan's AI jobs are what somebody asks for; the daily routine is the program's own
+    if (run.trigger !== 'schedule') await this.meter.record(tx, tenantId, 'ai_jobs', 1, row.id);
     await this.channels.publish(
       tx,
       'ai',
