@@ -435,6 +435,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/models/{model_type}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the trained versions of a built-in model, newest first */
+        get: operations["ModelVersions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/models/{model_type}/versions/{id}/serve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version, or on to one that was not served
+         * @description It answers until a training makes a better one, or any after a day.
+         */
+        post: operations["ModelVersions_serve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/pipeline": {
         parameters: {
             query?: never;
@@ -5190,7 +5227,10 @@ export interface components {
         InputPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
-            /** @example 512.5 */
+            /**
+             * @description Any unit, at most 10^15 either way.
+             * @example 512.5
+             */
             value: number;
         };
         InvoiceLineResponse: {
@@ -5553,6 +5593,34 @@ export interface components {
             /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
         };
+        ModelVersionResponse: {
+            /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example load_predictor */
+            model: string;
+            /**
+             * @description Counted for each model, pool and kind of data.
+             * @example 3
+             */
+            version: number;
+            /** @description Whether it answers. */
+            served: boolean;
+            /**
+             * @description `traffic`: what the data plane measured. `series` and `rows`: data of a request. Forecasts of traffic come from the
+             *     former only.
+             * @example traffic
+             * @enum {string}
+             */
+            learned_from: "rows" | "series" | "traffic";
+            /** @description Null: the tenant's whole traffic. */
+            pool_id: string | null;
+            /** @description On what training did not see. */
+            metrics: components["schemas"]["TrainingMetrics"];
+            /** @example training_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            training_id: string | null;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
+        };
         ModelsConfig: {
             /**
              * @description Longest time that one prediction may take.
@@ -5789,6 +5857,11 @@ export interface components {
              */
             basis?: string;
             anomalies?: components["schemas"]["FoundAnomaly"][];
+            /**
+             * @description Points that were looked at; the ones before are what the detector learnt from.
+             * @example 850
+             */
+            judged?: number;
             /** @example The sky is blue because … */
             text?: string;
             /**
@@ -5909,6 +5982,11 @@ export interface components {
              */
             basis?: string;
             anomalies?: components["schemas"]["FoundAnomaly"][];
+            /**
+             * @description Points that were looked at; the ones before are what the detector learnt from.
+             * @example 850
+             */
+            judged?: number;
             /** @example The sky is blue because … */
             text?: string;
             /**
@@ -6791,7 +6869,10 @@ export interface components {
         SeriesPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
-            /** @example 512.5 */
+            /**
+             * @description Any unit, at most 10^15 either way.
+             * @example 512.5
+             */
             value: number;
         };
         ServicesStatus: {
@@ -6928,7 +7009,10 @@ export interface components {
              * @example web_servers
              */
             pool?: string;
-            /** @description A series to learn instead of measured traffic, in any unit. At most 50,000 points. */
+            /**
+             * @description A series to learn instead of measured traffic, in any unit. At most 50,000 points. Its model stands beside the
+             *     traffic's and answers predictions that bring a series; forecasts of traffic stay as they are.
+             */
             series?: components["schemas"]["SeriesPoint"][];
             /** @description Labelled texts for `sentiment`. A fifth of them is held out to measure the model. At most 20,000 rows. */
             rows?: components["schemas"]["LabelledRow"][];
@@ -10248,6 +10332,122 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    ModelVersions_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                model_type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "model": "load_predictor",
+                     *         "version": 3,
+                     *         "served": true,
+                     *         "learned_from": "traffic",
+                     *         "metrics": {
+                     *           "mase": 0.62,
+                     *           "naive_mase": 0.98,
+                     *           "smape": 8.4,
+                     *           "accuracy": 0.92,
+                     *           "baseline_accuracy": 0.88,
+                     *           "skill": 0.36,
+                     *           "coverage": 0.9,
+                     *           "samples": 806,
+                     *           "served_by": "mixture"
+                     *         },
+                     *         "training_id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "created_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["ModelVersionResponse"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    ModelVersions_serve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_type: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "model": "load_predictor",
+                     *       "version": 3,
+                     *       "served": true,
+                     *       "learned_from": "traffic",
+                     *       "metrics": {
+                     *         "mase": 0.62,
+                     *         "naive_mase": 0.98,
+                     *         "smape": 8.4,
+                     *         "accuracy": 0.92,
+                     *         "baseline_accuracy": 0.88,
+                     *         "skill": 0.36,
+                     *         "coverage": 0.9,
+                     *         "samples": 806,
+                     *         "served_by": "mixture"
+                     *       },
+                     *       "training_id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "created_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelVersionResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     Pipelines_list_alias: {
         parameters: {
             query?: {
@@ -10641,6 +10841,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -10726,6 +10927,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -10800,6 +11002,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -10873,6 +11076,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11259,6 +11463,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11344,6 +11549,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11418,6 +11624,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11491,6 +11698,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11568,6 +11776,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11708,6 +11917,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11777,6 +11987,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11846,6 +12057,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
