@@ -24,6 +24,8 @@ import { SettledForecastsRepository } from './forecasting/settled.repository.js'
 import { TrafficSeries } from './forecasting/traffic-series.js';
 import { BuiltinRuntime } from './models/builtin.runtime.js';
 import { ModelPulls } from './models/model-pulls.js';
+import { ModelVersionsController } from './models/model-versions.controller.js';
+import { ModelVersionsService } from './models/model-versions.service.js';
 import { ModelsController } from './models/models.controller.js';
 import { ModelsRepository } from './models/models.repository.js';
 import { ModelsService } from './models/models.service.js';
@@ -63,6 +65,7 @@ import { TrainingRunner } from './training/training-runner.js';
     AiConfigController,
     AnomaliesController,
     ComparisonController,
+    ModelVersionsController,
     ModelsController,
     OverviewController,
     PipelineStepsController,
@@ -90,6 +93,7 @@ import { TrainingRunner } from './training/training-runner.js';
     ForecastPerformance,
     ForecastsService,
     ModelVersionsRepository,
+    ModelVersionsService,
     ModelPulls,
     ModelsRepository,
     ModelsService,

@@ -2,7 +2,7 @@ import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
 import { IsLine, MayBeAbsent, PageQuery, queryBoolean, queryInteger } from '../../../platform/http/index.js';
-import type { ForecastMetrics } from '../core/index.js';
+import { type ForecastMetrics, isMeasure } from '../core/index.js';
 import { MAX_SERIES_POINTS } from '../series-limits.js';
 import type { TrainingRow } from './training.repository.js';
 
@@ -42,7 +42,10 @@ function IsArrayOf(
 export class SeriesPoint {
   /** @example 2026-06-19T15:30:00.000Z */
   timestamp: string;
-  /** @example 512.5 */
+  /**
+   * Any unit, at most 10^15 either way.
+   * @example 512.5
+   */
   value: number;
 }
 
@@ -91,16 +94,16 @@ export class StartTrainingRequest {
   @MaxLength(63)
   pool?: string;
 
-  /** A series to learn instead of measured traffic, in any unit. At most 50,000 points. */
+  /**
+   * A series to learn instead of measured traffic, in any unit. At most 50,000 points. Its model stands beside the
+   * traffic's and answers predictions that bring a series; forecasts of traffic stay as they are.
+   */
   @MayBeAbsent()
   @IsArrayOf(
     'isSeries',
     MAX_SERIES_POINTS,
     'points {timestamp: ISO 8601, value: number}',
-    (p) =>
-      typeof p.value === 'number' &&
-      typeof p.timestamp === 'string' &&
-      !Number.isNaN(Date.parse(p.timestamp)),
+    (p) => isMeasure(p.value) && typeof p.timestamp === 'string' && !Number.isNaN(Date.parse(p.timestamp)),
   )
   series?: SeriesPoint[];
 

@@ -113,9 +113,13 @@ const deadEvent = (id: string): string => `webhook_dead:${id}`;
 
 const MAX_ID = 255;
 
+/** PostgreSQL stores neither NUL nor half a character; an event with one is no reason to refuse it for days. */
+const storable = (_key: string, value: unknown): unknown =>
+  typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\ufffd') : value;
+
 function jsonOf(payload: Buffer): unknown {
   try {
-    return JSON.parse(payload.toString('utf8'));
+    return JSON.parse(payload.toString('utf8'), storable);
   } catch {
     return null;
   }
