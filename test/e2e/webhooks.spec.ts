@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Schema, VeloFluxClient } from '../../client/index.js';
+import { messageSchema, violation } from '../fuzz/document.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { HttpDouble, type ReceivedRequest } from '../support/http-double.js';
 import {
@@ -67,6 +68,13 @@ describe('webhooks', () => {
   }
   type Hook = Awaited<ReturnType<typeof subscribe>>;
 
+  afterEach(() => {
+    const bodies = receiver.requests
+      .filter((r) => r.headers['x-veloflux-event'])
+      .map((r) => JSON.parse(r.body));
+    const wrong = bodies.map((body) => ({ body, wrong: violation(messageSchema(body.type), body) }));
+    expect(wrong.filter((w) => w.wrong !== undefined)).toEqual([]);
+  });
   const message = (hook: Hook, type: string) =>
     until(`a message ${type}`, () => hook.received().find((r) => JSON.parse(r.body).type === type));
   const settled = (hook: Hook, status: string, id?: string) =>
