@@ -110,6 +110,27 @@ describe('SnapshotKeeper', () => {
     await keeper.stop();
   });
 
+  it('waits for a version with the pass that its notification began, and reads again only when that came too early', async () => {
+    const { keeper, control, write, hold, held } = setUp();
+    hold.on = true;
+    write(slice('tenant_a', 'one'));
+    void keeper.refresh();
+    const inEffect = keeper.reached(2).then(() => keeper.current.version);
+    await until('it is handed over', () => held.length === 1);
+    held[0]!.done();
+    expect(await inEffect).toBe(2);
+    expect(control.reads).toBe(1);
+    hold.on = false;
+    write(slice('tenant_a', 'two'));
+    await keeper.reached(3);
+    expect(keeper.current.version).toBe(3);
+    control.refuse = 'wrong';
+    write(slice('tenant_a', 'three'));
+    await keeper.reached(4);
+    expect(keeper.lastError).toBe('wrong');
+    await keeper.stop();
+  });
+
   it('when one of several is refused, the older one that took its place counts, and the error stays', async () => {
     const { keeper, write, hold, held, outcomes } = setUp();
     hold.on = true;

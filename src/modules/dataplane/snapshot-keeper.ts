@@ -58,6 +58,15 @@ export class SnapshotKeeper {
     return this.pending;
   }
 
+  /**
+   * Resolves when `version`, or a newer one, is in effect or refused. The pass that a notification of it began is enough;
+   * another one is begun only when that came too early.
+   */
+  async reached(version: number): Promise<void> {
+    await this.chain;
+    await (this.desiredVersion >= version ? this.settled : this.refresh());
+  }
+
   /** No pass begins after this; resolves when none runs. */
   async stop(): Promise<void> {
     this.stopped = true;
