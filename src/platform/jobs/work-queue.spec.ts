@@ -88,6 +88,7 @@ describe('queued work', () => {
     let release: () => void = () => undefined;
     let refused: Error | undefined;
     const frozen = queue({
+      concurrency: 1, // or it takes the row itself once the lease has run out
       handle: async (row, job) => {
         await new Promise<void>((ok) => {
           release = ok;
