@@ -138,6 +138,17 @@ describe('webhooks', () => {
       expect(changed.response.status).toBe(422);
     });
 
+    it('are at most 20 a tenant, however many are asked for at once', async () => {
+      const crowded = server.client((await newTenant(server)).token);
+      const body = { url: `${receiver.url}/one-of-many`, events: ['alert.fired' as const] };
+      const many = await Promise.all(
+        Array.from({ length: 30 }, () => crowded.POST('/api/webhooks', { body })),
+      );
+      const answers = many.map(({ response, error }) => `${response.status} ${error?.code ?? ''}`);
+      expect(answers.filter((a) => a === '201 ')).toHaveLength(20);
+      expect(answers.filter((a) => a === '403 LIMIT_REACHED')).toHaveLength(10);
+    });
+
     it('belong to the tenant alone', async () => {
       const hook = await subscribe('*');
       const delivery = await hook.ping();
@@ -240,6 +251,25 @@ describe('webhooks', () => {
       const bodies = hook.received().map((r) => r.body);
       expect(bodies.at(-1)).toBe(bodies[0]);
       expect((await hook.log()).map((d) => d.id)).toEqual([replay.data!.id, id]);
+    });
+
+    it('are not held up by receivers of others that hang', async () => {
+      const stuck = server.client((await newTenant(server)).token);
+      receiver.answers['/hangs'] = 'nothing';
+      for (let i = 0; i < 6; i++) {
+        const body = { url: `${receiver.url}/hangs`, events: ['alert.fired' as const] };
+        const { data } = await stuck.POST('/api/webhooks', { body });
+        for (let n = 0; n < 8; n++)
+          await stuck.POST('/api/webhooks/{id}/ping', { params: { path: { id: data!.id } } });
+      }
+      const hanging = () => receiver.requests.filter((r) => r.path === '/hangs').length;
+      await until('some to hang', () => hanging() >= 4);
+      const hook = await subscribe('config.changed');
+      const { id } = await hook.ping();
+      await settled(hook, 'delivered', id);
+      // a tenant's share
+      expect(hanging()).toBe(4);
+      await db.sql(`DELETE FROM webhook_endpoints WHERE url LIKE '%/hangs'`);
     });
 
     it('go nowhere else by a redirect, and tell when nobody listens', async () => {
