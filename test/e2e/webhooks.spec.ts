@@ -228,16 +228,16 @@ describe('webhooks', () => {
       expect(new Set(hook.received().map((r) => r.headers['x-veloflux-delivery'])).size).toBe(1);
     });
 
-    it('are given up after the twelfth try, and can be sent once more', async () => {
+    it('are given up after the sixteenth try, and can be sent once more', async () => {
       const hook = await subscribe('config.changed');
       hook.answer(503);
       await newPool();
       const { id } = await failedTimes(hook, 1);
-      await dueNow(id, 11);
+      await dueNow(id, 15);
       const dead = await settled(hook, 'dead');
       expect(dead).toMatchObject({
         id,
-        attempts: 12,
+        attempts: 16,
         next_attempt_at: null,
         error: 'the receiver answered 503',
       });
