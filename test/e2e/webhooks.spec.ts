@@ -48,12 +48,14 @@ describe('webhooks', () => {
     await db.close();
   });
 
-  /** A webhook of the tenant on a path of its own, which answers 200. */
+  const subscribed: { path: { id: string } }[] = [];
+  /** A webhook of the tenant on a path of its own, which answers 200; it goes with the test. */
   async function subscribe(...events: EventType[]) {
     const path = `/${unique('hook')}`;
     receiver.answers[path] = { status: 200 };
     const { data } = await client.POST('/api/webhooks', { body: { url: receiver.url + path, events } });
     const params = { path: { id: data!.id } };
+    subscribed.push(params);
     return {
       ...data!,
       path,
@@ -68,7 +70,8 @@ describe('webhooks', () => {
   }
   type Hook = Awaited<ReturnType<typeof subscribe>>;
 
-  afterEach(() => {
+  afterEach(async () => {
+    for (const params of subscribed.splice(0)) await client.DELETE('/api/webhooks/{id}', { params });
     const bodies = receiver.requests
       .filter((r) => r.headers['x-veloflux-event'])
       .map((r) => JSON.parse(r.body));
