@@ -13,7 +13,7 @@ import { IsDuration, IsLine, MayBeAbsent } from '../../platform/http/index.js';
 import type { DeliveryRow, EndpointRow } from './webhooks.repository.js';
 
 /** What a tenant can be told of. `*` is all of it. */
-export const WEBHOOK_EVENTS = [
+const WEBHOOK_EVENTS = [
   '*',
   'backend.unhealthy',
   'backend.healthy',

@@ -10,7 +10,7 @@ export type Transaction = EntityManager;
 /** Role of every connection: owns nothing, sees only the tenant that the transaction names. */
 export const RUNTIME_ROLE = 'veloflux_app';
 /** Role that a transaction takes for work across tenants (jobs, sign-in, superadmins). */
-export const SYSTEM_ROLE = 'veloflux_system';
+const SYSTEM_ROLE = 'veloflux_system';
 
 const MAX_ATTEMPTS = 4;
 

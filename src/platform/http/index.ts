@@ -10,9 +10,7 @@ export { ApiPage, ListEnvelope, PageQuery, pageRequest } from './pagination.js';
 export { queryBoolean, queryInteger, queryNumber } from './query-values.js';
 export {
   ActsOnGet,
-  contextOf,
   outsideOfRequest,
-  type RequestContext,
   requestContext,
 } from './request-context.js';
 export { fieldErrors } from './validation.js';

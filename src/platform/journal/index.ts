@@ -1,6 +1,5 @@
 export {
   CONFIGURATION_CHANGED,
-  type ConfigurationChange,
   type ConfigurationChanged,
   type DomainEvent,
   Journal,

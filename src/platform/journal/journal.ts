@@ -18,7 +18,7 @@ export interface JournalEntry {
   actor?: { id: string | null; name: string };
 }
 
-export interface ConfigurationChange {
+interface ConfigurationChange {
   tenantId: string;
   version: number;
   /** Messages of the entries of this transaction; none when nothing that the tenant configured has changed. */

@@ -4,7 +4,7 @@ import { IsBoolean, IsIn, IsInt, IsNumber, IsObject, Max, Min, ValidateNested } 
 import { IsDuration, MayBeAbsent, queryInteger } from '../../../platform/http/index.js';
 import { MODEL_TYPES, type ModelType } from '../core/index.js';
 
-export const CONFIG_SECTIONS = ['general', 'models', 'training', 'forecast', 'anomalies'] as const;
+const CONFIG_SECTIONS = ['general', 'models', 'training', 'forecast', 'anomalies'] as const;
 export type ConfigSection = (typeof CONFIG_SECTIONS)[number];
 
 /** How models answer. */
