@@ -14,7 +14,7 @@ export {
   requestContext,
 } from './request-context.js';
 export { fieldErrors } from './validation.js';
-export { IsDuration, IsLine, MayBeAbsent } from './validators.js';
+export { AllMayBeAbsent, IsDuration, IsLine, MayBeAbsent } from './validators.js';
 export {
   APPLIES_CONFIGURATION,
   ApiCreates,
