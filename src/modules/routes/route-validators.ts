@@ -35,7 +35,7 @@ const PROTECTED = new Set([
 ]);
 
 const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
-export const isHeaderValue = (value: unknown): value is string =>
+const isHeaderValue = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= MAX_VALUE && VALUE.test(value);
 const mayBeChanged = (value: unknown) => isToken(value) && !PROTECTED.has(value.toLowerCase());
 
@@ -66,7 +66,7 @@ export const AreChangeableHeaders = rule(
 );
 
 /** A block such as `203.0.113.0/24`, or one address. */
-export function isCidr(value: unknown): boolean {
+function isCidr(value: unknown): boolean {
   const [, address = '', bits] =
     typeof value === 'string' ? (/^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? []) : [];
   const family = address.includes('%') ? 0 : isIP(address);
