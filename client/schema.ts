@@ -5394,7 +5394,7 @@ export interface components {
              */
             in: "header" | "query";
             /**
-             * @description Header (in any case) or query parameter.
+             * @description Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
              * @example x-beta
              */
             name: string;

@@ -26,7 +26,8 @@ import {
   IfPresent,
   IsFieldName,
   IsHeaderMap,
-  IsHeaderValue,
+  IsMediaType,
+  IsOneLine,
   IsRedirectTarget,
   Named,
 } from './route-validators.js';
@@ -44,7 +45,7 @@ export class MatchCondition {
   in: 'header' | 'query';
 
   /**
-   * Header (in any case) or query parameter.
+   * Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
    * @example x-beta
    */
   @IsFieldName()
@@ -55,7 +56,7 @@ export class MatchCondition {
    * @example on
    */
   @IfPresent()
-  @IsString()
+  @IsOneLine()
   @MaxLength(1024)
   equals?: string;
 }
@@ -173,7 +174,7 @@ export class RouteMaintenance {
   body: string;
 
   /** @example text/plain; charset=utf-8 */
-  @IsHeaderValue()
+  @IsMediaType()
   @MaxLength(256)
   content_type: string;
 }
