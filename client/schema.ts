@@ -3156,7 +3156,8 @@ export interface components {
             /** @example Doe */
             last_name?: string;
             /**
-             * @description Without one the person is invited: the answer carries `invitation_token`, with which they register.
+             * @description Without one the person is invited: the answer carries `invitation_token`, with which they register, or sign in when
+             *     the address has an account already (its password stays what it is).
              * @example secure_password
              */
             password?: string;
@@ -5381,6 +5382,11 @@ export interface components {
              * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
              */
             tenant_id?: string;
+            /**
+             * @description To join the tenant of `tenant_id`, which has invited the address of this account.
+             * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+             */
+            invitation_token?: string;
         };
         LogoutResponse: {
             /** @example true */
@@ -12939,7 +12945,8 @@ export interface operations {
                  *       "username": "admin",
                  *       "email": "user@example.com",
                  *       "password": "your_password",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
                  */
                 "application/json": components["schemas"]["LoginRequest"];
@@ -20408,7 +20415,8 @@ export interface operations {
                  *       "username": "admin",
                  *       "email": "user@example.com",
                  *       "password": "your_password",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
                  */
                 "application/json": components["schemas"]["LoginRequest"];
