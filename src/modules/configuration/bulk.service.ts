@@ -129,6 +129,8 @@ function itemsOf(body: unknown): object[] {
   const isList = Array.isArray(items) && items.length > 0 && items.length <= MAX_ITEMS;
   if (!isList || items.some((item) => item === null || typeof item !== 'object' || Array.isArray(item)))
     throw invalidField('items', 'items', `items must be a list of 1 to ${MAX_ITEMS} objects`);
+  const unknown = Object.keys(body as object).find((key) => key !== 'items');
+  if (unknown !== undefined) throw invalidField(unknown, 'whitelist', `property ${unknown} should not exist`);
   return items;
 }
 

@@ -23,7 +23,10 @@ const COMPRESS_FROM_BYTES = 1024;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The body as it came, on routes whose configuration asks for it (webhook signatures cover the raw bytes). */
+    /**
+     * The body as it came and not parsed, on routes whose configuration asks for it: a webhook's signature covers the raw
+     * bytes, and nobody is to make this process read a megabyte of JSON before it was found good.
+     */
     rawBody?: Buffer;
   }
   interface FastifyReply {
@@ -186,7 +189,10 @@ function addBodyParser(fastify: FastifyInstance): void {
       if (charset && !/^utf-?8$/i.test(charset))
         throw new AppError(415, 'UNSUPPORTED_MEDIA_TYPE', 'The charset of a JSON body is UTF-8');
       const { rawBody, maxKeys } = request.routeOptions.config;
-      if (rawBody) request.rawBody = body as Buffer;
+      if (rawBody) {
+        request.rawBody = body as Buffer;
+        return done(null, undefined);
+      }
       done(null, parseJsonBody(body as Buffer, maxKeys ? { maxDepth: 32, maxKeys } : undefined));
     } catch (e) {
       done(e as Error);
