@@ -8072,7 +8072,8 @@ export interface components {
              */
             usage: number;
             /**
-             * @description What usage over the included amounts costs so far, in minor units (cents).
+             * @description What usage over the included amounts costs so far, in minor units (cents); 0 in a trial.
+             *     Without a subscription no invoice is made of it.
              * @example 125
              */
             cost: number;
