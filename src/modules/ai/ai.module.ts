@@ -32,8 +32,13 @@ import { ModelsService } from './models/models.service.js';
 import { OllamaRuntime } from './models/ollama.runtime.js';
 import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { AiChannel } from './overview/ai.channel.js';
+import { AiChannelController } from './overview/ai-channel.controller.js';
+import { AiHealthService } from './overview/ai-health.service.js';
+import { AiMetricsService } from './overview/ai-metrics.service.js';
+import { AiStatusService } from './overview/ai-status.service.js';
+import { FleetFigures } from './overview/fleet-figures.js';
+import { ForecastPerformance } from './overview/forecast-performance.js';
 import { OverviewController } from './overview/overview.controller.js';
-import { OverviewService } from './overview/overview.service.js';
 import { BatchExecutor } from './pipelines/batch-executor.js';
 import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
@@ -56,6 +61,7 @@ import { TrainingRunner } from './training/training-runner.js';
 @Module({
   imports: [BackendsModule, BillingModule, ClusterModule, MonitoringModule, PoolsModule, TelemetryModule],
   controllers: [
+    AiChannelController,
     AiConfigController,
     AnomaliesController,
     ComparisonController,
@@ -71,6 +77,9 @@ import { TrainingRunner } from './training/training-runner.js';
     AiChannel,
     AiConfigRepository,
     AiConfigService,
+    AiHealthService,
+    AiMetricsService,
+    AiStatusService,
     AnomaliesRepository,
     AnomaliesService,
     AnomalyRecorder,
@@ -79,7 +88,9 @@ import { TrainingRunner } from './training/training-runner.js';
     BuiltinRuntime,
     ComparisonService,
     DaskBridge,
+    FleetFigures,
     ForecastKeeper,
+    ForecastPerformance,
     ForecastsService,
     ModelVersionsRepository,
     ModelVersionsService,
@@ -89,7 +100,6 @@ import { TrainingRunner } from './training/training-runner.js';
     OllamaRuntime,
     NodeSeries,
     OnnxRuntime,
-    OverviewService,
     PeakWatch,
     PipelineExecutor,
     PipelineRunsRepository,

@@ -16,10 +16,10 @@ import {
 import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
 import { isMeasure } from '../core/index.js';
 import type { PredictionInput } from '../models/runtime.js';
+import { MAX_SERIES_POINTS } from '../series-limits.js';
 import type { PredictionRow } from './predictions.repository.js';
 
 const MAX_BATCH = 1000;
-const MAX_POINTS = 50_000;
 /** Nothing beside the two fields that were looked at. */
 const isPair = (value: object): boolean => Object.keys(value).length === 2;
 
@@ -35,7 +35,7 @@ const FIELDS: Record<string, (value: unknown) => boolean> = {
     v.every((m) => typeof m?.role === 'string' && typeof m?.content === 'string' && isPair(m)),
   series: (v) =>
     Array.isArray(v) &&
-    v.length <= MAX_POINTS &&
+    v.length <= MAX_SERIES_POINTS &&
     v.every(
       (p) =>
         isMeasure(p?.value) &&

@@ -14,7 +14,7 @@ import type {
 import { LOAD_PREDICTOR, SENTIMENT } from '../forecasting/built-in-models.js';
 import { GIVEN_SERIES, ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
 import { TrafficSeries } from '../forecasting/traffic-series.js';
-import { forecastMetrics, type TrainingMetrics } from './training.dto.js';
+import { forecastMetrics, type TrainingMetrics, type TrainingNews } from './training.dto.js';
 import { TrainingRepository, type TrainingRow } from './training.repository.js';
 import { TrainingThread } from './training-thread.js';
 
@@ -209,21 +209,16 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
       void this.database
         .tenant(row.tenant_id, async (tx) => {
           await this.runs.progress(tx, row.id, percent, info);
-          await this.channels.publish(
-            tx,
-            'ai',
-            row.tenant_id,
-            {
-              training: {
-                id: row.id,
-                status: 'running',
-                model_type: row.model_type,
-                progress: Math.round(percent * 10) / 10,
-                stage: info.stage,
-              },
+          const news: TrainingNews = {
+            training: {
+              id: row.id,
+              status: 'running',
+              model_type: row.model_type,
+              progress: Math.round(percent * 10) / 10,
+              stage: info.stage,
             },
-            'ai_training',
-          );
+          };
+          await this.channels.publish(tx, 'ai', row.tenant_id, news, 'ai_training');
         })
         .catch(() => undefined);
     };

@@ -1,8 +1,9 @@
+import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
-import { IsQueryInt, queryBoolean } from '../config/ai-config.dto.js';
+import { IsLine, MayBeAbsent, PageQuery, queryBoolean, queryInteger } from '../../../platform/http/index.js';
 import { type ForecastMetrics, isMeasure } from '../core/index.js';
+import { MAX_SERIES_POINTS } from '../series-limits.js';
 import type { TrainingRow } from './training.repository.js';
 
 /** Models that can be trained. `nlp` and `sentiment-analysis` are other names of `sentiment`. */
@@ -11,7 +12,6 @@ export type Trainable = (typeof TRAINABLE)[number];
 export const TRAINING_STATUSES = ['pending', 'running', 'completed', 'failed', 'stopped'] as const;
 export type TrainingStatus = (typeof TRAINING_STATUSES)[number];
 
-export const MAX_SERIES = 50_000;
 export const MAX_ROWS = 20_000;
 
 /** Checks a long array by hand: the validator's own way is super-linear in keys. */
@@ -63,12 +63,12 @@ export class StartTrainingQuery {
   @IsIn(TRAINABLE)
   model_type?: Trainable;
 
-  /**
-   * Passes over the data.
-   * @example 20
-   */
+  @ApiPropertyOptional({ description: 'Passes over the data', type: 'integer', example: 20 })
   @MayBeAbsent()
-  @IsQueryInt(1, 1_000_000)
+  @Transform(queryInteger)
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
   epochs?: number;
 }
 
@@ -101,7 +101,7 @@ export class StartTrainingRequest {
   @MayBeAbsent()
   @IsArrayOf(
     'isSeries',
-    MAX_SERIES,
+    MAX_SERIES_POINTS,
     'points {timestamp: ISO 8601, value: number}',
     (p) => isMeasure(p.value) && typeof p.timestamp === 'string' && !Number.isNaN(Date.parse(p.timestamp)),
   )
@@ -287,6 +287,19 @@ export class TrainingResponse {
       error: row.error,
     };
   }
+}
+
+/** What the channel `ai` tells of a training under way. */
+export class TrainingSummary extends PickType(TrainingResponse, [
+  'id',
+  'status',
+  'model_type',
+  'progress',
+  'stage',
+]) {}
+
+export class TrainingNews {
+  training: TrainingSummary;
 }
 
 export const forecastMetrics = (metrics: ForecastMetrics, servedBy: string): TrainingMetrics => ({

@@ -8,7 +8,7 @@ import { Channels } from '../../../platform/realtime/index.js';
 import { UsageMeter } from '../../billing/index.js';
 import { PoolsReadModel } from '../../pools/index.js';
 import type { AiConfig } from '../config/ai-config.service.js';
-import type { StartTrainingRequest, Trainable, TrainingStatus } from './training.dto.js';
+import type { StartTrainingRequest, Trainable, TrainingNews, TrainingStatus } from './training.dto.js';
 import { TrainingResponse } from './training.dto.js';
 import { TrainingRepository, type TrainingRow } from './training.repository.js';
 import { TrainingRunner } from './training-runner.js';
@@ -160,13 +160,9 @@ export class TrainingService {
     });
     // the plan's AI jobs are what somebody asks for; the daily routine is the program's own
     if (run.trigger !== 'schedule') await this.meter.record(tx, tenantId, 'ai_jobs', 1, row.id);
-    await this.channels.publish(
-      tx,
-      'ai',
-      tenantId,
-      { training: { ...TrainingResponse.from(row) } },
-      'ai_training',
-    );
+    const { id, status, progress, stage } = TrainingResponse.from(row);
+    const news: TrainingNews = { training: { id, status, model_type: modelType, progress, stage } };
+    await this.channels.publish(tx, 'ai', tenantId, news, 'ai_training');
     await this.runner.wake(tx);
     return row;
   }

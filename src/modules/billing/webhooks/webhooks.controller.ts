@@ -3,7 +3,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBody, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Page } from '../../../common/pagination.js';
-import { ApiPage, pageRequest } from '../../../platform/http/index.js';
+import { ApiPage, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
 import { Access, Public, Unlimited } from '../../../platform/security/index.js';
 import { WebhookEventQuery, WebhookEventResponse, WebhookResponse } from './webhooks.dto.js';
 import { WebhooksService } from './webhooks.service.js';
@@ -41,6 +41,7 @@ export class WebhooksController {
 
   @Get('events')
   @Access('billing.operate')
+  @ListEnvelope('events')
   @ApiPage(WebhookEventResponse)
   @ApiOperation({ summary: 'List received events, newest first' })
   async list(@Query() query: WebhookEventQuery): Promise<Page<WebhookEventResponse>> {
