@@ -981,7 +981,7 @@ export interface paths {
         /** List the API keys of your tenant */
         get: operations["ApiKeys_list"];
         put?: never;
-        /** Make an API key; it is shown in this answer only */
+        /** Make an API key; it is shown in this answer only. A tenant has at most 100 */
         post: operations["ApiKeys_create"];
         delete?: never;
         options?: never;
@@ -1281,7 +1281,7 @@ export interface paths {
         put?: never;
         /**
          * Restore the installation or one tenant, all or nothing
-         * @description By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log and the configuration history only grow.
+         * @description By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log, the configuration history, usage and bills only grow, and a tenant that exists stays on its plan.
          */
         post: operations["Backups_restore"];
         delete?: never;
@@ -2439,7 +2439,7 @@ export interface paths {
         /** List the webhooks of your tenant */
         get: operations["WebhookEndpoints_list"];
         put?: never;
-        /** Subscribe an address to events; the signing secret is in this answer only */
+        /** Subscribe an address to events; the signing secret is in this answer only. A tenant has at most 20 webhooks */
         post: operations["WebhookEndpoints_create"];
         delete?: never;
         options?: never;
