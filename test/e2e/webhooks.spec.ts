@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import type { Schema, VeloFluxClient } from '../../client/index.js';
+import { messageSchema, violation } from '../fuzz/document.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { HttpDouble, type ReceivedRequest } from '../support/http-double.js';
 import {
@@ -47,12 +48,14 @@ describe('webhooks', () => {
     await db.close();
   });
 
-  /** A webhook of the tenant on a path of its own, which answers 200. */
+  const subscribed: { path: { id: string } }[] = [];
+  /** A webhook of the tenant on a path of its own, which answers 200; it goes with the test. */
   async function subscribe(...events: EventType[]) {
     const path = `/${unique('hook')}`;
     receiver.answers[path] = { status: 200 };
     const { data } = await client.POST('/api/webhooks', { body: { url: receiver.url + path, events } });
     const params = { path: { id: data!.id } };
+    subscribed.push(params);
     return {
       ...data!,
       path,
@@ -67,6 +70,14 @@ describe('webhooks', () => {
   }
   type Hook = Awaited<ReturnType<typeof subscribe>>;
 
+  afterEach(async () => {
+    for (const params of subscribed.splice(0)) await client.DELETE('/api/webhooks/{id}', { params });
+    const bodies = receiver.requests
+      .filter((r) => r.headers['x-veloflux-event'])
+      .map((r) => JSON.parse(r.body));
+    const wrong = bodies.map((body) => ({ body, wrong: violation(messageSchema(body.type), body) }));
+    expect(wrong.filter((w) => w.wrong !== undefined)).toEqual([]);
+  });
   const message = (hook: Hook, type: string) =>
     until(`a message ${type}`, () => hook.received().find((r) => JSON.parse(r.body).type === type));
   const settled = (hook: Hook, status: string, id?: string) =>
@@ -220,16 +231,16 @@ describe('webhooks', () => {
       expect(new Set(hook.received().map((r) => r.headers['x-veloflux-delivery'])).size).toBe(1);
     });
 
-    it('are given up after the twelfth try, and can be sent once more', async () => {
+    it('are given up after the sixteenth try, and can be sent once more', async () => {
       const hook = await subscribe('config.changed');
       hook.answer(503);
       await newPool();
       const { id } = await failedTimes(hook, 1);
-      await dueNow(id, 11);
+      await dueNow(id, 15);
       const dead = await settled(hook, 'dead');
       expect(dead).toMatchObject({
         id,
-        attempts: 12,
+        attempts: 16,
         next_attempt_at: null,
         error: 'the receiver answered 503',
       });

@@ -11,7 +11,7 @@ export class LoginRequest {
    * User name or e-mail address; or send `email`.
    * @example admin
    */
-  @ValidateIf((o: LoginRequest) => o.username !== undefined || o.email === undefined || o.email === null)
+  @ValidateIf((o: LoginRequest) => o.username !== undefined || o.email === undefined)
   @Transform(trimmed)
   @IsString()
   @MinLength(1)

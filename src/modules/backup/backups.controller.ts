@@ -34,6 +34,7 @@ import {
   ApiFails,
   ApiPage,
   fieldErrors,
+  ListEnvelope,
   PageQuery,
   pageRequest,
 } from '../../platform/http/index.js';
@@ -56,6 +57,7 @@ export class BackupsController {
 
   @Get()
   @Access('backup.read')
+  @ListEnvelope('backups')
   @ApiPage(BackupResponse)
   @ApiOperation({ summary: 'List backups, the newest first' })
   async list(@Query() query: PageQuery): Promise<Page<BackupResponse>> {

@@ -4,6 +4,7 @@ export {
   type AlertChanged,
   type AlertReport,
   type AlertState,
+  SEVERITIES,
   type Severity,
 } from './alerts/alert.js';
 export { AlertsService } from './alerts/alerts.service.js';

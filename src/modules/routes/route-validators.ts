@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { applyDecorators } from '@nestjs/common';
-import { registerDecorator, ValidateIf } from 'class-validator';
+import { registerDecorator } from 'class-validator';
 
 /** A check of one value, with the sentence that follows the field's name when it fails. */
 function rule(name: string, message: string, validate: (value: unknown) => boolean, each = false) {
@@ -13,9 +13,6 @@ function rule(name: string, message: string, validate: (value: unknown) => boole
       validator: { validate },
     });
 }
-
-/** Validated when it is there; null is no value. */
-export const IfPresent = () => ValidateIf((_, value) => value !== undefined);
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 /** Visible characters, spaces and tabs inside: no CR, LF or NUL can split a head (RFC 9110 §5.5). */

@@ -13,7 +13,6 @@ import {
   Matches,
   Max,
   Min,
-  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
@@ -48,7 +47,7 @@ export class TenantSettingsDto {
    * Origins whose pages may call the API from a browser (CORS).
    * @example ["https://app.example.com"]
    */
-  @ValidateIf((o: TenantSettingsDto) => o.allowed_origins !== undefined)
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(50)
   @ArrayUnique()
@@ -62,7 +61,7 @@ export class TenantSettingsDto {
    * E-mail domains whose people may register into this tenant themselves, as members.
    * @example ["example.com"]
    */
-  @ValidateIf((o: TenantSettingsDto) => o.allow_registration_domains !== undefined)
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(50)
   @IsFQDN({}, { each: true })

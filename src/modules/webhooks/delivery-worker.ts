@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import type { BackoffPolicy } from '../../common/backoff.js';
 import { Database, DatabaseClock, Notifications, type Transaction } from '../../platform/database/index.js';
 import { GuardedClient } from '../../platform/http-client/index.js';
 import { type JobControl, Leader, type Periodic, repeat, WorkQueue } from '../../platform/jobs/index.js';
@@ -13,12 +14,14 @@ const TIMEOUT_MS = 10_000;
 /** Messages under way from one node: of all tenants, of one, and to one receiver. */
 const AT_ONCE = { all: 32, tenant: 4, endpoint: 2 };
 const ANSWER_BYTES = 64 * 1024;
-const MAX_ATTEMPTS = 12;
+const MAX_ATTEMPTS = 16;
 const KEPT_DAYS = 30;
 const PRUNE_MS = 3_600_000;
-/** 10 s, 20 s, 40 s … at most six hours: a receiver that is down for half a day loses nothing. */
-const backoffSeconds = (attempt: number): number =>
-  Math.min(6 * 3600, 5 * 2 ** attempt) * (0.9 + Math.random() / 5);
+/**
+ * 10 s, 20 s, 40 s … at most six hours, less the jitter: the sixteen tries are spread over 14 hours at least, so that a
+ * receiver that is down for half a day loses nothing.
+ */
+const BACKOFF: BackoffPolicy = { initialMs: 10_000, maxMs: 6 * 3_600_000 };
 
 /**
  * Sends webhook messages, signed, at least once each: a receiver knows a message again by its id. Only 2xx counts as
@@ -49,7 +52,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
       ],
       leaseSeconds: 30,
       maxAttempts: MAX_ATTEMPTS,
-      backoffSeconds,
+      backoff: BACKOFF,
       handle: (row, job) => this.deliver(row, job),
     });
   }

@@ -15,14 +15,18 @@ import { IsInt, Max, Min } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
 import { Page } from '../../common/pagination.js';
+import { queryInteger } from './query-values.js';
 import { MayBeAbsent } from './validators.js';
 
-/** Digits only: `0x10`, ` 5` and `1e2` are no numbers in a query. */
-export const queryInteger = ({ value }: { value: unknown }) =>
-  typeof value === 'string' ? (/^-?\d{1,15}$/.test(value) ? Number(value) : Number.NaN) : value;
-
 export class PageQuery {
-  @ApiPropertyOptional({ description: 'Page, from 1', minimum: 1, default: 1, type: 'integer', example: 1 })
+  @ApiPropertyOptional({
+    description: 'Page, from 1',
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 1,
+    type: 'integer',
+    example: 1,
+  })
   @MayBeAbsent()
   @Transform(queryInteger)
   @IsInt()

@@ -1,4 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import {
   IsString,
@@ -9,7 +10,7 @@ import {
   ValidateIf,
   type ValidationOptions,
 } from 'class-validator';
-import { parseDuration } from '../../common/durations.js';
+import { DURATION, parseDuration } from '../../common/durations.js';
 
 /** The field may be left out. Unlike with class-validator's `IsOptional`, null is a value and must be a valid one. */
 export const MayBeAbsent = () => ValidateIf((_, value) => value !== undefined);
@@ -17,7 +18,8 @@ export const MayBeAbsent = () => ValidateIf((_, value) => value !== undefined);
 /** A duration such as `250ms`, `30s`, `5m` between two others. */
 export const IsDuration = (min: string, max: string, options?: ValidationOptions): PropertyDecorator => {
   const [low, high] = [parseDuration(min)!, parseDuration(max)!];
-  return (target, propertyName) =>
+  return (target, propertyName) => {
+    ApiProperty({ pattern: DURATION.source })(target, propertyName);
     registerDecorator({
       name: 'isDuration',
       target: target.constructor,
@@ -30,6 +32,7 @@ export const IsDuration = (min: string, max: string, options?: ValidationOptions
         },
       },
     });
+  };
 };
 
 /** Characters that do not show or turn text around: two names must not look alike and be different. */

@@ -37,7 +37,7 @@ describe('queued work', () => {
       concurrency: 4,
       leaseSeconds: 30,
       maxAttempts: 3,
-      backoffSeconds: () => 0,
+      backoff: { initialMs: 0, maxMs: 0 },
       ...options,
     });
     queues.push(made);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import { type BackoffPolicy, jitteredBackoffMs } from '../../common/backoff.js';
 import { Database, type Notifications, type Transaction } from '../database/index.js';
 
 export interface WorkQueueOptions<Row> {
@@ -18,8 +19,8 @@ export interface WorkQueueOptions<Row> {
    * others.
    */
   shares?: readonly Share[];
-  /** Seconds until try number `attempt` + 1. Default: 2^attempt with jitter, at most ten minutes. */
-  backoffSeconds?: (attempt: number) => number;
+  /** How long a failed row waits, with jitter. Default: 2 s, 4 s, 8 s … at most ten minutes. */
+  backoff?: BackoffPolicy;
   /** Does the work. What it writes in `finish`'s transaction is there exactly once, with the row's end. */
   handle: (row: Row, job: JobControl) => Promise<void>;
   /** Called in the transaction that gives a row up after `maxAttempts`. */
@@ -40,7 +41,7 @@ export interface JobControl {
 }
 
 const POLL_MS = 2000;
-const defaultBackoff = (attempt: number) => Math.min(600, 2 ** attempt) * (0.75 + Math.random() / 2);
+const DEFAULT_BACKOFF: BackoffPolicy = { initialMs: 2_000, maxMs: 600_000 };
 
 /**
  * Work that must happen is a row with a state: `pending`, `running`, `done`, `dead`. A worker takes a row with
@@ -209,7 +210,7 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
   }
 
   private async failed(row: Row, token: string, error: Error): Promise<void> {
-    const { table, maxAttempts, backoffSeconds = defaultBackoff, onDead } = this.options;
+    const { table, maxAttempts, backoff = DEFAULT_BACKOFF, onDead } = this.options;
     // a node that stops hands the row back at once, without counting the try
     const handedBack = this.stopped;
     const dead = !handedBack && row.attempts >= maxAttempts;
@@ -223,7 +224,7 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
           token,
           dead ? 'dead' : 'pending',
           error.message.slice(0, 1000),
-          handedBack ? 0 : backoffSeconds(row.attempts),
+          handedBack ? 0 : jitteredBackoffMs(row.attempts, backoff) / 1000,
           handedBack ? 1 : 0,
         ],
       );

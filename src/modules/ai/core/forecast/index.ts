@@ -7,5 +7,5 @@ export {
   MODEL_TYPES,
   type ModelType,
 } from './model.js';
-export type { RegularSeries, SeriesInput, TimedValue } from './series.js';
+export { type RegularSeries, type SeriesInput, type TimedValue, toGrid } from './series.js';
 export { MAX_HORIZON, MIN_SAMPLES, type TrainOptions, trainForecaster } from './train.js';

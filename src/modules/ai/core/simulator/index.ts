@@ -2,7 +2,6 @@ export {
   type AlgorithmComparison,
   type AlgorithmFigures,
   compareAlgorithms,
-  comparing,
   MIN_SUPPORT,
 } from './compare.js';
 export type { BalancerFactory, SimulatedBalancer } from './replay.js';
