@@ -148,8 +148,9 @@ class RuleWriter {
 
   redirect(redirect: RouteFeatures['redirect']): void {
     if (!redirect) return;
+    // `http-request redirect` would forbid caching.
     this.add(
-      `http-request redirect location ${this.value('location', redirect.location)} code ${redirect.status}`,
+      `http-request return status ${redirect.status} hdr Location ${this.value('location', redirect.location)}`,
     );
   }
 
