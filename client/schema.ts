@@ -435,6 +435,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/models/{model_type}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the trained versions of a built-in model, newest first */
+        get: operations["ModelVersions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/models/{model_type}/versions/{id}/serve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version, or on to one that was not served
+         * @description It answers until a training makes a better one, or any after a day.
+         */
+        post: operations["ModelVersions_serve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/pipeline": {
         parameters: {
             query?: never;
@@ -981,7 +1018,7 @@ export interface paths {
         /** List the API keys of your tenant */
         get: operations["ApiKeys_list"];
         put?: never;
-        /** Make an API key; it is shown in this answer only */
+        /** Make an API key; it is shown in this answer only. A tenant has at most 100 */
         post: operations["ApiKeys_create"];
         delete?: never;
         options?: never;
@@ -1281,7 +1318,7 @@ export interface paths {
         put?: never;
         /**
          * Restore the installation or one tenant, all or nothing
-         * @description By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log and the configuration history only grow.
+         * @description By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log, the configuration history, usage and bills only grow, and a tenant that exists stays on its plan.
          */
         post: operations["Backups_restore"];
         delete?: never;
@@ -2439,7 +2476,7 @@ export interface paths {
         /** List the webhooks of your tenant */
         get: operations["WebhookEndpoints_list"];
         put?: never;
-        /** Subscribe an address to events; the signing secret is in this answer only */
+        /** Subscribe an address to events; the signing secret is in this answer only. A tenant has at most 20 webhooks */
         post: operations["WebhookEndpoints_create"];
         delete?: never;
         options?: never;
@@ -3613,7 +3650,8 @@ export interface components {
             /** @example Doe */
             last_name?: string;
             /**
-             * @description Without one the person is invited: the answer carries `invitation_token`, with which they register.
+             * @description Without one the person is invited: the answer carries `invitation_token`, with which they register, or sign in when
+             *     the address has an account already (its password stays what it is).
              * @example secure_password
              */
             password?: string;
@@ -4862,7 +4900,7 @@ export interface components {
              * @example replace
              * @enum {string}
              */
-            op: "add" | "replace" | "remove";
+            op: "replace" | "add" | "remove";
             /**
              * @description JSON pointer (RFC 6901) with names as keys.
              * @example /pools/web_servers/algorithm
@@ -4913,13 +4951,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -4929,6 +4960,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -5225,21 +5263,16 @@ export interface components {
         CreateCertificateRequest: {
             /**
              * @description PEM: the server's own certificate first, then each that vouches for the one before. The root may be left out.
-             * @example -----BEGIN CERTIFICATE-----
-             *     MIIB…
-             *     -----END CERTIFICATE-----
+             * @example -----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n
              */
             certificate?: string;
             /**
              * @description PEM, not encrypted: RSA from 2048 bits, or EC on P-256, P-384 or P-521. Stored encrypted and never shown again.
-             * @example -----BEGIN PRIVATE KEY-----
-             *     MIGH…
-             *     -----END PRIVATE KEY-----
+             * @example -----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n
              */
             private_key?: string;
             /**
-             * @description Names that it is used for; for an upload all names of the certificate when not given. Served are those that your
-             *     routes have.
+             * @description Names that it is used for; all names of the certificate when not given. Served are those that your routes have.
              * @example [
              *       "shop.example.com"
              *     ]
@@ -5247,7 +5280,8 @@ export interface components {
             hosts?: string[];
             /**
              * @description Whether to order it from the installation's certificate authority (ACME, HTTP-01) and to renew it when a third of
-             *     its life is left; then without `certificate` and `private_key`, and without wildcards. False when not given.
+             *     its life is left; then with `hosts`, without `certificate` and `private_key`, and without wildcards. False when not
+             *     given.
              * @example false
              */
             acme?: boolean;
@@ -5274,13 +5308,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -5290,6 +5317,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -5752,16 +5786,6 @@ export interface components {
         };
         HealthCheckRequest: {
             /**
-             * @description Without checks a backend counts as healthy until requests to it fail.
-             * @example true
-             */
-            enabled?: boolean;
-            /**
-             * @description Path that is asked for, with GET.
-             * @example /health
-             */
-            path?: string;
-            /**
              * @description Time between two checks.
              * @example 10s
              */
@@ -5771,6 +5795,16 @@ export interface components {
              * @example 3s
              */
             timeout?: string;
+            /**
+             * @description Without checks a backend counts as healthy until requests to it fail.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Path that is asked for, with GET.
+             * @example /health
+             */
+            path?: string;
             /**
              * @description Status of a healthy answer.
              * @example 200
@@ -5789,16 +5823,6 @@ export interface components {
         };
         HealthCheckResponse: {
             /**
-             * @description Without checks a backend counts as healthy until requests to it fail.
-             * @example true
-             */
-            enabled: boolean;
-            /**
-             * @description Path that is asked for, with GET.
-             * @example /health
-             */
-            path: string;
-            /**
              * @description Time between two checks.
              * @example 10s
              */
@@ -5808,6 +5832,16 @@ export interface components {
              * @example 3s
              */
             timeout: string;
+            /**
+             * @description Without checks a backend counts as healthy until requests to it fail.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Path that is asked for, with GET.
+             * @example /health
+             */
+            path: string;
             /**
              * @description Status of a healthy answer.
              * @example 200
@@ -5924,7 +5958,10 @@ export interface components {
         InputPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
-            /** @example 512.5 */
+            /**
+             * @description Any unit, at most 10^15 either way.
+             * @example 512.5
+             */
             value: number;
         };
         InvoiceLineResponse: {
@@ -5994,15 +6031,15 @@ export interface components {
         };
         IssueEnrollmentTokenRequest: {
             /**
-             * @description What it is for. Empty when not given.
-             * @example GPU rack 3
-             */
-            description?: string;
-            /**
              * @description How long it can be used; 24h when not given.
              * @example 24h
              */
             expires_in?: string;
+            /**
+             * @description What it is for. Empty when not given.
+             * @example GPU rack 3
+             */
+            description?: string;
         };
         IssuedEnrollmentTokenResponse: {
             /** @example open */
@@ -6138,6 +6175,11 @@ export interface components {
              * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
              */
             tenant_id?: string;
+            /**
+             * @description To join the tenant of `tenant_id`, which has invited the address of this account.
+             * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+             */
+            invitation_token?: string;
         };
         LogoutResponse: {
             /** @example true */
@@ -6169,7 +6211,7 @@ export interface components {
              */
             in: "header" | "query";
             /**
-             * @description Header (in any case) or query parameter.
+             * @description Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
              * @example x-beta
              */
             name: string;
@@ -6209,10 +6251,16 @@ export interface components {
              */
             interval_coverage: number | null;
             /**
-             * @description Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+             * @description Requests a minute that can be carried: `best_minute`, when answers took longer then than in quiet minutes, or when
+             *     more brought errors. Null while the pools were never seen full.
              * @example 1200
              */
             capacity_per_minute: number | null;
+            /**
+             * @description Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+             * @example 1200
+             */
+            best_minute: number | null;
             comparison_basis: string;
             algorithms: components["schemas"]["AlgorithmFiguresResponse"][];
         };
@@ -6242,6 +6290,11 @@ export interface components {
             limits: string;
         };
         ModelConfig: {
+            /**
+             * @description Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
+             * @example 30s
+             */
+            timeout?: string;
             /**
              * @description `builtin` when it is left out.
              * @example builtin
@@ -6285,11 +6338,6 @@ export interface components {
              * @example 3
              */
             max_instances?: number;
-            /**
-             * @description Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
-             * @example 30s
-             */
-            timeout?: string;
         };
         ModelPerformanceResponse: {
             load_predictor: components["schemas"]["LoadPredictorPerformance"];
@@ -6337,6 +6385,34 @@ export interface components {
             model: string;
             /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
+        };
+        ModelVersionResponse: {
+            /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example load_predictor */
+            model: string;
+            /**
+             * @description Counted for each model, pool and kind of data.
+             * @example 3
+             */
+            version: number;
+            /** @description Whether it answers. */
+            served: boolean;
+            /**
+             * @description `traffic`: what the data plane measured. `series` and `rows`: data of a request. Forecasts of traffic come from the
+             *     former only.
+             * @example traffic
+             * @enum {string}
+             */
+            learned_from: "rows" | "series" | "traffic";
+            /** @description Null: the tenant's whole traffic. */
+            pool_id: string | null;
+            /** @description On what training did not see. */
+            metrics: components["schemas"]["TrainingMetrics"];
+            /** @example training_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            training_id: string | null;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
         };
         ModelsConfig: {
             /**
@@ -6574,6 +6650,11 @@ export interface components {
              */
             basis?: string;
             anomalies?: components["schemas"]["FoundAnomaly"][];
+            /**
+             * @description Points that were looked at; the ones before are what the detector learnt from.
+             * @example 850
+             */
+            judged?: number;
             /** @example The sky is blue because … */
             text?: string;
             /**
@@ -6697,6 +6778,11 @@ export interface components {
              */
             basis?: string;
             anomalies?: components["schemas"]["FoundAnomaly"][];
+            /**
+             * @description Points that were looked at; the ones before are what the detector learnt from.
+             * @example 850
+             */
+            judged?: number;
             /** @example The sky is blue because … */
             text?: string;
             /**
@@ -6938,13 +7024,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -6954,6 +7033,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -7363,6 +7449,11 @@ export interface components {
         };
         RouteCors: {
             /**
+             * @description How long a browser may remember the answer to a preflight.
+             * @example 10m
+             */
+            max_age: string;
+            /**
              * @description Origins of pages, or `*`.
              * @example [
              *       "https://app.example.com"
@@ -7394,13 +7485,13 @@ export interface components {
              * @example false
              */
             allow_credentials: boolean;
-            /**
-             * @description How long a browser may remember the answer to a preflight.
-             * @example 10m
-             */
-            max_age: string;
         };
         RouteFeaturesBody: {
+            /**
+             * @description In place of the pool's.
+             * @example 10s
+             */
+            response_timeout?: string;
             /** @description Conditions that must all hold; among routes of the same host and prefix, more conditions win. */
             match?: components["schemas"]["MatchCondition"][];
             /**
@@ -7436,11 +7527,6 @@ export interface components {
             cors?: components["schemas"]["RouteCors"];
             /** @description Answered instead of forwarding. */
             redirect?: components["schemas"]["RouteRedirect"];
-            /**
-             * @description In place of the pool's.
-             * @example 10s
-             */
-            response_timeout?: string;
             /**
              * @description In place of the pool's.
              * @example 1
@@ -7613,7 +7699,10 @@ export interface components {
         SeriesPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
-            /** @example 512.5 */
+            /**
+             * @description Any unit, at most 10^15 either way.
+             * @example 512.5
+             */
             value: number;
         };
         ServicesStatus: {
@@ -7750,7 +7839,10 @@ export interface components {
              * @example web_servers
              */
             pool?: string;
-            /** @description A series to learn instead of measured traffic, in any unit. At most 50,000 points. */
+            /**
+             * @description A series to learn instead of measured traffic, in any unit. At most 50,000 points. Its model stands beside the
+             *     traffic's and answers predictions that bring a series; forecasts of traffic stay as they are.
+             */
             series?: components["schemas"]["SeriesPoint"][];
             /** @description Labelled texts for `sentiment`. A fifth of them is held out to measure the model. At most 20,000 rows. */
             rows?: components["schemas"]["LabelledRow"][];
@@ -8554,6 +8646,16 @@ export interface components {
         };
         UpdatePoolRequest: {
             /**
+             * @description Time to open a connection to a backend; 5s when not given.
+             * @example 5s
+             */
+            connect_timeout?: string;
+            /**
+             * @description Time until a backend's answer begins, and between two pieces of it; 30s when not given.
+             * @example 30s
+             */
+            response_timeout?: string;
+            /**
              * @description Unique in the tenant; it is in the pool's path.
              * @example web_servers
              */
@@ -8571,16 +8673,6 @@ export interface components {
             sticky_sessions?: boolean;
             /** @description Of the pool's backends, unless one has its own. */
             health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
-             * @description Time to open a connection to a backend; 5s when not given.
-             * @example 5s
-             */
-            connect_timeout?: string;
-            /**
-             * @description Time until a backend's answer begins, and between two pieces of it; 30s when not given.
-             * @example 30s
-             */
-            response_timeout?: string;
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -8844,7 +8936,8 @@ export interface components {
              */
             usage: number;
             /**
-             * @description What usage over the included amounts costs so far, in minor units (cents).
+             * @description What usage over the included amounts costs so far, in minor units (cents); 0 in a trial.
+             *     Without a subscription no invoice is made of it.
              * @example 125
              */
             cost: number;
@@ -9828,7 +9921,10 @@ export interface operations {
                 /** @description Beginning of the e-mail address, in any case. */
                 search?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"users": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10606,6 +10702,7 @@ export interface operations {
                      *         "forecast_upper": 601,
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
+                     *         "best_minute": 1200,
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -10680,6 +10777,7 @@ export interface operations {
                      *         "forecast_upper": 601,
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
+                     *         "best_minute": 1200,
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -10730,14 +10828,14 @@ export interface operations {
                      *         "runtime": "builtin",
                      *         "status": "deployed",
                      *         "config": {
+                     *           "timeout": "30s",
                      *           "runtime": "builtin",
                      *           "base": "sentiment-analysis",
                      *           "model": "llama3.2:1b",
                      *           "path": "distilbert-sst2",
                      *           "pull": false,
                      *           "gpu_enabled": false,
-                     *           "max_instances": 3,
-                     *           "timeout": "30s"
+                     *           "max_instances": 3
                      *         },
                      *         "card": {
                      *           "kind": "lexicon",
@@ -10773,14 +10871,14 @@ export interface operations {
                  *       "model_name": "my-sentiment",
                  *       "version": 1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -10801,14 +10899,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10847,14 +10945,14 @@ export interface operations {
                  *       "model_name": "my-sentiment",
                  *       "version": 1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -10875,14 +10973,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10931,14 +11029,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10976,14 +11074,14 @@ export interface operations {
                  * @example {
                  *       "version": 1.1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -11004,14 +11102,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -11110,6 +11208,122 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["RetrainResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    ModelVersions_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                model_type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "model": "load_predictor",
+                     *         "version": 3,
+                     *         "served": true,
+                     *         "learned_from": "traffic",
+                     *         "metrics": {
+                     *           "mase": 0.62,
+                     *           "naive_mase": 0.98,
+                     *           "smape": 8.4,
+                     *           "accuracy": 0.92,
+                     *           "baseline_accuracy": 0.88,
+                     *           "skill": 0.36,
+                     *           "coverage": 0.9,
+                     *           "samples": 806,
+                     *           "served_by": "mixture"
+                     *         },
+                     *         "training_id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "created_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["ModelVersionResponse"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    ModelVersions_serve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_type: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "model": "load_predictor",
+                     *       "version": 3,
+                     *       "served": true,
+                     *       "learned_from": "traffic",
+                     *       "metrics": {
+                     *         "mase": 0.62,
+                     *         "naive_mase": 0.98,
+                     *         "smape": 8.4,
+                     *         "accuracy": 0.92,
+                     *         "baseline_accuracy": 0.88,
+                     *         "skill": 0.36,
+                     *         "coverage": 0.9,
+                     *         "samples": 806,
+                     *         "served_by": "mixture"
+                     *       },
+                     *       "training_id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "created_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelVersionResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -11517,6 +11731,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11602,6 +11817,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11676,6 +11892,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11749,6 +11966,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -12135,6 +12353,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -12220,6 +12439,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -12294,6 +12514,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -12367,6 +12588,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -12444,6 +12666,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -12584,6 +12807,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -12653,6 +12877,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -12722,6 +12947,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -12973,7 +13199,10 @@ export interface operations {
                 status?: "pending" | "running" | "completed" | "failed" | "stopped";
                 model_type?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"trainings": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13029,9 +13258,9 @@ export interface operations {
     Training_start: {
         parameters: {
             query?: {
-                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
-                /** @description Passes over the data. */
+                /** @description Passes over the data */
                 epochs?: number;
+                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
             };
             header?: never;
             path?: never;
@@ -13487,7 +13716,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"api_keys": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13681,7 +13913,10 @@ export interface operations {
                 /** @description Before this time. */
                 to?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"entries": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13815,7 +14050,8 @@ export interface operations {
                  *       "username": "admin",
                  *       "email": "user@example.com",
                  *       "password": "your_password",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
                  */
                 "application/json": components["schemas"]["LoginRequest"];
@@ -14256,10 +14492,10 @@ export interface operations {
                      *         "admin_state": "enabled",
                      *         "status": "healthy",
                      *         "health_check": {
-                     *           "enabled": true,
-                     *           "path": "/health",
                      *           "interval": "10s",
                      *           "timeout": "3s",
+                     *           "enabled": true,
+                     *           "path": "/health",
                      *           "expected_status": 200,
                      *           "rise": 2,
                      *           "fall": 3
@@ -14308,10 +14544,10 @@ export interface operations {
                  *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
@@ -14337,10 +14573,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -14413,10 +14649,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -14467,10 +14703,10 @@ export interface operations {
                  *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
@@ -14496,10 +14732,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -14611,7 +14847,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"backups": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14857,7 +15096,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"history": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15182,7 +15424,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"reconciliations": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15723,7 +15968,10 @@ export interface operations {
                 limit?: number;
                 state?: "pending" | "running" | "done" | "dead";
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"events": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15907,9 +16155,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2
                  *         }
                  *       ]
@@ -16059,7 +16307,10 @@ export interface operations {
                 /** @description One of the names that it is used for. */
                 host?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"certificates": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16135,8 +16386,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n",
-                 *       "private_key": "-----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n",
+                 *       "certificate": "-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\\n",
+                 *       "private_key": "-----BEGIN PRIVATE KEY-----\\nMIGH…\\n-----END PRIVATE KEY-----\\n",
                  *       "hosts": [
                  *         "shop.example.com"
                  *       ],
@@ -16663,9 +16914,9 @@ export interface operations {
                      *         {
                      *           "name": "web_servers",
                      *           "algorithm": "weighted_round_robin",
-                     *           "sticky_sessions": true,
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
+                     *           "sticky_sessions": true,
                      *           "retries": 2,
                      *           "backends": []
                      *         }
@@ -16720,9 +16971,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2,
                  *           "backends": []
                  *         }
@@ -16797,9 +17048,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2,
                  *           "backends": []
                  *         }
@@ -16855,7 +17106,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"versions": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16918,9 +17172,9 @@ export interface operations {
                      *           {
                      *             "name": "web_servers",
                      *             "algorithm": "weighted_round_robin",
-                     *             "sticky_sessions": true,
                      *             "connect_timeout": "5s",
                      *             "response_timeout": "30s",
+                     *             "sticky_sessions": true,
                      *             "retries": 2
                      *           }
                      *         ],
@@ -17347,10 +17601,10 @@ export interface operations {
                      *         "algorithm": "weighted_round_robin",
                      *         "sticky_sessions": true,
                      *         "health_check": {
-                     *           "enabled": true,
-                     *           "path": "/health",
                      *           "interval": "10s",
                      *           "timeout": "3s",
+                     *           "enabled": true,
+                     *           "path": "/health",
                      *           "expected_status": 200,
                      *           "rise": 2,
                      *           "fall": 3
@@ -17405,18 +17659,18 @@ export interface operations {
                  * @example {
                  *       "name": "web_servers",
                  *       "algorithm": "weighted_round_robin",
+                 *       "connect_timeout": "5s",
+                 *       "response_timeout": "30s",
                  *       "sticky_sessions": true,
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
                  *       },
-                 *       "connect_timeout": "5s",
-                 *       "response_timeout": "30s",
                  *       "retries": 2
                  *     }
                  */
@@ -17436,10 +17690,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -17519,10 +17773,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -17577,20 +17831,20 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "connect_timeout": "5s",
+                 *       "response_timeout": "30s",
                  *       "name": "web_servers",
                  *       "algorithm": "weighted_round_robin",
                  *       "sticky_sessions": true,
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
                  *       },
-                 *       "connect_timeout": "5s",
-                 *       "response_timeout": "30s",
                  *       "retries": 2
                  *     }
                  */
@@ -17610,10 +17864,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -17888,6 +18142,7 @@ export interface operations {
                      *         "pool": "api_servers",
                      *         "ssl_enabled": true,
                      *         "features": {
+                     *           "response_timeout": "10s",
                      *           "match": [],
                      *           "strip_prefix": false,
                      *           "rewrite_prefix": "/v2",
@@ -17898,6 +18153,7 @@ export interface operations {
                      *             "198.51.100.7/32"
                      *           ],
                      *           "cors": {
+                     *             "max_age": "10m",
                      *             "allow_origins": [
                      *               "https://app.example.com"
                      *             ],
@@ -17912,10 +18168,8 @@ export interface operations {
                      *             "expose_headers": [
                      *               "X-Request-Id"
                      *             ],
-                     *             "allow_credentials": false,
-                     *             "max_age": "10m"
+                     *             "allow_credentials": false
                      *           },
-                     *           "response_timeout": "10s",
                      *           "retries": 1,
                      *           "max_body_bytes": 10485760,
                      *           "split": []
@@ -17959,6 +18213,7 @@ export interface operations {
                  *       "path_prefix": "/api",
                  *       "ssl_enabled": true,
                  *       "features": {
+                 *         "response_timeout": "10s",
                  *         "match": [],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
@@ -17969,6 +18224,7 @@ export interface operations {
                  *           "198.51.100.7/32"
                  *         ],
                  *         "cors": {
+                 *           "max_age": "10m",
                  *           "allow_origins": [
                  *             "https://app.example.com"
                  *           ],
@@ -17983,10 +18239,8 @@ export interface operations {
                  *           "expose_headers": [
                  *             "X-Request-Id"
                  *           ],
-                 *           "allow_credentials": false,
-                 *           "max_age": "10m"
+                 *           "allow_credentials": false
                  *         },
-                 *         "response_timeout": "10s",
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
                  *         "split": []
@@ -18010,6 +18264,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -18046,6 +18301,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -18060,14 +18316,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -18142,6 +18396,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -18178,6 +18433,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -18192,14 +18448,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -18253,6 +18507,7 @@ export interface operations {
                  *       "pool": "api_servers",
                  *       "ssl_enabled": true,
                  *       "features": {
+                 *         "response_timeout": "10s",
                  *         "match": [],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
@@ -18263,6 +18518,7 @@ export interface operations {
                  *           "198.51.100.7/32"
                  *         ],
                  *         "cors": {
+                 *           "max_age": "10m",
                  *           "allow_origins": [
                  *             "https://app.example.com"
                  *           ],
@@ -18277,10 +18533,8 @@ export interface operations {
                  *           "expose_headers": [
                  *             "X-Request-Id"
                  *           ],
-                 *           "allow_credentials": false,
-                 *           "max_age": "10m"
+                 *           "allow_credentials": false
                  *         },
-                 *         "response_timeout": "10s",
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
                  *         "split": []
@@ -18304,6 +18558,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -18340,6 +18595,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -18354,14 +18610,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -19328,9 +19582,9 @@ export interface operations {
                      *         {
                      *           "name": "web_servers",
                      *           "algorithm": "weighted_round_robin",
-                     *           "sticky_sessions": true,
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
+                     *           "sticky_sessions": true,
                      *           "retries": 2,
                      *           "backends": []
                      *         }
@@ -20009,7 +20263,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"webhooks": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -20247,7 +20504,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"deliveries": […]}` */
+                "X-API-Version"?: string;
+            };
             path: {
                 id: string;
             };
@@ -20652,8 +20912,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
+                 *       "expires_in": "24h",
+                 *       "description": "GPU rack 3"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -21695,7 +21955,8 @@ export interface operations {
                  *       "username": "admin",
                  *       "email": "user@example.com",
                  *       "password": "your_password",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
                  */
                 "application/json": components["schemas"]["LoginRequest"];
@@ -22561,8 +22822,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
+                 *       "expires_in": "24h",
+                 *       "description": "GPU rack 3"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];

@@ -30,7 +30,7 @@ const TAGS: Record<string, string> = {
   'Monitoring: alerts': 'What is wrong now, and what was.',
   'Monitoring: logs': 'The program’s own log.',
   'Audit log': 'Who changed what.',
-  Webhooks: `Messages to a tenant’s own addresses; see \`webhooks\` in this document for their bodies. Signed with \`X-VeloFlux-Signature: t=<seconds>,v1=<HMAC-SHA256 of "t.body">\`, tried up to twelve times.`,
+  Webhooks: `Messages to a tenant’s own addresses; see \`webhooks\` in this document for their bodies. Signed with \`X-VeloFlux-Signature: t=<seconds>,v1=<HMAC-SHA256 of "t.body">\`, tried up to sixteen times.`,
   Billing: 'Plans, usage and what it costs.',
   'Billing: subscriptions': 'What a tenant has bought.',
   'Billing: invoices': 'Invoices as JSON and as pages to print.',

@@ -4,7 +4,6 @@ import type { FastifyInstance } from 'fastify';
 import { apiDocument } from './api-document.js';
 import { AppModule } from './app.module.js';
 import { banner } from './banner.js';
-import { PRODUCT_VERSION } from './common/version.js';
 import { AppliedInterceptor, DataPlaneService } from './modules/dataplane/index.js';
 import { SettingsService } from './modules/settings/index.js';
 import { type Environment, loadEnvironment } from './platform/config/environment.js';

@@ -95,6 +95,12 @@ export class WebhooksRepository {
     return n;
   }
 
+  /** As `count`; whoever else would add one waits until the transaction ends. */
+  async lockedCount(tx: Transaction, tenantId: string): Promise<number> {
+    await tx.query('SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE', [tenantId]);
+    return this.count(tx, tenantId);
+  }
+
   async page(tx: Transaction, tenantId: string, request: PageRequest): Promise<Page<EndpointRow>> {
     const rows = await tx.query(
       'SELECT * FROM webhook_endpoints WHERE tenant_id = $1 ORDER BY created_at, id LIMIT $2 OFFSET $3',
