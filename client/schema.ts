@@ -8846,16 +8846,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
                 /** @description Part of the program, in any case. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -9163,15 +9163,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 metric?: components["schemas"]["AnomalyMetric"];
                 /** @description Name of a pool. */
                 pool?: string;
                 /** @description Least score. */
                 min_score?: number;
-                /** @description Found at or after this time. */
-                from?: string;
-                /** @description Found before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"anomalies": […]}` */
@@ -12800,15 +12800,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Who did it: id or e-mail address. */
                 actor?: string;
                 action?: string;
                 /** @description What it was done to: id, name or type. */
                 object?: string;
-                /** @description From this time on. */
-                from?: string;
-                /** @description Before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"entries": […]}` */
@@ -12866,15 +12866,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Who did it: id or e-mail address. */
                 actor?: string;
                 action?: string;
                 /** @description What it was done to: id, name or type. */
                 object?: string;
-                /** @description From this time on. */
-                from?: string;
-                /** @description Before this time. */
-                to?: string;
                 format?: "csv" | "ndjson";
             };
             header?: never;
@@ -16240,16 +16240,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
                 /** @description Part of the program, in any case. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -18522,14 +18522,14 @@ export interface operations {
             query?: {
                 /** @description Page, from 1 */
                 page?: number;
-                /** @description Items a page */
+                /** @description Lines a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Only entries at or after this time. */
-                from?: string;
-                /** @description Only entries before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -20833,16 +20833,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
                 /** @description Part of the program, in any case. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
