@@ -1,15 +1,15 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
+import { apiDocument } from './api-document.js';
 import { AppModule } from './app.module.js';
 import { banner } from './banner.js';
-import { PRODUCT_VERSION } from './common/version.js';
 import { AppliedInterceptor, DataPlaneService } from './modules/dataplane/index.js';
 import { SettingsService } from './modules/settings/index.js';
 import { type Environment, loadEnvironment } from './platform/config/environment.js';
 import { IdempotencyInterceptor, interceptWrites } from './platform/http/index.js';
 import { Listeners } from './platform/http/listeners.js';
-import { buildOpenApi, serveOpenApi } from './platform/http/openapi.js';
+import { serveOpenApi } from './platform/http/openapi.js';
 import { configureServer, createAdapter } from './platform/http/server.js';
 import { AppLogger, HealthRegistry } from './platform/observability/index.js';
 import { SocketAdapter } from './platform/realtime/index.js';
@@ -40,7 +40,7 @@ export async function start(): Promise<Ports> {
   // the first is the outermost: a change that is saved but not applied yet keeps its idempotency key
   interceptWrites(app, [app.get(AppliedInterceptor), app.get(IdempotencyInterceptor)]);
   app.useWebSocketAdapter(new SocketAdapter(app));
-  serveOpenApi(app, buildOpenApi(app, PRODUCT_VERSION));
+  serveOpenApi(app, apiDocument(app));
   const ports = await listen(app, listeners, environment);
   app.get(SettingsService).watch((settings) => logger.setLevel(settings.log_level));
   process.once('SIGTERM', () => listeners.drain());

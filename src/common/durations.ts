@@ -1,9 +1,10 @@
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const PATTERN = /^(\d{1,9})(ms|s|m|h|d)$/;
+/** What a duration looks like: `250ms`, `30s`, `5m`, `24h`, `7d`. */
+export const DURATION = /^(\d{1,9})(ms|s|m|h|d)$/;
 
 /** Milliseconds of a duration such as `250ms`, `30s`, `5m`, `24h`, `7d`; null when it is none. */
 export function parseDuration(text: string): number | null {
-  const match = PATTERN.exec(text);
+  const match = DURATION.exec(text);
   return match ? Number(match[1]) * UNIT_MS[match[2]!]! : null;
 }
 

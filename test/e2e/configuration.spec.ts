@@ -397,6 +397,12 @@ describe('a configuration', () => {
     }
     expect([await exported(), (await versions()).length]).toEqual(before);
     expect((await bulk('pools', [])).status).toBe(422);
+    const surprised = await call<{ details: { field: string }[] }>('POST', '/api/bulk/pools', {
+      items: [{ name: 'd', algorithm: 'random' }],
+      atomc: true,
+    });
+    expect([surprised.status, surprised.body.details.map(({ field }) => field)]).toEqual([422, ['atomc']]);
+    expect([await exported(), (await versions()).length]).toEqual(before);
     // a host that an item claimed and did not get must be free for others
     const { call: stranger } = await tenant();
     await put(site(at.replace('d', 'e')), '', stranger);

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
+import { DURATION } from '../../src/common/durations.js';
 import { type Operation, type Parameter, resolve, type Schema } from './document.js';
 
 /** Stands for something of the tenant that runs the case; put in place just before it is sent. */
 export const REF = '@existing:';
+/** Stands for Stripe's signature of the body as it is sent. */
+export const SIGNATURE = '@signature';
+/** Stands for the entity tag that what the path names has now. */
+export const ETAG = '@etag';
 const ref = (kind: string) => fc.constant(`${REF}${kind}`);
 
 /** Who calls: somebody who may, nobody, somebody with a wrong token, a viewer, an API key. */
@@ -52,7 +57,7 @@ const NASTY = [
 
 /** Values that must exist, or must not reach other machines: by the property's name. */
 const HINTS: Record<string, fc.Arbitrary<string>> = {
-  pool: fc.oneof(ref('pool'), fc.constant('none-such')),
+  pool: fc.oneof({ arbitrary: ref('pool'), weight: 9 }, { arbitrary: fc.constant('none-such'), weight: 1 }),
   backup_id: ref('backup'),
   host: fc.oneof(ref('newHost'), ref('newHost'), fc.constant('*.fuzz.example.com')),
   address: fc.oneof(
@@ -60,7 +65,10 @@ const HINTS: Record<string, fc.Arbitrary<string>> = {
     fc.integer({ min: 1, max: 9 }).map((n) => `127.0.0.1:${n}`),
     fc.constantFrom('[2001:db8::1]:80', 'upstream.invalid:8080', '169.254.169.254:80'),
   ),
-  url: fc.constantFrom('https://hooks.invalid/a', 'https://127.0.0.1:1/', 'http://hooks.invalid/'),
+  url: fc.oneof(
+    { arbitrary: fc.constantFrom('https://hooks.invalid/a', 'https://hooks.invalid/b?c=d'), weight: 4 },
+    { arbitrary: fc.constantFrom('https://127.0.0.1:1/', 'http://hooks.invalid/'), weight: 1 },
+  ),
   provider_url: fc.constantFrom(
     'https://sso.invalid',
     'https://sso.invalid/realms/a',
@@ -76,6 +84,9 @@ const HINTS: Record<string, fc.Arbitrary<string>> = {
   format: fc.constant('veloflux-config/1'),
 };
 
+/** Of which each limit takes some: the document has no words for the limits of a duration. */
+const DURATIONS = fc.constantFrom('0s', '250ms', '1s', '5s', '30s', '1m', '5m', '1h', '24h', '7d', '365d');
+
 function text(schema: Schema, name: string): fc.Arbitrary<unknown> {
   const max = Math.min(schema.maxLength ?? 60, 200);
   const free = fc.string({ unit: 'binary', minLength: schema.minLength ?? 0, maxLength: max });
@@ -84,12 +95,13 @@ function text(schema: Schema, name: string): fc.Arbitrary<unknown> {
     { arbitrary: fc.constantFrom(...NASTY), weight: 1 },
   ];
   const hint = HINTS[name];
-  if (hint) options.push({ arbitrary: hint, weight: 16 });
+  if (hint) options.push({ arbitrary: hint, weight: 40 });
   else if (schema.example !== undefined)
-    options.push({ arbitrary: fc.constant(schema.example), weight: schema.pattern ? 4 : 16 });
+    options.push({ arbitrary: fc.constant(schema.example), weight: schema.pattern ? 10 : 40 });
+  if (schema.pattern === DURATION.source) options.push({ arbitrary: DURATIONS, weight: 30 });
   // fast-check makes nothing from assertions
-  if (schema.pattern && !/\(\?[=!<]/.test(schema.pattern))
-    options.push({ arbitrary: fc.stringMatching(new RegExp(schema.pattern)), weight: hint ? 2 : 12 });
+  else if (schema.pattern && !/\(\?[=!<]/.test(schema.pattern))
+    options.push({ arbitrary: fc.stringMatching(new RegExp(schema.pattern)), weight: hint ? 2 : 30 });
   if (schema.format === 'date-time')
     options.push({ arbitrary: fc.date({ noInvalidDate: true }).map((d) => d.toISOString()), weight: 3 });
   return fc.oneof(...options);
@@ -107,14 +119,7 @@ function number(schema: Schema, integer: boolean): fc.Arbitrary<unknown> {
 }
 
 function object(schema: Schema, depth: number): fc.Arbitrary<unknown> {
-  if (!schema.properties)
-    return fc.dictionary(
-      fc.oneof(fc.constantFrom('model', 'x-a', 'role'), fc.string({ maxLength: 12 })),
-      typeof schema.additionalProperties === 'object'
-        ? valuesOf(schema.additionalProperties, '', depth + 1)
-        : fc.jsonValue({ maxDepth: 2 }),
-      { maxKeys: 4 },
-    );
+  if (!schema.properties) return dictionary(schema, depth);
   const fields = Object.entries(schema.properties).map(
     ([name, property]): [string, fc.Arbitrary<unknown>] => [name, valuesOf(property, name, depth + 1)],
   );
@@ -154,7 +159,7 @@ function ofType(schema: Schema, type: string, name: string, depth: number): fc.A
       return number(schema, type === 'integer');
     case 'array': {
       const size = { minLength: schema.minItems ?? 0, maxLength: Math.min(schema.maxItems ?? 4, 4) };
-      const items = schema.items ? valuesOf(schema.items, name, depth + 1) : fc.jsonValue({ maxDepth: 2 });
+      const items = itemsOf(schema, name, depth);
       return schema.uniqueItems
         ? fc.uniqueArray(items, { ...size, comparator: (a, b) => JSON.stringify(a) === JSON.stringify(b) })
         : fc.array(items, size);
@@ -164,6 +169,25 @@ function ofType(schema: Schema, type: string, name: string, depth: number): fc.A
     default:
       return text(schema, name);
   }
+}
+
+/** The example of a list shows what its items look like, which their schema often does not. */
+function itemsOf({ items, example }: Schema, name: string, depth: number): fc.Arbitrary<unknown> {
+  const any = items ? valuesOf(items, name, depth + 1) : fc.jsonValue({ maxDepth: 2 });
+  if (!Array.isArray(example) || example.length === 0) return any;
+  return fc.oneof({ arbitrary: fc.constantFrom(...example), weight: 6 }, { arbitrary: any, weight: 1 });
+}
+
+/** Objects whose keys are the caller's own. */
+function dictionary({ additionalProperties, example }: Schema, depth: number): fc.Arbitrary<unknown> {
+  const any = fc.dictionary(
+    fc.oneof(fc.constantFrom('model', 'x-a', 'role'), fc.string({ maxLength: 12 })),
+    typeof additionalProperties === 'object'
+      ? valuesOf(additionalProperties, '', depth + 1)
+      : fc.jsonValue({ maxDepth: 2 }),
+    { maxKeys: 4 },
+  );
+  return example === undefined ? any : fc.oneof(fc.constant(example), any);
 }
 
 type Where = readonly (string | number)[];
@@ -247,11 +271,32 @@ const RAW: fc.Arbitrary<Body> = fc.constantFrom<Body>(
   { kind: 'raw', text: '\u001f\u008b', type: 'application/gzip' },
 );
 
+/** Bodies of which the document says that they are somebody else's. */
+const BODIES: Record<string, fc.Arbitrary<unknown>> = {
+  Webhooks_receive: fc.record(
+    {
+      id: fc.stringMatching(/^evt_[a-z0-9]{1,8}$/),
+      object: fc.constant('event'),
+      type: fc.constantFrom(
+        'invoice.paid',
+        'invoice.payment_failed',
+        'customer.subscription.updated',
+        'customer.subscription.deleted',
+        'checkout.session.completed',
+        'something.new',
+      ),
+      created: fc.integer({ min: 0, max: 2 ** 31 }),
+      data: fc.record({ object: fc.jsonValue({ maxDepth: 3 }) }),
+    },
+    { requiredKeys: ['id', 'type'] },
+  ),
+};
+
 function bodyOf(operation: Operation): fc.Arbitrary<Body> {
   const none = fc.constant<Body>({ kind: 'none' });
   const schema = operation.body?.['application/json']?.schema;
   if (!operation.body) return fc.oneof({ arbitrary: none, weight: 19 }, { arbitrary: RAW, weight: 1 });
-  const values = schema ? valuesOf(schema) : fc.jsonValue();
+  const values = BODIES[operation.id] ?? (schema ? valuesOf(schema) : fc.jsonValue());
   const json = (value: unknown): Body => ({ kind: 'json', value });
   return fc.oneof(
     { arbitrary: values.map(json), weight: 12 },
@@ -276,14 +321,20 @@ const pathValue = (name: string): fc.Arbitrary<string> =>
   );
 
 const HEADER_VALUES: Record<string, fc.Arbitrary<string>> = {
-  'If-Match': fc.constantFrom('*', '"1"', 'W/"1"', 'nonsense', '"999999999999999999999"', '""', `${REF}etag`),
+  'If-Match': fc.oneof(
+    { arbitrary: fc.constantFrom('*', ETAG), weight: 3 },
+    { arbitrary: fc.constantFrom('"1"', 'W/"1"', 'nonsense', '"999999999999999999999"', '""'), weight: 1 },
+  ),
   'X-API-Version': fc.constantFrom('1.0', '1.1', '2', 'x'),
   'Cache-Control': fc.constantFrom('no-cache', 'max-age=0', 'x'),
   'Idempotency-Key': fc.oneof(
     fc.stringMatching(/^[a-z0-9-]{1,40}$/),
     fc.constantFrom('x'.repeat(300), ' ', '\u00e9', '"'),
   ),
-  'Stripe-Signature': fc.constantFrom('', 't=1,v1=00', 't=,v1=', 'x'.repeat(2000)),
+  'Stripe-Signature': fc.oneof(
+    { arbitrary: fc.constant(SIGNATURE), weight: 4 },
+    { arbitrary: fc.constantFrom('', 't=1,v1=00', 't=,v1=', 'x'.repeat(2000)), weight: 1 },
+  ),
 };
 
 function queryValue(parameter: Parameter): fc.Arbitrary<string> {

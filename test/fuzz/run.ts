@@ -1,7 +1,8 @@
-import { type Case, REF } from './arbitraries.js';
-import { type Answer, type Call, send } from './call.js';
+import Stripe from 'stripe';
+import { type Case, ETAG, REF, SIGNATURE } from './arbitraries.js';
+import type { Answer, Call } from './call.js';
 import { type Operation, type Parameter, violation } from './document.js';
-import { kindOf, NEW_EACH_TIME, type World } from './world.js';
+import { kindOf, NEW_EACH_TIME, WEBHOOK_SECRET, type World } from './world.js';
 
 /** A case with everything in place: what is sent, and what is known about it. */
 export interface Prepared {
@@ -120,6 +121,27 @@ async function authorization(
   return who ? { authorization: `Bearer ${await world.token(who)}` } : {};
 }
 
+/** What depends on the rest of the request: a signature of its body, the tag of what its path names. */
+async function madeHeader(
+  value: string,
+  path: string,
+  text: string | undefined,
+  world: World,
+): Promise<string> {
+  if (value === SIGNATURE)
+    return Stripe.webhooks.generateTestHeaderString({ payload: text ?? '', secret: WEBHOOK_SECRET });
+  if (value === ETAG) return world.etag(path);
+  return value;
+}
+
+async function headersOf(given: Case, path: string, text: string | undefined, world: World) {
+  const pairs = Object.entries(given.headers).map(async ([name, value]) => [
+    name,
+    await madeHeader(value, path, text, world),
+  ]);
+  return Object.fromEntries((await Promise.all(pairs)) as [string, string][]);
+}
+
 export async function prepare(operation: Operation, given: Case, world: World): Promise<Prepared> {
   const [path, values] = await pathOf(operation, given, world);
   const query = (await resolved(given.query, world)) as Case['query'];
@@ -137,7 +159,7 @@ export async function prepare(operation: Operation, given: Case, world: World): 
       method: operation.method,
       url: `${base}${path}${search ? `?${search}` : ''}`,
       headers: {
-        ...((await resolved(given.headers, world)) as Record<string, string>),
+        ...(await headersOf(given, path, text, world)),
         ...(await authorization(operation, given, world)),
         ...(type && { 'content-type': type }),
         ...(text !== undefined && { 'content-length': String(Buffer.byteLength(text)) }),
@@ -192,5 +214,3 @@ export function faultsOf(operation: Operation, { invalid, envelope }: Prepared, 
   const wrong = violation(content.schema, value);
   return wrong ? [...faults, `the answer of status ${answer.status} is not of its schema:${wrong}`] : faults;
 }
-
-export { send };

@@ -1,9 +1,13 @@
+import Stripe from 'stripe';
 import { selfSigned } from '../../src/modules/dataplane/self-signed.js';
 import type { TestServer } from '../support/server.js';
 import { adminToken, newTenant, type SignedInTenant, unique } from '../support/server.js';
 import type { Actor } from './arbitraries.js';
 import { ask } from './call.js';
 import type { Operation } from './document.js';
+
+/** Of the payment provider; the server is started with it. */
+export const WEBHOOK_SECRET = 'whsec_fuzz';
 
 /** What a path parameter names, by the path up to it. */
 const KINDS: readonly (readonly [RegExp, string])[] = [
@@ -31,6 +35,7 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/\/api\/webhooks\/\{id}$/, 'webhook'],
   [/\/enrollment-tokens\/\{id}/, 'enrollmentToken'],
   [/\/workers\/\{worker_id}/, 'worker'],
+  [/\/ws\/\{client_id}/, 'socketClient'],
 ];
 
 /** @throws when the document has a path parameter that nobody told us how to fill */
@@ -61,13 +66,18 @@ export class World {
     this.tokens.set('owner', tenant.token);
   }
 
-  static async create(server: TestServer, mark = 'fuzz'): Promise<World> {
-    return new World(server, await newTenant(server, 'enterprise'), mark);
+  /** @param superadmin an access token, when there is one already: signing in is what a world costs. */
+  static async create(server: TestServer, mark = 'fuzz', superadmin?: string): Promise<World> {
+    const world = new World(server, await newTenant(server), mark);
+    if (superadmin) world.tokens.set('superadmin', superadmin);
+    await world.ask('PUT', `/api/tenants/${world.tenant.tenantId}`, 'superadmin', { plan: 'enterprise' });
+    return world;
   }
 
-  /** Deletes the tenant with all it has. */
-  async dispose(): Promise<void> {
+  /** Deletes the tenant with all it has. @returns a world with a new one */
+  async successor(): Promise<World> {
     await this.ask('DELETE', `/api/tenants/${this.tenant.tenantId}`, 'superadmin').catch(() => undefined);
+    return World.create(this.server, this.mark, this.tokens.get('superadmin'));
   }
 
   async token(who: 'owner' | 'viewer' | 'superadmin'): Promise<string> {
@@ -125,6 +135,14 @@ export class World {
       this.things.set(kind, made);
     }
     return made;
+  }
+
+  /** The entity tag of what this path names; that of a first version when it names nothing. */
+  etag(path: string): Promise<string> {
+    return this.ask<{ version: number }>('GET', path).then(
+      ({ version }) => `"${version}"`,
+      () => '"1"',
+    );
   }
 
   /** What could not be made, and why. */
@@ -249,8 +267,12 @@ const MAKERS: Record<string, (w: World) => Promise<string>> = {
     const body = { plan: 'professional', billing_cycle: 'monthly', payment_method: 'manual' };
     return id(w.ask('POST', '/api/billing/subscriptions', 'owner', body));
   },
-  async paymentEvent() {
-    throw new Error('payment events come from Stripe only');
+  async paymentEvent(w) {
+    const payload = JSON.stringify({ id: `evt_${unique(w.mark)}`, object: 'event', type: 'something.new' });
+    const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret: WEBHOOK_SECRET });
+    const headers = { 'content-type': 'application/json', 'stripe-signature': signature };
+    await fetch(`${w.server.api}/api/billing/webhooks`, { method: 'POST', headers, body: payload });
+    return (await w.ask<{ id: string }[]>('GET', '/api/billing/webhooks/events', 'superadmin'))[0]!.id;
   },
   async configVersion(w) {
     await w.get('pool');
@@ -304,20 +326,17 @@ const MAKERS: Record<string, (w: World) => Promise<string>> = {
     const body = { email: w.tenant.email, password: w.tenant.password };
     return (await w.ask<{ refresh_token: string }>('POST', '/api/auth/login', 'owner', body)).refresh_token;
   },
+  socketClient: async (w) => w.mark,
   email: async (w) => w.tenant.email,
   newEmail: async () => `${unique('new')}@example.com`,
   newHost: async () => `${unique('h')}.example.com`,
   password: async (w) => w.tenant.password,
-  async etag(w) {
-    return `"${(await w.ask<{ version: number }>('GET', `/api/pools/${await w.get('pool')}`)).version}"`;
-  },
 };
 
 /** Kinds that are another one each time. */
 export const NEW_EACH_TIME: ReadonlySet<string> = new Set([
   'newEmail',
   'newHost',
-  'etag',
   'refresh',
   'enrollmentSecret',
 ]);

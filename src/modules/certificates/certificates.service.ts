@@ -144,7 +144,7 @@ export class CertificatesService {
   }
 
   private async requireRoom(tx: Transaction, tenantId: string): Promise<void> {
-    if ((await this.certificates.count(tx, tenantId)) >= MOST_OF_A_TENANT)
+    if ((await this.certificates.lockedCount(tx, tenantId)) >= MOST_OF_A_TENANT)
       throw tooManyCertificates(MOST_OF_A_TENANT);
   }
 

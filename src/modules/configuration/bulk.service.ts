@@ -3,7 +3,13 @@ import { plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
 import { type AppError, type FieldError, invalid, invalidField } from '../../common/errors.js';
 import { Database, type Transaction } from '../../platform/database/index.js';
-import { type ErrorBody, errorBody, fieldErrors, requestContext } from '../../platform/http/index.js';
+import {
+  type ErrorBody,
+  errorBody,
+  fieldErrors,
+  REQUEST_CHECKS,
+  requestContext,
+} from '../../platform/http/index.js';
 import { BackendResponse, BackendsService, CreateBackendRequest } from '../backends/index.js';
 import { CreatePoolRequest, PoolResponse, PoolsService } from '../pools/index.js';
 import { CreateRouteRequest, RouteResponse, RoutesService } from '../routes/index.js';
@@ -123,12 +129,13 @@ function itemsOf(body: unknown): object[] {
   const isList = Array.isArray(items) && items.length > 0 && items.length <= MAX_ITEMS;
   if (!isList || items.some((item) => item === null || typeof item !== 'object' || Array.isArray(item)))
     throw invalidField('items', 'items', `items must be a list of 1 to ${MAX_ITEMS} objects`);
+  const unknown = Object.keys(body as object).find((key) => key !== 'items');
+  if (unknown !== undefined) throw invalidField(unknown, 'whitelist', `property ${unknown} should not exist`);
   return items;
 }
 
 async function checked<T extends object>(type: new () => T, item: object) {
   const request = plainToInstance(type, item);
-  const options = { whitelist: true, forbidNonWhitelisted: true, stopAtFirstError: true };
-  const errors = await validate(request, options);
+  const errors = await validate(request, REQUEST_CHECKS);
   return { request, error: errors.length ? invalid(fieldErrors(errors)) : null };
 }

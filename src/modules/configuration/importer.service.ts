@@ -3,7 +3,7 @@ import { plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
 import { AppError, badRequest, type FieldError, invalid } from '../../common/errors.js';
 import { Database, type Transaction, toAppError } from '../../platform/database/index.js';
-import { fieldErrors, requestContext } from '../../platform/http/index.js';
+import { fieldErrors, REQUEST_CHECKS, requestContext } from '../../platform/http/index.js';
 import { Journal } from '../../platform/journal/index.js';
 import { BackendsService } from '../backends/index.js';
 import { PoolsService } from '../pools/index.js';
@@ -154,13 +154,7 @@ async function parseDocument(body: unknown): Promise<ConfigImport> {
   if (body === null || typeof body !== 'object' || Array.isArray(body))
     throw badRequest('INVALID_DOCUMENT', 'A configuration document is an object with pools and routes');
   const document = plainToInstance(ConfigImport, body);
-  const errors = await validate(document, {
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    forbidUnknownValues: true,
-    stopAtFirstError: true,
-    validationError: { target: false, value: false },
-  });
+  const errors = await validate(document, REQUEST_CHECKS);
   if (errors.length) throw invalid(fieldErrors(errors));
   const twice = duplicates(document);
   if (twice.length) throw invalid(twice);

@@ -1,4 +1,4 @@
-export type { Severity } from './alerts/alert.js';
+export { SEVERITIES, type Severity } from './alerts/alert.js';
 export { AlertsService } from './alerts/alerts.service.js';
 export { ClusterOverview, type ClusterReading } from './cluster-overview.js';
 export { MonitoringModule } from './monitoring.module.js';

@@ -22,6 +22,7 @@ import { LogsController } from './logs/logs.controller.js';
 import { ProgramLogRepository } from './logs/program-log.repository.js';
 import { ProgramLogService } from './logs/program-log.service.js';
 import { DashboardGateway } from './realtime/dashboard.gateway.js';
+import { LiveChannelsController } from './realtime/live-channels.controller.js';
 import { RealtimeController } from './realtime/realtime.controller.js';
 import { RealtimeService } from './realtime/realtime.service.js';
 import { SessionWatch } from './realtime/session-watch.js';
@@ -88,6 +89,7 @@ const realtime = [
   ],
   controllers: [
     AlertsController,
+    LiveChannelsController,
     LogsController,
     MonitoringStatusController,
     RealtimeController,

@@ -33,7 +33,10 @@ export class WebhookEndpointsController {
 
   @Post()
   @Access('webhooks.write')
-  @ApiOperation({ summary: 'Subscribe an address to events; the signing secret is in this answer only' })
+  @ApiOperation({
+    summary:
+      'Subscribe an address to events; the signing secret is in this answer only. A tenant has at most 20 webhooks',
+  })
   async create(
     @CurrentUser() user: Principal,
     @Body() body: CreateWebhookEndpointRequest,

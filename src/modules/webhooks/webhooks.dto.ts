@@ -12,7 +12,7 @@ import { AllMayBeAbsent, IsDuration, IsLine, MayBeAbsent } from '../../platform/
 import type { DeliveryRow, EndpointRow } from './webhooks.repository.js';
 
 /** What a tenant can be told of. `*` is all of it. */
-const WEBHOOK_EVENTS = [
+export const WEBHOOK_EVENTS = [
   '*',
   'backend.unhealthy',
   'backend.healthy',

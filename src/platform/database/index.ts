@@ -5,3 +5,4 @@ export { DatabaseUrl } from './database-url.js';
 export { LongTransactions } from './long-transactions.js';
 export { Notifications } from './notifications.js';
 export { isDatabaseDown, toAppError, violatedConstraint } from './postgres-errors.js';
+export { type Prepared, prepared, rowsOf, send, together } from './statements.js';

@@ -13,7 +13,7 @@ export {
   outsideOfRequest,
   requestContext,
 } from './request-context.js';
-export { fieldErrors } from './validation.js';
+export { fieldErrors, parseBody, REQUEST_CHECKS } from './validation.js';
 export { AllMayBeAbsent, IsDuration, IsLine, IsTime, MayBeAbsent } from './validators.js';
 export {
   APPLIES_CONFIGURATION,

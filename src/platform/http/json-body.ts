@@ -57,6 +57,9 @@ function checkValues(value: unknown, path: string): void {
   }
 }
 
+/** What the parser says, without the piece of the body that it repeats. */
+const reasonOf = (error: SyntaxError): string => error.message.replace(/, (?:\.{3})?".*$/s, '');
+
 /**
  * Parses a JSON body strictly: UTF-8 only, bounded depth and number of keys, no NUL and no lone surrogates.
  * An empty body is undefined, as a DELETE with a JSON content type sends it.
@@ -72,8 +75,8 @@ export function parseJsonBody(
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));
-  } catch {
-    throw badRequest('INVALID_JSON', 'The body is not valid JSON');
+  } catch (e) {
+    throw badRequest('INVALID_JSON', `The body is not valid JSON: ${reasonOf(e as SyntaxError)}`);
   }
   checkValues(value, '');
   return value;

@@ -19,7 +19,14 @@ import { queryInteger } from './query-values.js';
 import { IsTime, MayBeAbsent } from './validators.js';
 
 export class PageQuery {
-  @ApiPropertyOptional({ description: 'Page, from 1', minimum: 1, default: 1, type: 'integer', example: 1 })
+  @ApiPropertyOptional({
+    description: 'Page, from 1',
+    minimum: 1,
+    maximum: 1_000_000,
+    default: 1,
+    type: 'integer',
+    example: 1,
+  })
   @MayBeAbsent()
   @Transform(queryInteger)
   @IsInt()

@@ -1,5 +1,5 @@
 import { applyDecorators, type Type } from '@nestjs/common';
-import { PartialType } from '@nestjs/swagger';
+import { ApiProperty, PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import {
   IsString,
@@ -11,7 +11,7 @@ import {
   ValidateIf,
   type ValidationOptions,
 } from 'class-validator';
-import { parseDuration } from '../../common/durations.js';
+import { DURATION, parseDuration } from '../../common/durations.js';
 
 /** The field may be left out. Unlike with class-validator's `IsOptional`, null is a value and must be a valid one. */
 export const MayBeAbsent = () => ValidateIf((_, value) => value !== undefined);
@@ -26,7 +26,8 @@ export const AllMayBeAbsent = <T>(fields: Type<T>): Type<Partial<T>> =>
 /** A duration such as `250ms`, `30s`, `5m` between two others. */
 export const IsDuration = (min: string, max: string, options?: ValidationOptions): PropertyDecorator => {
   const [low, high] = [parseDuration(min)!, parseDuration(max)!];
-  return (target, propertyName) =>
+  return (target, propertyName) => {
+    ApiProperty({ pattern: DURATION.source })(target, propertyName);
     registerDecorator({
       name: 'isDuration',
       target: target.constructor,
@@ -39,6 +40,7 @@ export const IsDuration = (min: string, max: string, options?: ValidationOptions
         },
       },
     });
+  };
 };
 
 /** A time as JavaScript reads it, in ISO 8601: weeks and days of the year (`2026-W25`), which it cannot read, are none. */

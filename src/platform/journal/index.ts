@@ -1,5 +1,6 @@
 export {
   CONFIGURATION_CHANGED,
+  type ConfigurationChange,
   type ConfigurationChanged,
   type DomainEvent,
   Journal,

@@ -1,4 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsIn, IsNumber, Max, Min } from 'class-validator';
 import { IsLine, MayBeAbsent, queryNumber, TimeRangeQuery, timeRange } from '../../../platform/http/index.js';
@@ -113,4 +113,11 @@ export class AnomalyResponse {
       around: row.around.map(([at, value]) => ({ timestamp: new Date(at).toISOString(), value })),
     };
   }
+}
+
+/** An anomaly without the series around it. */
+export class AnomalySummary extends OmitType(AnomalyResponse, ['around']) {}
+
+export class AnomalyNews {
+  anomaly: AnomalySummary;
 }

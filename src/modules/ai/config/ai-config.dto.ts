@@ -1,7 +1,7 @@
 import { PartialType } from '@nestjs/swagger';
-import { Transform, Type } from 'class-transformer';
+import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsNumber, IsObject, Max, Min, ValidateNested } from 'class-validator';
-import { AllMayBeAbsent, IsDuration, MayBeAbsent, queryInteger } from '../../../platform/http/index.js';
+import { AllMayBeAbsent, IsDuration, MayBeAbsent } from '../../../platform/http/index.js';
 import { MODEL_TYPES, type ModelType } from '../core/index.js';
 
 const CONFIG_SECTIONS = ['general', 'models', 'training', 'forecast', 'anomalies'] as const;
@@ -216,11 +216,3 @@ export class AiConfigQuery {
 
 /** The settings, or with `section` that part of them. */
 export class AiConfigSectionResponse extends PartialType(AiConfigResponse) {}
-
-/** Whole numbers in a query, digits only. */
-export const IsQueryInt = (min: number, max: number) => (target: object, key: string) => {
-  Transform(queryInteger)(target, key);
-  IsInt()(target, key);
-  Min(min)(target, key);
-  Max(max)(target, key);
-};

@@ -125,8 +125,9 @@ export class BuiltinRuntime implements ModelRuntime {
       throw invalidField('input.series', 'required', 'input.series must be points {timestamp, value}');
     const warmUp = Math.max(10, Math.min(288, Math.floor(series.length * 0.15)));
     const detector = new ResidualDetector({ warmUp, rest: Math.ceil(warmUp / 2) });
-    const anomalies = series
-      .map((p) => ({ p, found: detector.update(Date.parse(p.timestamp), p.value) }))
+    const inOrder = series.map((p) => ({ p, at: Date.parse(p.timestamp) })).sort((a, b) => a.at - b.at);
+    const anomalies = inOrder
+      .map(({ p, at }) => ({ p, found: detector.update(at, p.value) }))
       .filter(({ found }) => found.anomaly)
       .map(({ p, found }) => ({
         timestamp: p.timestamp,
@@ -135,7 +136,7 @@ export class BuiltinRuntime implements ModelRuntime {
         lower: found.expected?.lower ?? null,
         upper: found.expected?.upper ?? null,
       }));
-    return { output: { anomalies }, version: 'residual-1' };
+    return { output: { anomalies, judged: Math.max(0, series.length - warmUp) }, version: 'residual-1' };
   }
 
   private async poolId(tenantId: string, name: string): Promise<string> {

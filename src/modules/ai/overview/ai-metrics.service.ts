@@ -25,7 +25,7 @@ export class AiMetricsService {
    * @param history also the last day's forecasts beside what came
    */
   async metrics(tenantId: string, detailed: boolean, history: boolean): Promise<AiMetricsResponse> {
-    const { points, basis } = await this.forecasts.predict(tenantId, { horizon: 1 });
+    const { points, basis } = await this.forecasts.ofTraffic(tenantId, 1);
     const next = points[0]!;
     const compared = await this.comparison.compare(tenantId);
     return this.database.tenant(tenantId, async (tx) => {

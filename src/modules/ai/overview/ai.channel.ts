@@ -2,6 +2,7 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Channels } from '../../../platform/realtime/index.js';
 import { AnomalyResponse } from '../anomalies/anomalies.dto.js';
 import { AnomaliesService } from '../anomalies/anomalies.service.js';
+import type { AiState } from './ai-frames.dto.js';
 import { AiStatusService } from './ai-status.service.js';
 
 const LASTING = 10;
@@ -25,7 +26,7 @@ export class AiChannel implements OnModuleInit {
     });
   }
 
-  private async state(view: string | null) {
+  private async state(view: string | null): Promise<AiState> {
     const lasting = await this.anomalies.lasting(view, LASTING);
     const anomalies = lasting.map((row) => {
       const { around: _, ...rest } = AnomalyResponse.from(row);

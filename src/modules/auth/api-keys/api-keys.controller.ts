@@ -22,7 +22,7 @@ export class ApiKeysController {
 
   @Post()
   @Access('apikeys.write')
-  @ApiOperation({ summary: 'Make an API key; it is shown in this answer only' })
+  @ApiOperation({ summary: 'Make an API key; it is shown in this answer only. A tenant has at most 100' })
   async create(
     @CurrentUser() user: Principal,
     @Body() body: CreateApiKeyRequest,

@@ -8,8 +8,8 @@ import { Access, Public, Unlimited } from '../../../platform/security/index.js';
 import { WebhookEventQuery, WebhookEventResponse, WebhookResponse } from './webhooks.dto.js';
 import { WebhooksService } from './webhooks.service.js';
 
-/** An invoice with many lines has more keys than an ordinary request may. */
-const MAX_KEYS = 20_000;
+/** An invoice with many lines is larger than an ordinary request may be. */
+const MAX_BYTES = 1024 * 1024;
 
 @ApiTags('Billing: webhooks')
 @Controller('api/billing/webhooks')
@@ -20,7 +20,7 @@ export class WebhooksController {
   @HttpCode(200)
   @Public()
   @Unlimited()
-  @RouteConfig({ rawBody: true, maxKeys: MAX_KEYS })
+  @RouteConfig({ rawBody: true, maxBytes: MAX_BYTES })
   @ApiHeader({
     name: 'Stripe-Signature',
     required: true,

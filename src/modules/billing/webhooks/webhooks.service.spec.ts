@@ -67,8 +67,8 @@ describe('Webhooks without a key', () => {
       data: [{ description: 'Plan', quantity: 1, amount: 2999, period: { start: NOW, end: NOW + 60 } }],
     },
   });
-  const receive = (value: object) => {
-    const payload = Buffer.from(JSON.stringify(value));
+  const receive = (value: object) => receiveBytes(Buffer.from(JSON.stringify(value)));
+  const receiveBytes = (payload: Buffer) => {
     const t = Math.floor(Date.now() / 1000);
     const v1 = createHmac('sha256', SECRET).update(`${t}.${payload}`).digest('hex');
     return webhooks.receive(payload, `t=${t},v1=${v1}`);
@@ -212,5 +212,7 @@ describe('Webhooks without a key', () => {
   it('refuses a signed body that is no event', async () => {
     for (const body of [[], 'text', { id: 'evt_x' }, { type: 'a.b' }, { id: 7, type: 'a.b' }, null])
       await expect(receive(body as object)).rejects.toMatchObject({ status: 400 });
+    for (const text of ['', '{', 'a=1'])
+      await expect(receiveBytes(Buffer.from(text))).rejects.toMatchObject({ code: 'INVALID_EVENT' });
   });
 });

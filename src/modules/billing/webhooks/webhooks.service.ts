@@ -113,9 +113,22 @@ const deadEvent = (id: string): string => `webhook_dead:${id}`;
 
 const MAX_ID = 255;
 
+/** PostgreSQL stores neither NUL nor half a character; an event with one is no reason to refuse it for days. */
+const storable = (_key: string, value: unknown): unknown =>
+  typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\ufffd') : value;
+
+function jsonOf(payload: Buffer): unknown {
+  try {
+    return JSON.parse(payload.toString('utf8'), storable);
+  } catch {
+    return null;
+  }
+}
+
 /** Reads only what the inbox needs; what the object looks like is for the handler to judge. */
 function readEvent(payload: Buffer): NewStripeEvent {
-  const event = JSON.parse(payload.toString('utf8')) as Record<string, unknown> | null;
+  // a body of another type than JSON comes unread
+  const event = jsonOf(payload) as Record<string, unknown> | null;
   const { id, type, created } = event ?? {};
   if (typeof id !== 'string' || id === '' || id.length > MAX_ID || typeof type !== 'string')
     throw badRequest('INVALID_EVENT', 'The body is no Stripe event: it needs id and type');

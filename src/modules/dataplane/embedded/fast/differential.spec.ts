@@ -2,6 +2,7 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { seeded } from '../../../../../test/support/balancing.js';
+import { figure } from '../../../../../test/support/figures.js';
 import { HttpFuzz } from '../../../../../test/support/http-fuzz.js';
 import { Refusal } from '../http/answers.js';
 import { readRequestHead } from '../http/request-head.js';
@@ -189,6 +190,7 @@ async function run(check: (fuzz: HttpFuzz) => Promise<void>): Promise<number> {
     await check(new HttpFuzz(seeded(SEED + cases), 'a.test'));
     cases++;
   }
+  if (SECONDS > 0) figure(`${cases} inputs in ${SECONDS} s from seed ${SEED}`);
   return cases;
 }
 
