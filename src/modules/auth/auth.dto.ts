@@ -42,6 +42,15 @@ export class LoginRequest {
   @IsString()
   @MaxLength(64)
   tenant_id?: string;
+
+  /**
+   * To join the tenant of `tenant_id`, which has invited the address of this account.
+   * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+   */
+  @MayBeAbsent()
+  @IsString()
+  @MaxLength(128)
+  invitation_token?: string;
 }
 
 export class RegisterRequest {

@@ -1,4 +1,4 @@
-import { AppError, conflict, notFound, unavailable } from '../../common/errors.js';
+import { AppError, notFound, unavailable } from '../../common/errors.js';
 
 export const backupNotFound = (id: string) => notFound('Backup', id);
 /** Nothing was changed. */

@@ -1,4 +1,4 @@
-export { type Account, Accounts } from './accounts.service.js';
+export { type Account, type AccountMembership, Accounts, type Registration } from './accounts.service.js';
 export { MEMBERSHIP_CHANGED, type MembershipChanged, MembersService, splitName } from './members.service.js';
 export { type PlanExcess, PlanLimits, planLimitReached } from './plan-limits.js';
 export { PLANS, type Plan, type PlanId, type PlanLimitValues } from './plans.js';

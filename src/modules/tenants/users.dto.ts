@@ -32,7 +32,8 @@ export class AddUserRequest {
   last_name?: string;
 
   /**
-   * Without one the person is invited: the answer carries `invitation_token`, with which they register.
+   * Without one the person is invited: the answer carries `invitation_token`, with which they register, or sign in when
+   * the address has an account already (its password stays what it is).
    * @example secure_password
    */
   @MayBeAbsent()

@@ -101,6 +101,11 @@ export function headerValue(raw: readonly string[], lowerCaseName: string): stri
   return undefined;
 }
 
+/** Values of all fields of that name (lower case). */
+export function headerValues(raw: readonly string[], lowerCaseName: string): string[] {
+  return raw.filter((_, i) => i % 2 === 1 && raw[i - 1].toLowerCase() === lowerCaseName);
+}
+
 /** A socket's address as people write it: IPv4 not as `::ffff:a.b.c.d`, IPv6 without zone; 'unknown' when it is gone. */
 export function plainAddress(address: string | undefined): string {
   if (address === undefined) return 'unknown';
