@@ -4,14 +4,13 @@ import {
   ArrayMaxSize,
   IsArray,
   IsIn,
-  IsISO8601,
   IsObject,
   IsString,
   MaxLength,
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
+import { IsLine, IsTime, MayBeAbsent, PageQuery, queryUpperCase } from '../../../platform/http/index.js';
 import { ALERT_STATES, type Alert, type AlertState, SEVERITIES, type Severity } from './alert.js';
 import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-channels.js';
 
@@ -29,8 +28,6 @@ const IsTexts = () =>
     },
   });
 
-const upper = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.toUpperCase() : value);
-
 export class AlertListQuery extends PageQuery {
   @ApiPropertyOptional({
     enum: SEVERITIES,
@@ -39,7 +36,7 @@ export class AlertListQuery extends PageQuery {
     example: 'WARNING',
   })
   @MayBeAbsent()
-  @Transform(upper)
+  @Transform(queryUpperCase)
   @IsIn(SEVERITIES)
   severity?: Severity;
 
@@ -53,7 +50,7 @@ export class AlertListQuery extends PageQuery {
    * @example CPU
    */
   @MayBeAbsent()
-  @Transform(upper)
+  @Transform(queryUpperCase)
   @IsLine(100)
   component?: string;
 }
@@ -147,7 +144,7 @@ export class AlertmanagerAlert {
 
   /** @example 2026-06-19T15:30:00Z */
   @MayBeAbsent()
-  @IsISO8601()
+  @IsTime()
   startsAt?: string;
 
   /**

@@ -1,45 +1,17 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsIn, IsInt, IsISO8601, Max, Min } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
+import { IsLine, MayBeAbsent, queryUpperCase } from '../../../platform/http/index.js';
 import { LOG_LEVELS, type LogLevel } from '../../../platform/observability/index.js';
+import { LogLinesQuery } from './log-lines.query.dto.js';
 import type { ProgramLogRow } from './program-log.repository.js';
 
-const upper = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.toUpperCase() : value);
-
-export class LogQuery extends PageQuery {
-  @ApiPropertyOptional({
-    description: 'Lines a page',
-    minimum: 1,
-    maximum: 1000,
-    default: 100,
-    type: 'integer',
-    example: 100,
-  })
-  @MayBeAbsent()
-  @Transform(queryInteger)
-  @IsInt()
-  @Min(1)
-  @Max(1000)
-  override limit?: number;
-
-  @ApiPropertyOptional({
-    enum: LOG_LEVELS,
-    enumName: 'LogLevel',
-    description: 'Only this level',
-    example: 'INFO',
-  })
-  @MayBeAbsent()
-  @Transform(upper)
-  @IsIn(LOG_LEVELS)
-  level?: LogLevel;
-
+export class LogQuery extends LogLinesQuery {
   /**
    * Part of the program, in any case.
    * @example SYSTEM
    */
   @MayBeAbsent()
-  @Transform(upper)
+  @Transform(queryUpperCase)
   @IsLine(100)
   component?: string;
 
@@ -50,22 +22,6 @@ export class LogQuery extends PageQuery {
   @MayBeAbsent()
   @IsLine(200)
   q?: string;
-
-  /**
-   * Only lines at or after this time.
-   * @example 2026-06-19T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  from?: string;
-
-  /**
-   * Only lines before this time.
-   * @example 2026-06-20T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  to?: string;
 }
 
 export class LogLineResponse {
