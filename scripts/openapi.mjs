@@ -8,11 +8,10 @@ ensureBuilt();
 const { NestFactory } = await import('@nestjs/core');
 const { FastifyAdapter } = await import('@nestjs/platform-fastify');
 const { AppModule } = await import(join(root, 'dist/src/app.module.js'));
-const { buildOpenApi } = await import(join(root, 'dist/src/platform/http/openapi.js'));
-const { PRODUCT_VERSION } = await import(join(root, 'dist/src/common/version.js'));
+const { apiDocument } = await import(join(root, 'dist/src/api-document.js'));
 
 const app = await NestFactory.create(AppModule, new FastifyAdapter(), { preview: true, logger: ['error'] });
-const text = `${JSON.stringify(buildOpenApi(app, PRODUCT_VERSION), null, 2)}\n`;
+const text = `${JSON.stringify(apiDocument(app), null, 2)}\n`;
 const file = join(root, 'openapi.json');
 if (!process.argv.includes('--check')) writeFileSync(file, text);
 else if (readFileSync(file, 'utf8') !== text) {

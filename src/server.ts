@@ -1,14 +1,15 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
+import { apiDocument } from './api-document.js';
 import { AppModule } from './app.module.js';
-import { PRODUCT_VERSION } from './common/version.js';
+import { banner } from './banner.js';
 import { AppliedInterceptor, DataPlaneService } from './modules/dataplane/index.js';
 import { SettingsService } from './modules/settings/index.js';
 import { type Environment, loadEnvironment } from './platform/config/environment.js';
 import { IdempotencyInterceptor, interceptWrites } from './platform/http/index.js';
 import { Listeners } from './platform/http/listeners.js';
-import { buildOpenApi, serveOpenApi } from './platform/http/openapi.js';
+import { serveOpenApi } from './platform/http/openapi.js';
 import { configureServer, createAdapter } from './platform/http/server.js';
 import { AppLogger, HealthRegistry } from './platform/observability/index.js';
 import { SocketAdapter } from './platform/realtime/index.js';
@@ -39,7 +40,7 @@ export async function start(): Promise<Ports> {
   // the first is the outermost: a change that is saved but not applied yet keeps its idempotency key
   interceptWrites(app, [app.get(AppliedInterceptor), app.get(IdempotencyInterceptor)]);
   app.useWebSocketAdapter(new SocketAdapter(app));
-  serveOpenApi(app, buildOpenApi(app, PRODUCT_VERSION));
+  serveOpenApi(app, apiDocument(app));
   const ports = await listen(app, listeners, environment);
   app.get(SettingsService).watch((settings) => logger.setLevel(settings.log_level));
   process.once('SIGTERM', () => listeners.drain());
@@ -62,27 +63,4 @@ async function listen(
   const admin = await listeners.listen('admin', environment.ADMIN_PORT, host);
   const { http_port: proxy, https_port: proxyTls } = app.get(DataPlaneService).status();
   return { api: [main, ...aliases], admin, proxy, proxyTls };
-}
-
-function banner(environment: Environment, ports: Ports): string {
-  const host = environment.listenHost === '0.0.0.0' ? 'localhost' : environment.listenHost;
-  const api = `http://${host}:${ports.api[0]}`;
-  const login = environment.production
-    ? ''
-    : `\n  Login          admin / admin123   (outside production only)`;
-  return `
-  VeloFlux ${PRODUCT_VERSION} is up
-
-  API            ${ports.api.map((p) => `http://${host}:${p}`).join('  ')}
-  API docs       ${api}/api/docs
-  Load balancer  http://${host}:${ports.proxy}  https://${host}:${ports.proxyTls}
-  Admin          http://${host}:${ports.admin}/admin/health
-  Metrics        ${api}/metrics${login}
-
-  Try next:
-    curl -s ${api}/api/auth/login -H 'content-type: application/json' \\
-      -d '{"username":"admin","password":"admin123"}'
-  README.md shows a whole first session. Ctrl+C stops everything.
-
-`;
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ENROLL_PATH, type EnrollRequest, type EnrollResponse } from '../common/agent-protocol.js';
-import { type BackoffPolicy, jitteredBackoffMs } from './backoff.js';
+import { type BackoffPolicy, jitteredBackoffMs } from '../common/backoff.js';
 import type { Credential } from './state-dir.js';
 
 const TIME_LIMIT_MS = 10_000;

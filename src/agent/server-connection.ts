@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentFrame } from '../common/agent-protocol.js';
-import { type BackoffPolicy, jitteredBackoffMs } from './backoff.js';
+import { type BackoffPolicy, jitteredBackoffMs } from '../common/backoff.js';
 import { ServerSession, type SessionEnd, type SessionHandler } from './server-session.js';
 
 export interface ConnectionPolicy {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandVerb, ProcessState, ProcessStatus } from '../common/agent-protocol.js';
-import { type BackoffPolicy, backoffMs } from './backoff.js';
+import { type BackoffPolicy, backoffMs } from '../common/backoff.js';
 import { type OutputSink, type ProcessEnd, ProcessGroup } from './process-group.js';
 
 export interface SupervisorPolicy {

@@ -37,7 +37,11 @@ interface Operation {
   summary?: string;
   'x-public'?: boolean;
   'x-permission'?: string;
-  responses: Record<string, { content?: Record<string, { schema?: unknown; example?: unknown }> }>;
+  parameters?: { name: string }[];
+  responses: Record<
+    string,
+    { headers?: object; content?: Record<string, { schema?: unknown; example?: unknown }> }
+  >;
 }
 
 describe('the OpenAPI document', () => {
@@ -67,6 +71,12 @@ describe('the OpenAPI document', () => {
       ),
     );
     expect(untyped).toEqual([]);
+  });
+
+  it('offers every list in pages in the v1.0 envelope too', () => {
+    const paged = (o: Operation) => 'X-Total-Count' in (o.responses['200']?.headers ?? {});
+    expect(where(paged).length).toBeGreaterThan(30);
+    expect(where((o) => paged(o) && !o.parameters?.some(({ name }) => name === 'X-API-Version'))).toEqual([]);
   });
 
   it('documents the errors of every operation', () => {

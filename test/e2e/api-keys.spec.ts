@@ -201,6 +201,24 @@ describe('API keys', () => {
     expect(await status(another.key, limited)).toBe(200);
   });
 
+  it('are at most 100 a tenant, however many are asked for at once', async () => {
+    const crowded = await newTenant(server);
+    await db.sql(
+      `INSERT INTO api_keys (id, tenant_id, user_id, name, role, scopes, hash, hint)
+       SELECT 'apikey_' || $1 || n, $1, $2, 'made before', 'viewer', '{}', $1 || n, 'vf_' FROM generate_series(1, 97) n`,
+      [crowded.tenantId, crowded.userId],
+    );
+    const by = server.client(crowded.token);
+    const made = await Promise.all(Array.from({ length: 12 }, () => make({}, by)));
+    expect(made.filter((m) => m.status === 201)).toHaveLength(3);
+    const refused = made.filter((m) => m.status !== 201).map((m) => `${m.status} ${m.code}`);
+    expect(new Set(refused)).toEqual(new Set(['403 LIMIT_REACHED']));
+    const [row] = await db.sql('SELECT count(*)::int AS n FROM api_keys WHERE tenant_id = $1', [
+      crowded.tenantId,
+    ]);
+    expect(row).toEqual({ n: 100 });
+  });
+
   it('leave audit rows: of their making, of their end, and of what is done with them', async () => {
     const { key, id } = await make({ name: 'audited' });
     const name = unique('pool');

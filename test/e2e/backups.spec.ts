@@ -33,6 +33,8 @@ type Rows = Record<string, string[]>;
 
 const FORMAT = 'veloflux-config/1';
 const SECRETS = { JWT_SECRET: 'j'.repeat(40), ENCRYPTION_KEY: 'e'.repeat(40) };
+/** What jobs write by themselves while a test runs: this very machine may be busy enough for an alert. */
+const MOVING = new Set(['alerts', 'notification_deliveries', 'ai_detector_states', 'ai_anomalies']);
 const GZIP = { 'content-type': 'application/gzip' };
 const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
 
@@ -99,18 +101,15 @@ class Installation {
     );
     const found: Rows = {};
     for (const { name, comment, of_tenant } of tables) {
-      if (/not in backups|append only|history/.test(String(comment)) || name === 'usage_progress') continue;
+      if (/not in backups|append only|history/.test(String(comment)) || MOVING.has(String(name))) continue;
       const column = name === 'tenants' ? 'id' : of_tenant ? 'tenant_id' : null;
       if (only && !column) continue;
-      const scope = !column
-        ? ''
-        : only
-          ? `WHERE ${column} = '${only}'`
-          : but
-            ? `WHERE ${column} <> '${but}'`
-            : '';
+      const scope =
+        !column || !(only ?? but) ? 'true' : only ? `${column} = '${only}'` : `${column} <> '${but}'`;
+      // a busy machine raises these by itself
+      const moving = name === 'alerts' ? "fingerprint LIKE 'host\\_%'" : 'false';
       const rows = await this.database.sql(
-        `SELECT to_jsonb(t)::text AS row FROM ${name} t ${scope} ORDER BY 1`,
+        `SELECT to_jsonb(t)::text AS row FROM ${name} t WHERE ${scope} AND NOT ${moving} ORDER BY 1`,
       );
       found[String(name)] = rows.map((r) => String(r.row));
     }
@@ -240,6 +239,56 @@ describe('backups', () => {
     const nobody = 'tenant_00000000000000000000000000';
     expect((await installation.restore({ backup_id: id, tenant_id: nobody })).status).toBe(404);
   });
+
+  it.each(['the tenant', 'everything'])(
+    'take back no usage, bill or plan when %s is restored, and put back what is missing',
+    async (what) => {
+      const cleo = await newTenant(installation.server);
+      const call = caller(installation.server.api, cleo.token);
+      const { sql } = installation.database;
+      const subscribe = (by: typeof call, plan: string) =>
+        by<{ id: string }>('POST', '/api/billing/subscriptions', {
+          plan,
+          billing_cycle: 'monthly',
+          payment_method: 'manual',
+        });
+      const use = (minute: string, requests: number) =>
+        sql(
+          `INSERT INTO usage_minutes VALUES ($1, $2, $3::bigint, 10 * $3::bigint)
+           ON CONFLICT (tenant_id, minute) DO UPDATE SET requests = EXCLUDED.requests`,
+          [cleo.tenantId, minute, requests],
+        );
+      expect((await subscribe(call, 'basic')).status).toBe(201);
+      await use('2026-06-01T00:00:00Z', 100);
+      await use('2026-06-01T00:01:00Z', 7);
+      const { id } = await installation.backup();
+      await use('2026-06-01T00:00:00Z', 150);
+      await use('2026-06-01T00:02:00Z', 50);
+      await sql(`INSERT INTO usage_events VALUES ($1, 'ai_jobs', 'since', 3)`, [cleo.tenantId]);
+      await sql(`UPDATE invoices SET status = 'paid', amount_paid = amount_due WHERE tenant_id = $1`, [
+        cleo.tenantId,
+      ]);
+      expect((await call('POST', '/api/billing/upgrade', { plan: 'professional' })).status).toBe(200);
+      const ledger = async () => ({
+        tables: await Promise.all(
+          ['subscriptions', 'invoices', 'billing_history', 'usage_minutes', 'usage_events'].map((table) =>
+            sql(`SELECT to_jsonb(t) AS row FROM ${table} t WHERE tenant_id = $1 ORDER BY to_jsonb(t)::text`, [
+              cleo.tenantId,
+            ]),
+          ),
+        ),
+        plan: await sql('SELECT plan, plan_version FROM tenants WHERE id = $1', [cleo.tenantId]),
+        numbers: await sql('SELECT * FROM invoice_numbers'),
+      });
+      const before = await ledger();
+      expect(before.plan).toEqual([{ plan: 'professional', plan_version: 1 }]);
+      await sql(`DELETE FROM usage_minutes WHERE tenant_id = $1 AND requests = 7`, [cleo.tenantId]);
+      const scope = what === 'everything' ? {} : { tenant_id: cleo.tenantId };
+      expect((await installation.restore({ backup_id: id, ...scope })).status).toBe(200);
+      await installation.signInAgain();
+      expect(await ledger()).toEqual(before);
+    },
+  );
 
   it('keep a tenant’s history going: versions before a restore stay, and it is one itself', async () => {
     const call = caller(installation.server.api, ann.token);

@@ -79,6 +79,31 @@ describe('bad input', () => {
     expect(fieldsOf(answer)).toEqual([query.split('=')[0]]);
   });
 
+  it.each([
+    ['DELETE', '/api/auth/login', 'POST'],
+    ['PATCH', '/api/pools/web?x=1', 'DELETE, GET, HEAD, PUT'],
+    ['GET', '/api/system/drain/', 'POST'],
+  ])('answers %s %s, which it does not take, with what it takes', async (method, path, allow) => {
+    const response = await fetch(server.api + path, { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe(allow);
+    expect(await response.json()).toMatchObject({ error: true, code: 'METHOD_NOT_ALLOWED' });
+    expect((await send(method, '/api/nothing/here')).status).toBe(404);
+  });
+
+  it('says where JSON breaks, how large a body may be and which media type is taken', async () => {
+    const said = async (body: string, headers = {}) =>
+      (await send('POST', '/api/pools', body, headers)).body.message as string;
+    expect(await said('{"name" "x"}')).toBe(
+      "The body is not valid JSON: Expected ':' after property name in JSON at position 8",
+    );
+    expect(await said('{"name": secret}')).toBe("The body is not valid JSON: Unexpected token 's'");
+    expect(await said(JSON.stringify({ name: 'x'.repeat(200_000) }))).toContain('102400 bytes');
+    expect(await said('name=x', { 'content-type': 'application/x-www-form-urlencoded' })).toContain(
+      'application/json',
+    );
+  });
+
   it('refuses ids that are none, and an address that is no UTF-8', async () => {
     expect((await send('GET', '/api/backends/1%20OR%201=1')).status).toBe(422);
     expect((await send('GET', '/api/pools/%ff')).status).toBe(400);

@@ -266,6 +266,12 @@ describe('when the leader', () => {
             .client()
             .POST('/api/auth/refresh', { body: { refresh_token: session.refreshToken } });
           expect(refreshed.response.status).toBe(200);
+          const expires_at = new Date(Date.now() + 1_800_000).toISOString();
+          const key = await opened
+            .client(session.token)
+            .POST('/api/api-keys', { body: { name: 'half an hour', role: 'viewer', expires_at } });
+          expect(key.response.status).toBe(201);
+          expect((await used.client(key.data!.key).GET('/api/pools')).response.status).toBe(200);
           const failures: number[] = [];
           for (let i = 0; i < 6; i++) {
             const { response } = await [opened, used][i % 2]!.client().POST('/api/auth/login', {

@@ -1,26 +1,38 @@
 import { SOCKET_COOKIE } from '../../src/platform/security/socket-cookie.js';
+import { frameSchema, type Schema, violation } from '../fuzz/document.js';
 import { LiveSocket, Refused } from '../support/live.js';
 import { adminToken, newTenant, startServer, type TestServer, unique, until } from '../support/server.js';
 
 const CHANNELS = ['backends', 'metrics', 'status', 'ai', 'security', 'billing', 'health', 'alerts'];
 
+/** Frames that are not what the OpenAPI document says, with the reason. */
+const undocumented = (schema: Schema, frames: readonly { type: string }[]) =>
+  frames
+    .filter(({ type }) => type !== 'ack')
+    .map((frame) => ({ frame, wrong: violation(schema, frame) }))
+    .filter(({ wrong }) => wrong !== undefined);
+
 describe('live channels', () => {
   let server: TestServer;
   let admin: string;
-  const sockets: LiveSocket[] = [];
+  const sockets: { schema: Schema; socket: LiveSocket }[] = [];
 
   beforeAll(async () => {
     server = await startServer();
     admin = await adminToken(server);
   }, 60_000);
   afterEach(() => {
-    for (const socket of sockets.splice(0)) socket.close();
+    const opened = sockets.splice(0);
+    for (const { socket } of opened) socket.close();
+    expect(opened.flatMap(({ schema, socket }) => undocumented(schema, socket.frames))).toEqual([]);
   });
   afterAll(() => server.stop());
 
   const open = async (path: string, options = {}) => {
     const socket = await LiveSocket.open(server.api, path, options);
-    sockets.push(socket);
+    const [channel] = path.split('?');
+    const documented = channel!.startsWith('/ws/') ? '/ws/{client_id}' : channel!;
+    sockets.push({ schema: frameSchema(documented), socket });
     return socket;
   };
   const refused = async (path: string, options = {}): Promise<Refused> => {
@@ -60,6 +72,15 @@ describe('live channels', () => {
     expect((await refused(`/elsewhere?token=${admin}`)).status).toBe(404);
     const onAdmin = await LiveSocket.open(server.admin, `/api/ws/status`).catch((e: unknown) => e);
     expect((onAdmin as Refused).status).toBe(404);
+  });
+
+  it.each([...CHANNELS, 'dashboard'])('%s asks for an upgrade where there is none', async (name) => {
+    const response = await request('GET', `/api/ws/${name}`, admin);
+    expect({ status: response.status, upgrade: response.headers.get('upgrade') }).toEqual({
+      status: 426,
+      upgrade: 'websocket',
+    });
+    expect(await response.json()).toMatchObject({ error: true, code: 'UPGRADE_REQUIRED' });
   });
 
   it.each(CHANNELS)('%s sends its state first', async (name) => {

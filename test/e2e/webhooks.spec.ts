@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import type { Schema, VeloFluxClient } from '../../client/index.js';
+import { messageSchema, violation } from '../fuzz/document.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
 import { HttpDouble, type ReceivedRequest } from '../support/http-double.js';
 import {
@@ -51,12 +52,14 @@ describe('webhooks', () => {
     await db.close();
   });
 
-  /** A webhook of the tenant on a path of its own, which answers 200. */
+  const subscribed: { path: { id: string } }[] = [];
+  /** A webhook of the tenant on a path of its own, which answers 200; it goes with the test. */
   async function subscribe(...events: EventType[]) {
     const path = `/${unique('hook')}`;
     receiver.answers[path] = { status: 200 };
     const { data } = await client.POST('/api/webhooks', { body: { url: receiver.url + path, events } });
     const params = { path: { id: data!.id } };
+    subscribed.push(params);
     return {
       ...data!,
       path,
@@ -71,6 +74,14 @@ describe('webhooks', () => {
   }
   type Hook = Awaited<ReturnType<typeof subscribe>>;
 
+  afterEach(async () => {
+    for (const params of subscribed.splice(0)) await client.DELETE('/api/webhooks/{id}', { params });
+    const bodies = receiver.requests
+      .filter((r) => r.headers['x-veloflux-event'])
+      .map((r) => JSON.parse(r.body));
+    const wrong = bodies.map((body) => ({ body, wrong: violation(messageSchema(body.type), body) }));
+    expect(wrong.filter((w) => w.wrong !== undefined)).toEqual([]);
+  });
   const message = (hook: Hook, type: string) =>
     until(`a message ${type}`, () => hook.received().find((r) => JSON.parse(r.body).type === type));
   const settled = (hook: Hook, status: string, id?: string) =>
@@ -132,6 +143,17 @@ describe('webhooks', () => {
       const hook = await subscribe('alert.fired');
       const changed = await client.PUT('/api/webhooks/{id}', { params: hook.params, body: { url } });
       expect(changed.response.status).toBe(422);
+    });
+
+    it('are at most 20 a tenant, however many are asked for at once', async () => {
+      const crowded = server.client((await newTenant(server)).token);
+      const body = { url: `${receiver.url}/one-of-many`, events: ['alert.fired' as const] };
+      const many = await Promise.all(
+        Array.from({ length: 30 }, () => crowded.POST('/api/webhooks', { body })),
+      );
+      const answers = many.map(({ response, error }) => `${response.status} ${error?.code ?? ''}`);
+      expect(answers.filter((a) => a === '201 ')).toHaveLength(20);
+      expect(answers.filter((a) => a === '403 LIMIT_REACHED')).toHaveLength(10);
     });
 
     it('belong to the tenant alone', async () => {
@@ -213,16 +235,16 @@ describe('webhooks', () => {
       expect(new Set(hook.received().map((r) => r.headers['x-veloflux-delivery'])).size).toBe(1);
     });
 
-    it('are given up after the twelfth try, and can be sent once more', async () => {
+    it('are given up after the sixteenth try, and can be sent once more', async () => {
       const hook = await subscribe('config.changed');
       hook.answer(503);
       await newPool();
       const { id } = await failedTimes(hook, 1);
-      await dueNow(id, 11);
+      await dueNow(id, 15);
       const dead = await settled(hook, 'dead');
       expect(dead).toMatchObject({
         id,
-        attempts: 12,
+        attempts: 16,
         next_attempt_at: null,
         error: 'the receiver answered 503',
       });
@@ -236,6 +258,25 @@ describe('webhooks', () => {
       const bodies = hook.received().map((r) => r.body);
       expect(bodies.at(-1)).toBe(bodies[0]);
       expect((await hook.log()).map((d) => d.id)).toEqual([replay.data!.id, id]);
+    });
+
+    it('are not held up by receivers of others that hang', async () => {
+      const stuck = server.client((await newTenant(server)).token);
+      receiver.answers['/hangs'] = 'nothing';
+      for (let i = 0; i < 6; i++) {
+        const body = { url: `${receiver.url}/hangs`, events: ['alert.fired' as const] };
+        const { data } = await stuck.POST('/api/webhooks', { body });
+        for (let n = 0; n < 8; n++)
+          await stuck.POST('/api/webhooks/{id}/ping', { params: { path: { id: data!.id } } });
+      }
+      const hanging = () => receiver.requests.filter((r) => r.path === '/hangs').length;
+      await until('some to hang', () => hanging() >= 4);
+      const hook = await subscribe('config.changed');
+      const { id } = await hook.ping();
+      await settled(hook, 'delivered', id);
+      // a tenant's share
+      expect(hanging()).toBe(4);
+      await db.sql(`DELETE FROM webhook_endpoints WHERE url LIKE '%/hangs'`);
     });
 
     it('go nowhere else by a redirect, and tell when nobody listens', async () => {

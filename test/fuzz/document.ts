@@ -63,6 +63,7 @@ const MAY_SAY_MORE = new Set(['AlertmanagerWebhook', 'AlertmanagerAlert']);
 
 const document = closed(JSON.parse(readFileSync('openapi.json', 'utf8'))) as {
   paths: Record<string, Record<string, RawOperation>>;
+  webhooks: Record<string, { post: { requestBody: { content: Content } } }>;
   components: { schemas: Record<string, Schema>; responses: Record<string, Response> };
 };
 
@@ -104,6 +105,14 @@ export function resolve(schema: Schema): Schema {
   const inner = schema.$ref ?? (schema.allOf?.length === 1 ? schema.allOf[0]!.$ref : undefined);
   return inner ? document.components.schemas[inner.split('/').at(-1)!]! : schema;
 }
+
+/** What a live channel may send. @param path `/api/ws/{channel}` as in the document */
+export const frameSchema = (path: string): Schema =>
+  responseOf(document.paths[path]!.get!.responses['101']!).content!['application/json']!.schema!;
+
+/** What a webhook may receive. */
+export const messageSchema = (type: string): Schema =>
+  (document.webhooks[type] ?? document.webhooks['*']!).post.requestBody.content['application/json']!.schema!;
 
 const ajv = new Ajv2020({ strict: false, allErrors: false });
 (ajvFormats as unknown as { default: (to: Ajv2020) => void }).default(ajv);

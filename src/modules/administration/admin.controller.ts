@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
-import { ApiFails, ApiPage, pageRequest } from '../../platform/http/index.js';
+import { ApiFails, ApiPage, ListEnvelope, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import {
   AdminStatsResponse,
@@ -25,6 +25,7 @@ export class AdminController {
 
   @Get('users')
   @Access('admin.read')
+  @ListEnvelope('users')
   @ApiPage(AdminUserResponse)
   @ApiOperation({ summary: 'List the people of all tenants' })
   users(@Query() query: AdminUserQuery): Promise<Page<AdminUserResponse>> {

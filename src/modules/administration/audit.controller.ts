@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { Controller, Get, Query, StreamableFile } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, pageRequest } from '../../platform/http/index.js';
+import { ApiPage, ListEnvelope, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import { AuditEntryResponse, AuditExportQuery, AuditQuery, filterOf } from './audit.dto.js';
 import { AuditService } from './audit.service.js';
@@ -14,6 +14,7 @@ export class AuditController {
 
   @Get()
   @Access('audit.read')
+  @ListEnvelope('entries')
   @ApiPage(AuditEntryResponse)
   @ApiOperation({ summary: 'Search the audit log of your tenant, or of the installation for a superadmin' })
   search(@CurrentUser() user: Principal, @Query() query: AuditQuery): Promise<Page<AuditEntryResponse>> {

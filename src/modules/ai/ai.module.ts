@@ -24,14 +24,21 @@ import { SettledForecastsRepository } from './forecasting/settled.repository.js'
 import { TrafficSeries } from './forecasting/traffic-series.js';
 import { BuiltinRuntime } from './models/builtin.runtime.js';
 import { ModelPulls } from './models/model-pulls.js';
+import { ModelVersionsController } from './models/model-versions.controller.js';
+import { ModelVersionsService } from './models/model-versions.service.js';
 import { ModelsController } from './models/models.controller.js';
 import { ModelsRepository } from './models/models.repository.js';
 import { ModelsService } from './models/models.service.js';
 import { OllamaRuntime } from './models/ollama.runtime.js';
 import { OnnxRuntime } from './models/onnx/onnx.runtime.js';
 import { AiChannel } from './overview/ai.channel.js';
+import { AiChannelController } from './overview/ai-channel.controller.js';
+import { AiHealthService } from './overview/ai-health.service.js';
+import { AiMetricsService } from './overview/ai-metrics.service.js';
+import { AiStatusService } from './overview/ai-status.service.js';
+import { FleetFigures } from './overview/fleet-figures.js';
+import { ForecastPerformance } from './overview/forecast-performance.js';
 import { OverviewController } from './overview/overview.controller.js';
-import { OverviewService } from './overview/overview.service.js';
 import { BatchExecutor } from './pipelines/batch-executor.js';
 import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
@@ -54,9 +61,11 @@ import { TrainingRunner } from './training/training-runner.js';
 @Module({
   imports: [BackendsModule, BillingModule, ClusterModule, MonitoringModule, PoolsModule, TelemetryModule],
   controllers: [
+    AiChannelController,
     AiConfigController,
     AnomaliesController,
     ComparisonController,
+    ModelVersionsController,
     ModelsController,
     OverviewController,
     PipelineStepsController,
@@ -68,6 +77,9 @@ import { TrainingRunner } from './training/training-runner.js';
     AiChannel,
     AiConfigRepository,
     AiConfigService,
+    AiHealthService,
+    AiMetricsService,
+    AiStatusService,
     AnomaliesRepository,
     AnomaliesService,
     AnomalyRecorder,
@@ -76,16 +88,18 @@ import { TrainingRunner } from './training/training-runner.js';
     BuiltinRuntime,
     ComparisonService,
     DaskBridge,
+    FleetFigures,
     ForecastKeeper,
+    ForecastPerformance,
     ForecastsService,
     ModelVersionsRepository,
+    ModelVersionsService,
     ModelPulls,
     ModelsRepository,
     ModelsService,
     OllamaRuntime,
     NodeSeries,
     OnnxRuntime,
-    OverviewService,
     PeakWatch,
     PipelineExecutor,
     PipelineRunsRepository,

@@ -19,9 +19,9 @@ import {
 } from './auth.dto.js';
 import { meResponse, sessionResponse } from './auth.mapper.js';
 import { AuthService, type SignedIn } from './auth.service.js';
+import { socketCookie } from './cookies.js';
 import { PasswordGuard } from './password.strategy.js';
 import { SessionsService } from './sessions.service.js';
-import { socketCookie } from './socket-cookie.js';
 
 @ApiTags('Authentication')
 @Controller(['api/auth', 'auth'])

@@ -1,11 +1,8 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
-import { plainToInstance } from 'class-transformer';
-import { validate } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
 import { Strategy } from 'passport-local';
-import { invalid } from '../../common/errors.js';
-import { fieldErrors } from '../../platform/http/index.js';
+import { parseBody } from '../../platform/http/index.js';
 import { LoginRequest } from './auth.dto.js';
 import { AuthService, type SignedIn } from './auth.service.js';
 
@@ -26,13 +23,7 @@ export class PasswordStrategy extends PassportStrategy(Strategy, 'password') {
 export class PasswordGuard extends AuthGuard('password') {
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest & { user?: SignedIn }>();
-    const body = plainToInstance(LoginRequest, request.body ?? {});
-    const errors = await validate(body, {
-      whitelist: true,
-      forbidNonWhitelisted: true,
-      stopAtFirstError: true,
-    });
-    if (errors.length) throw invalid(fieldErrors(errors));
+    const body = await parseBody(LoginRequest, request.body ?? {});
     const identifier = body.username ?? body.email;
     request.body = { ...body, username: identifier, email: undefined };
     return (await super.canActivate(context)) as boolean;

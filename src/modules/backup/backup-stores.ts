@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { jitteredBackoffMs } from '../../common/backoff.js';
 import type { Environment } from '../../platform/config/environment.js';
 import { fileUnreachable, storageFull, storeUnavailable } from './backup.errors.js';
 
@@ -33,7 +34,7 @@ export function fileError(error: unknown): unknown {
   return UNUSABLE.has(code) ? storeUnavailable(error) : error;
 }
 
-export class DirectoryStore implements BackupStore {
+class DirectoryStore implements BackupStore {
   constructor(private readonly directory: string) {}
 
   async keep(id: string, file: string): Promise<void> {
@@ -69,10 +70,10 @@ export class DirectoryStore implements BackupStore {
 }
 
 const TRIES = 3;
-const PAUSE_MS = 200;
+const BACKOFF = { initialMs: 400, maxMs: 1000 };
 
 /** S3 and what speaks like it (MinIO, Ceph, R2). An object appears when its upload is complete. */
-export class S3Store implements BackupStore {
+class S3Store implements BackupStore {
   constructor(
     private readonly client: S3Client,
     private readonly bucket: string,
@@ -116,14 +117,14 @@ export class S3Store implements BackupStore {
   }
 }
 
-/** The client itself cannot repeat an upload whose stream it has read. */
+/** The client itself cannot repeat an upload whose stream it has read, nor go on with a download that broke off. */
 async function severalTimes<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (e) {
       if (attempt === TRIES || isRefusal(e)) throw e;
-      await delay(PAUSE_MS * attempt);
+      await delay(jitteredBackoffMs(attempt, BACKOFF));
     }
   }
 }

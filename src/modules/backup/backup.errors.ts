@@ -21,6 +21,5 @@ export const storeUnavailable = (cause: unknown) =>
   unavailable('BACKUP_STORE_UNAVAILABLE', 'The place for backups takes no files now; try again', 30, cause);
 export const fileUnreachable = (cause?: unknown) =>
   unavailable('BACKUP_UNREACHABLE', 'The file of this backup cannot be read here', 30, cause);
-export const notReady = (id: string) => conflict('BACKUP_NOT_READY', `The backup '${id}' is not finished`);
 export const uploadTooLarge = (bytes: number) =>
   new AppError(413, 'PAYLOAD_TOO_LARGE', `An uploaded backup has at most ${bytes} bytes`);

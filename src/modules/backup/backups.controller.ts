@@ -34,6 +34,7 @@ import {
   ApiFails,
   ApiPage,
   fieldErrors,
+  ListEnvelope,
   PageQuery,
   pageRequest,
 } from '../../platform/http/index.js';
@@ -56,6 +57,7 @@ export class BackupsController {
 
   @Get()
   @Access('backup.read')
+  @ListEnvelope('backups')
   @ApiPage(BackupResponse)
   @ApiOperation({ summary: 'List backups, the newest first' })
   async list(@Query() query: PageQuery): Promise<Page<BackupResponse>> {
@@ -122,7 +124,7 @@ export class BackupsController {
   @ApiOperation({
     summary: 'Restore the installation or one tenant, all or nothing',
     description:
-      'By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log and the configuration history only grow.',
+      'By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log, the configuration history, usage and bills only grow, and a tenant that exists stays on its plan.',
   })
   async restore(@Req() request: FastifyRequest, @Query() query: UploadQuery): Promise<RestoreResponse> {
     const { body } = request;

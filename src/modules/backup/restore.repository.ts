@@ -152,21 +152,24 @@ async function remove(tx: Transaction, table: BackedUpTable, scope: string): Pro
 
 async function put(tx: Transaction, table: BackedUpTable, scope: string): Promise<void> {
   const columns = list(table.columns);
-  const rest = table.columns.filter((c) => !table.primaryKey.includes(c));
-  const update =
-    table.keptInPlace && rest.length
-      ? `ON CONFLICT (${list(table.primaryKey)}) DO UPDATE SET ${rest.map((c) => `${quoted(c)} = EXCLUDED.${quoted(c)}`).join(', ')}
-         WHERE (${list(rest, 't.')}) IS DISTINCT FROM (${list(rest, 'EXCLUDED.')})`
-      : table.appendOnly
-        ? 'ON CONFLICT DO NOTHING'
-        : '';
   const fresh = table.history
     ? `AND NOT EXISTS (SELECT 1 FROM ${quoted(table.name)} h WHERE h.tenant_id = s.tenant_id)`
     : '';
   await tx.query(
     `INSERT INTO ${quoted(table.name)} AS t (${columns}) OVERRIDING SYSTEM VALUE
-     SELECT ${columns} FROM ${staged(table)} s WHERE ${scope} ${fresh} ${update}`,
+     SELECT ${columns} FROM ${staged(table)} s WHERE ${scope} ${fresh} ${onConflict(table)}`,
   );
+}
+
+/** What happens to a row that exists. */
+function onConflict(table: BackedUpTable): string {
+  const rest = table.columns.filter((c) => !table.primaryKey.includes(c) && !table.keptColumns.includes(c));
+  const set = (value: (column: string) => string) =>
+    `ON CONFLICT (${list(table.primaryKey)}) DO UPDATE SET ${rest.map((c) => `${quoted(c)} = ${value(quoted(c))}`).join(', ')}`;
+  if (table.onlyRises) return set((c) => `greatest(t.${c}, EXCLUDED.${c})`);
+  if (table.appendOnly) return 'ON CONFLICT DO NOTHING';
+  if (!table.keptInPlace || !rest.length) return '';
+  return `${set((c) => `EXCLUDED.${c}`)} WHERE (${list(rest, 't.')}) IS DISTINCT FROM (${list(rest, 'EXCLUDED.')})`;
 }
 
 const count = async (tx: Transaction, from: string): Promise<number> =>

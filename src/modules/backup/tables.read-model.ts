@@ -6,6 +6,8 @@ export interface BackedUpTable {
   name: string;
   /** Without generated ones. */
   columns: string[];
+  /** Columns that stay as they are in a row that exists. */
+  keptColumns: string[];
   primaryKey: string[];
   /** Column that says whose a row is; null: the installation's. */
   tenantColumn: string | null;
@@ -13,6 +15,8 @@ export interface BackedUpTable {
   appendOnly: boolean;
   /** Append-only, and of one piece: put in only for tenants that have nothing of it here. */
   history: boolean;
+  /** Of two figures for the same key the larger one stays. */
+  onlyRises: boolean;
   /** Rows of tables that are not restored point here: they are changed in place, never deleted and made anew. */
   keptInPlace: boolean;
 }
@@ -21,6 +25,7 @@ interface CatalogueRow {
   name: string;
   comment: string;
   columns: string[];
+  kept_columns: string[];
   primary_key: string[];
   parents: string[];
   writable: boolean;
@@ -32,6 +37,8 @@ const CATALOGUE = `
     ARRAY(SELECT a.attname::text FROM pg_attribute a
           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
           ORDER BY a.attnum) AS columns,
+    ARRAY(SELECT a.attname::text FROM pg_attribute a
+          WHERE a.attrelid = c.oid AND a.attnum > 0 AND col_description(c.oid, a.attnum) LIKE '%[kept]%') AS kept_columns,
     ARRAY(SELECT a.attname::text FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
           WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY a.attnum) AS primary_key,
     ARRAY(SELECT DISTINCT p.relname::text FROM pg_constraint f JOIN pg_class p ON p.oid = f.confrelid
@@ -62,10 +69,12 @@ export class TablesReadModel {
     return inOrder(included).map((t) => ({
       name: t.name,
       columns: t.columns,
+      keptColumns: t.kept_columns,
       primaryKey: t.primary_key,
       tenantColumn: t.name === 'tenants' ? 'id' : t.columns.includes('tenant_id') ? 'tenant_id' : null,
       appendOnly: isAppendOnly(t),
       history: isHistory(t),
+      onlyRises: t.comment.includes('[only rises]'),
       keptInPlace: inPlace.has(t.name),
     }));
   }

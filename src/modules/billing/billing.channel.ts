@@ -3,24 +3,13 @@ import { toDecimal } from '../../common/money.js';
 import { Database } from '../../platform/database/index.js';
 import { Channels } from '../../platform/realtime/index.js';
 import { currentMonth } from '../tenants/index.js';
+import type { LiveUsage } from './billing-frame.dto.js';
 import { BILLING_CHANNEL } from './billing-record.js';
 import { UsageRepository } from './usage.repository.js';
 import { UsageService } from './usage.service.js';
 
 /** As often as the ledger of usage is brought up to date. */
 const INTERVAL_MS = 5000;
-
-/** What a client of `/api/ws/billing` sees. */
-interface BillingFrame {
-  plan: string | null;
-  period_start: string;
-  period_end: string;
-  /** Requests carried in the period. */
-  usage: number;
-  /** What they cost over the included amount, in units of the currency; null for all tenants together. */
-  cost: number | null;
-  currency: string | null;
-}
 
 /** Usage and its cost, live. */
 @Injectable()
@@ -44,7 +33,7 @@ export class BillingChannel implements OnModuleInit {
     });
   }
 
-  private ofTenant(tenantId: string): Promise<BillingFrame> {
+  private ofTenant(tenantId: string): Promise<LiveUsage> {
     return this.database.tenant(tenantId, async (tx) => {
       const { plan, period, requests, cost } = await this.usage.current(tx, tenantId);
       return {
@@ -58,7 +47,7 @@ export class BillingChannel implements OnModuleInit {
     });
   }
 
-  private async ofAll(): Promise<BillingFrame> {
+  private async ofAll(): Promise<LiveUsage> {
     const period = currentMonth();
     const usage = await this.database.system((tx) => this.ledger.requestsOfAll(tx, period));
     return {

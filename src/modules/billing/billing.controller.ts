@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Page } from '../../common/pagination.js';
 import { Environment } from '../../platform/config/environment.js';
-import { ApiPage, IdParam, PageQuery, pageRequest } from '../../platform/http/index.js';
+import { ApiPage, IdParam, ListEnvelope, PageQuery, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import {
   HistoryResponse,
@@ -41,6 +41,7 @@ export class BillingController {
 
   @Get('history')
   @Access('billing.read')
+  @ListEnvelope('history')
   @ApiPage(HistoryResponse)
   @ApiOperation({ summary: 'What happened to subscriptions and invoices, newest first' })
   history(@CurrentUser() user: Principal, @Query() query: PageQuery): Promise<Page<HistoryResponse>> {

@@ -6,6 +6,7 @@ import { BillingAccountsRepository } from './accounts.repository.js';
 import { BillingChannel } from './billing.channel.js';
 import { BillingController, TenantBillingController } from './billing.controller.js';
 import { BillingService } from './billing.service.js';
+import { BillingChannelController } from './billing-channel.controller.js';
 import { BillingMetrics } from './billing-metrics.js';
 import { BillingMetricsReadModel } from './billing-metrics.read-model.js';
 import { BillingRecord } from './billing-record.js';
@@ -44,6 +45,7 @@ import { WebhooksService } from './webhooks/webhooks.service.js';
 @Module({
   imports: [MonitoringModule, TelemetryModule, TenantsModule],
   controllers: [
+    BillingChannelController,
     BillingController,
     TenantBillingController,
     SubscriptionsController,

@@ -11,8 +11,6 @@ export interface Usage {
   aiJobs: number;
 }
 
-export const NO_USAGE: Readonly<Usage> = { requests: 0, bytes: 0, aiJobs: 0 };
-
 export interface RatedMeter {
   meter: 'requests' | 'bandwidth_gb' | 'ai_jobs';
   quantity: number;

@@ -1,7 +1,7 @@
 import { Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, PageQuery, pageRequest } from '../../platform/http/index.js';
+import { ApiPage, ListEnvelope, PageQuery, pageRequest } from '../../platform/http/index.js';
 import { Access } from '../../platform/security/index.js';
 import { ReconciliationResponse } from './reconciliation.dto.js';
 import { ReconciliationService } from './reconciliation.service.js';
@@ -13,6 +13,7 @@ export class ReconciliationController {
 
   @Get()
   @Access('billing.operate')
+  @ListEnvelope('reconciliations')
   @ApiPage(ReconciliationResponse)
   @ApiOperation({ summary: 'Reports of the nightly comparison, newest first' })
   async list(@Query() query: PageQuery): Promise<Page<ReconciliationResponse>> {

@@ -9,6 +9,7 @@ import {
   AppliesConfiguration,
   IdParam,
   IfMatch,
+  ListEnvelope,
   pageRequest,
   sendEtag,
 } from '../../platform/http/index.js';
@@ -29,6 +30,7 @@ export class CertificatesController {
 
   @Get()
   @Access('certificates.read')
+  @ListEnvelope('certificates')
   @ApiPage(CertificateResponse)
   @ApiOperation({ summary: 'List the TLS certificates of your hosts' })
   async list(

@@ -7,7 +7,7 @@ import {
   IsString,
   MaxLength,
 } from 'class-validator';
-import { MayBeAbsent, PageQuery } from '../../platform/http/index.js';
+import { AllMayBeAbsent, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import type { CertificateRow } from './certificate.js';
 
 const MOST_HOSTS = 100;
@@ -45,42 +45,11 @@ export class ReplaceCertificateRequest {
 }
 
 /** Either a certificate with its key, or `acme` with hosts. */
-export class CreateCertificateRequest {
-  /**
-   * PEM: the server's own certificate first, then each that vouches for the one before. The root may be left out.
-   * @example "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"
-   */
-  @MayBeAbsent()
-  @IsString()
-  @MaxLength(65_536)
-  certificate?: string;
-
-  /**
-   * PEM, not encrypted: RSA from 2048 bits, or EC on P-256, P-384 or P-521. Stored encrypted and never shown again.
-   * @example "-----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n"
-   */
-  @MayBeAbsent()
-  @IsString()
-  @MaxLength(16_384)
-  private_key?: string;
-
-  /**
-   * Names that it is used for; for an upload all names of the certificate when not given. Served are those that your
-   * routes have.
-   * @example ["shop.example.com"]
-   */
-  @MayBeAbsent()
-  @IsArray()
-  @ArrayMinSize(1)
-  @ArrayMaxSize(MOST_HOSTS)
-  @ArrayUnique()
-  @IsString({ each: true })
-  @MaxLength(255, { each: true })
-  hosts?: string[];
-
+export class CreateCertificateRequest extends AllMayBeAbsent(ReplaceCertificateRequest) {
   /**
    * Whether to order it from the installation's certificate authority (ACME, HTTP-01) and to renew it when a third of
-   * its life is left; then without `certificate` and `private_key`, and without wildcards. False when not given.
+   * its life is left; then with `hosts`, without `certificate` and `private_key`, and without wildcards. False when not
+   * given.
    * @example false
    */
   @MayBeAbsent()

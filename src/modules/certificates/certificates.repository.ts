@@ -89,7 +89,9 @@ export class CertificatesRepository {
     return new Page(rows, n, request.page, request.limit);
   }
 
-  async count(tx: Transaction, tenantId: string): Promise<number> {
+  /** How many the tenant has; whoever else would add one waits until the transaction ends. */
+  async lockedCount(tx: Transaction, tenantId: string): Promise<number> {
+    await tx.query('SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE', [tenantId]);
     const [{ n }] = await tx.query('SELECT count(*)::int AS n FROM certificates WHERE tenant_id = $1', [
       tenantId,
     ]);

@@ -21,7 +21,7 @@ import {
 } from './certificates.errors.js';
 import { CertificatesRepository } from './certificates.repository.js';
 import { type KeyPairDetails, readKeyPair } from './key-pair.js';
-import { coversHost, servedNames } from './served-names.js';
+import { coversHost, requireServed, servedNames } from './served-names.js';
 
 const MOST_OF_A_TENANT = 200;
 
@@ -115,7 +115,7 @@ export class CertificatesService {
       throw hostsRefused('must not be wildcards: this proof (HTTP-01) is for single hosts');
     return this.database.tenant(tenantId, async (tx) => {
       await this.requireRoom(tx, tenantId);
-      await this.requireServed(tx, tenantId, hosts);
+      requireServed(hosts, await this.certificates.routeHosts(tx, tenantId));
       const row = await this.certificates.insertOrder(tx, { id: newId('cert'), tenantId, hosts });
       await this.journal.record(tx, entryOf(row, 'ordered'));
       await this.notifications.publish(tx, ORDER_DUE, {});
@@ -139,18 +139,12 @@ export class CertificatesService {
     const hosts = normalised(asked);
     const strange = hosts.find((host) => !coversHost(names, host));
     if (strange !== undefined) throw hostsRefused(`must be names of the certificate; '${strange}' is none`);
-    await this.requireServed(tx, tenantId, hosts);
+    requireServed(hosts, await this.certificates.routeHosts(tx, tenantId));
     return hosts;
   }
 
-  private async requireServed(tx: Transaction, tenantId: string, hosts: string[]): Promise<void> {
-    const routeHosts = await this.certificates.routeHosts(tx, tenantId);
-    const strange = hosts.find((host) => servedNames([host], routeHosts).length === 0);
-    if (strange !== undefined) throw hostsRefused(`must be hosts of your routes; no route has '${strange}'`);
-  }
-
   private async requireRoom(tx: Transaction, tenantId: string): Promise<void> {
-    if ((await this.certificates.count(tx, tenantId)) >= MOST_OF_A_TENANT)
+    if ((await this.certificates.lockedCount(tx, tenantId)) >= MOST_OF_A_TENANT)
       throw tooManyCertificates(MOST_OF_A_TENANT);
   }
 

@@ -1,4 +1,4 @@
-import { coversHost, servedNames } from './served-names.js';
+import { coversHost, requireServed, servedNames } from './served-names.js';
 
 describe('names that a certificate is served for', () => {
   it.each<[string, string[], string[], string[]]>([
@@ -12,6 +12,11 @@ describe('names that a certificate is served for', () => {
     ['not what lies beside', ['*.a.test'], ['xa.test', 'a.test.b.test', '*.b.test'], []],
     ['a name once', ['x.a.test', '*.a.test'], ['x.a.test'], ['x.a.test']],
   ])('%s', (_what, hosts, routes, served) => expect(servedNames(hosts, routes)).toEqual(served));
+
+  it('are refused when asked for without a route, by name', () => {
+    expect(() => requireServed(['a.test', 'b.test'], ['b.test', '*.test'])).not.toThrow();
+    expect(() => requireServed(['a.test', 'b.test'], ['a.test'])).toThrow("no route has 'b.test'");
+  });
 
   it('a certificate’s wildcard stands for one label', () => {
     const covers = (host: string) => coversHost(['a.test', '*.a.test'], host);

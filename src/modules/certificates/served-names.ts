@@ -1,3 +1,5 @@
+import { hostsRefused } from './certificates.errors.js';
+
 /**
  * Names (SNI) that a certificate is served for: those of its hosts that the tenant's routes serve. A wildcard of a
  * certificate stands for one label (RFC 6125 §6.4.3), one of a route for one or more; where no route is a wildcard, the
@@ -15,6 +17,12 @@ export function servedNames(certificateHosts: readonly string[], routeHosts: rea
     else for (const name of exact) if (isOneLabelBelow(name, host)) served.add(name);
   }
   return [...served];
+}
+
+/** @throws AppError 422 naming the first host that none of the tenant's routes serves */
+export function requireServed(hosts: readonly string[], routeHosts: readonly string[]): void {
+  const strange = hosts.find((host) => servedNames([host], routeHosts).length === 0);
+  if (strange !== undefined) throw hostsRefused(`must be hosts of your routes; no route has '${strange}'`);
 }
 
 /** Whether a certificate's names stand for this host: the very name, or a wildcard one label above it. */

@@ -1,7 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean } from 'class-validator';
-import { ErrorBody, MayBeAbsent, WaitQuery } from '../../platform/http/index.js';
+import { ErrorBody, MayBeAbsent, queryBoolean, WaitQuery } from '../../platform/http/index.js';
 import { BackendResponse, CreateBackendRequest } from '../backends/index.js';
 import { CreatePoolRequest, PoolResponse } from '../pools/index.js';
 import { CreateRouteRequest, RouteResponse } from '../routes/index.js';
@@ -9,7 +9,7 @@ import { CreateRouteRequest, RouteResponse } from '../routes/index.js';
 export class BulkQuery extends WaitQuery {
   @ApiPropertyOptional({ description: 'All items or none', type: 'boolean', default: false, example: true })
   @MayBeAbsent()
-  @Transform(({ value }) => (value === 'true' ? true : value === 'false' ? false : value))
+  @Transform(queryBoolean)
   @IsBoolean()
   atomic?: boolean;
 }

@@ -3,7 +3,13 @@ import { plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
 import { type AppError, type FieldError, invalid, invalidField } from '../../common/errors.js';
 import { Database, type Transaction } from '../../platform/database/index.js';
-import { type ErrorBody, errorBody, fieldErrors, requestContext } from '../../platform/http/index.js';
+import {
+  type ErrorBody,
+  errorBody,
+  fieldErrors,
+  REQUEST_CHECKS,
+  requestContext,
+} from '../../platform/http/index.js';
 import { BackendResponse, BackendsService, CreateBackendRequest } from '../backends/index.js';
 import { CreatePoolRequest, PoolResponse, PoolsService } from '../pools/index.js';
 import { CreateRouteRequest, RouteResponse, RoutesService } from '../routes/index.js';
@@ -130,7 +136,6 @@ function itemsOf(body: unknown): object[] {
 
 async function checked<T extends object>(type: new () => T, item: object) {
   const request = plainToInstance(type, item);
-  const options = { whitelist: true, forbidNonWhitelisted: true, stopAtFirstError: true };
-  const errors = await validate(request, options);
+  const errors = await validate(request, REQUEST_CHECKS);
   return { request, error: errors.length ? invalid(fieldErrors(errors)) : null };
 }

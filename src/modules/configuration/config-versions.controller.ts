@@ -5,6 +5,7 @@ import {
   ApiPage,
   AppliesConfiguration,
   IntegerParam,
+  ListEnvelope,
   PageQuery,
   pageRequest,
 } from '../../platform/http/index.js';
@@ -25,6 +26,7 @@ export class ConfigVersionsController {
 
   @Get()
   @Access('config.read')
+  @ListEnvelope('versions')
   @ApiPage(ConfigVersion)
   @ApiOperation({ summary: 'List the versions of your tenant’s configuration, the newest first' })
   list(@CurrentUser() user: Principal, @Query() query: PageQuery): Promise<Page<ConfigVersion>> {

@@ -1,11 +1,8 @@
 import { ApiExtraModels, ApiProperty, ApiPropertyOptional, getSchemaPath, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
-import { MayBeAbsent, queryInteger, WaitQuery } from '../../platform/http/index.js';
+import { MayBeAbsent, queryBoolean, queryInteger, WaitQuery } from '../../platform/http/index.js';
 import { ConfigDocument, ConfigPool, ConfigRoute } from './document.dto.js';
-
-const toBoolean = ({ value }: { value: unknown }) =>
-  value === 'true' ? true : value === 'false' ? false : value;
 
 export class ConfigQuery {
   /**
@@ -27,7 +24,7 @@ export class ExportQuery {
 export class ImportQuery extends WaitQuery {
   @ApiPropertyOptional({ description: 'Only tell what would change', type: 'boolean', example: false })
   @MayBeAbsent()
-  @Transform(toBoolean)
+  @Transform(queryBoolean)
   @IsBoolean()
   dry_run?: boolean;
 

@@ -3,7 +3,7 @@ import { plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
 import { AppError, badRequest, type FieldError, invalid } from '../../common/errors.js';
 import { Database, type Transaction, toAppError } from '../../platform/database/index.js';
-import { fieldErrors, requestContext } from '../../platform/http/index.js';
+import { fieldErrors, REQUEST_CHECKS, requestContext } from '../../platform/http/index.js';
 import { Journal } from '../../platform/journal/index.js';
 import { BackendsService } from '../backends/index.js';
 import { PoolsService } from '../pools/index.js';
@@ -150,17 +150,11 @@ export function located(error: AppError, path: string): FieldError[] {
 }
 
 /** @throws AppError 422 with an error a wrong field, 400 when it is no document at all */
-export async function parseDocument(body: unknown): Promise<ConfigImport> {
+async function parseDocument(body: unknown): Promise<ConfigImport> {
   if (body === null || typeof body !== 'object' || Array.isArray(body))
     throw badRequest('INVALID_DOCUMENT', 'A configuration document is an object with pools and routes');
   const document = plainToInstance(ConfigImport, body);
-  const errors = await validate(document, {
-    whitelist: true,
-    forbidNonWhitelisted: true,
-    forbidUnknownValues: true,
-    stopAtFirstError: true,
-    validationError: { target: false, value: false },
-  });
+  const errors = await validate(document, REQUEST_CHECKS);
   if (errors.length) throw invalid(fieldErrors(errors));
   const twice = duplicates(document);
   if (twice.length) throw invalid(twice);

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type BackoffPolicy, backoffMs } from '../../common/backoff.js';
 import type { DataPlaneEngine } from './engine.js';
 import type { Snapshot, TenantSlice } from './snapshot.js';
 import type { Reading } from './snapshot-source.js';
 
-const RETRY_FIRST_MS = 250;
-const RETRY_MOST_MS = 10_000;
+const RETRY: BackoffPolicy = { initialMs: 250, maxMs: 10_000 };
 
 export interface KeeperOptions {
   engine: DataPlaneEngine;
@@ -140,7 +140,7 @@ export class SnapshotKeeper {
   private failed(error: Error): void {
     const repeated = this.lastError === error.message;
     this.error = error;
-    const pause = Math.min(RETRY_FIRST_MS * 2 ** this.failures++, RETRY_MOST_MS);
+    const pause = backoffMs(++this.failures, RETRY);
     clearTimeout(this.retry);
     if (!this.stopped) this.retry = setTimeout(() => void this.refresh(), pause).unref();
     if (!repeated) this.options.onOutcome(this.current.version, error);

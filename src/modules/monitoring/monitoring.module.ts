@@ -14,7 +14,6 @@ import { DeliveryQueue } from './alerts/delivery-queue.js';
 import { NotificationChannels } from './alerts/notification-channels.js';
 import { NotificationTest } from './alerts/notification-test.js';
 import { BackendsChannel } from './channels/backends.channel.js';
-import { DefaultChannels } from './channels/default.channels.js';
 import { SecurityChannel } from './channels/security.channel.js';
 import { SecurityEventsReadModel } from './channels/security-events.read-model.js';
 import { SystemChannels } from './channels/system.channels.js';
@@ -23,6 +22,7 @@ import { LogsController } from './logs/logs.controller.js';
 import { ProgramLogRepository } from './logs/program-log.repository.js';
 import { ProgramLogService } from './logs/program-log.service.js';
 import { DashboardGateway } from './realtime/dashboard.gateway.js';
+import { LiveChannelsController } from './realtime/live-channels.controller.js';
 import { RealtimeController } from './realtime/realtime.controller.js';
 import { RealtimeService } from './realtime/realtime.service.js';
 import { SessionWatch } from './realtime/session-watch.js';
@@ -75,7 +75,6 @@ const realtime = [
   SecurityChannel,
   SecurityEventsReadModel,
   BackendsChannel,
-  DefaultChannels,
 ];
 
 @Module({
@@ -90,6 +89,7 @@ const realtime = [
   ],
   controllers: [
     AlertsController,
+    LiveChannelsController,
     LogsController,
     MonitoringStatusController,
     RealtimeController,

@@ -16,14 +16,13 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { IsDuration } from '../../platform/http/index.js';
+import { IsDuration, MayBeAbsent } from '../../platform/http/index.js';
 import { normalisePath } from './host.js';
 import {
   AreChangeableHeaders,
   AreCidrs,
   AreFieldNames,
   AreOrigins,
-  IfPresent,
   IsFieldName,
   IsHeaderMap,
   IsMediaType,
@@ -55,7 +54,7 @@ export class MatchCondition {
    * Without it the header or parameter only has to be there.
    * @example on
    */
-  @IfPresent()
+  @MayBeAbsent()
   @IsOneLine()
   @MaxLength(1024)
   equals?: string;
@@ -68,7 +67,7 @@ export class HeaderRules {
     additionalProperties: { type: 'string' },
     example: { 'X-Served-By': 'veloflux' },
   })
-  @IfPresent()
+  @MayBeAbsent()
   @IsHeaderMap()
   set?: Record<string, string>;
 
@@ -76,7 +75,7 @@ export class HeaderRules {
    * Headers to take out.
    * @example ["Server"]
    */
-  @IfPresent()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(32)
   @AreChangeableHeaders()
@@ -127,7 +126,7 @@ export class RouteCors {
   allow_headers: string[];
 
   /** @example ["X-Request-Id"] */
-  @IfPresent()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(50)
   @AreFieldNames()
@@ -201,7 +200,7 @@ export class RouteSplitTarget {
 /** What a route does besides forwarding; what is absent is off. */
 export class RouteFeaturesBody {
   /** Conditions that must all hold; among routes of the same host and prefix, more conditions win. */
-  @IfPresent()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(10)
   @IsObject({ each: true })
@@ -213,7 +212,7 @@ export class RouteFeaturesBody {
    * Takes the matched prefix off before forwarding.
    * @example false
    */
-  @IfPresent()
+  @MayBeAbsent()
   @IsBoolean()
   strip_prefix?: boolean;
 
@@ -221,26 +220,26 @@ export class RouteFeaturesBody {
    * Replaces the matched prefix; not together with `strip_prefix`.
    * @example /v2
    */
-  @IfPresent()
+  @MayBeAbsent()
   @IsPathPrefix()
   rewrite_prefix?: string;
 
   /** Changes the request before it is forwarded. */
-  @IfPresent()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => HeaderRules)
   request_headers?: HeaderRules;
 
   /** Changes the answer before it is sent to the client. */
-  @IfPresent()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => HeaderRules)
   response_headers?: HeaderRules;
 
   /** Requests beyond it are answered 429. */
-  @IfPresent()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => RouteRateLimit)
@@ -250,7 +249,7 @@ export class RouteFeaturesBody {
    * With a list, everybody else is answered 403.
    * @example ["203.0.113.0/24"]
    */
-  @IfPresent()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(200)
   @ArrayUnique()
@@ -261,21 +260,21 @@ export class RouteFeaturesBody {
    * Answered 403; wins over `ip_allow`.
    * @example ["198.51.100.7/32"]
    */
-  @IfPresent()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(200)
   @ArrayUnique()
   @AreCidrs()
   ip_deny?: string[];
 
-  @IfPresent()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => RouteCors)
   cors?: RouteCors;
 
   /** Answered instead of forwarding. */
-  @IfPresent()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => RouteRedirect)
@@ -285,7 +284,7 @@ export class RouteFeaturesBody {
    * In place of the pool's.
    * @example 10s
    */
-  @IfPresent()
+  @MayBeAbsent()
   @IsDuration('10ms', '1h')
   response_timeout?: string;
 
@@ -293,7 +292,7 @@ export class RouteFeaturesBody {
    * In place of the pool's.
    * @example 1
    */
-  @IfPresent()
+  @MayBeAbsent()
   @IsInt()
   @Min(0)
   @Max(10)
@@ -303,21 +302,21 @@ export class RouteFeaturesBody {
    * A longer request body is answered 413.
    * @example 10485760
    */
-  @IfPresent()
+  @MayBeAbsent()
   @IsInt()
   @Min(0)
   @Max(1_000_000_000_000)
   max_body_bytes?: number;
 
   /** Answered instead of forwarding. */
-  @IfPresent()
+  @MayBeAbsent()
   @IsObject()
   @ValidateNested()
   @Type(() => RouteMaintenance)
   maintenance?: RouteMaintenance;
 
   /** Spreads the requests over several pools by weight (canary) instead of `pool`. */
-  @IfPresent()
+  @MayBeAbsent()
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(10)

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { applyDecorators } from '@nestjs/common';
-import { registerDecorator, ValidateIf } from 'class-validator';
+import { registerDecorator } from 'class-validator';
 
 /** A check of one value, with the sentence that follows the field's name when it fails. */
 function rule(name: string, message: string, validate: (value: unknown) => boolean, each = false) {
@@ -13,9 +13,6 @@ function rule(name: string, message: string, validate: (value: unknown) => boole
       validator: { validate },
     });
 }
-
-/** Validated when it is there; null is no value. */
-export const IfPresent = () => ValidateIf((_, value) => value !== undefined);
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 /** Visible characters, spaces and tabs inside: no CR, LF or NUL can split a head (RFC 9110 §5.5). */
@@ -41,7 +38,7 @@ const PROTECTED = new Set([
 export const isPlainParameter = (name: string): boolean => /^[A-Za-z0-9_.~-]{1,100}$/.test(name);
 
 const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
-export const isHeaderValue = (value: unknown): value is string =>
+const isHeaderValue = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= MAX_VALUE && VALUE.test(value);
 const mayBeChanged = (value: unknown) => isToken(value) && !PROTECTED.has(value.toLowerCase());
 
@@ -83,7 +80,7 @@ export const AreChangeableHeaders = rule(
 );
 
 /** A block such as `203.0.113.0/24`, or one address. */
-export function isCidr(value: unknown): boolean {
+function isCidr(value: unknown): boolean {
   const [, address = '', bits] =
     typeof value === 'string' ? (/^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? []) : [];
   const family = address.includes('%') ? 0 : isIP(address);

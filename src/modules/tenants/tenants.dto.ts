@@ -1,4 +1,3 @@
-import { PartialType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -13,10 +12,9 @@ import {
   Matches,
   Max,
   Min,
-  ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { PLANS, type PlanId } from './plans.js';
 import type { Tenant } from './tenant.entity.js';
 
@@ -48,7 +46,7 @@ export class TenantSettingsDto {
    * Origins whose pages may call the API from a browser (CORS).
    * @example ["https://app.example.com"]
    */
-  @ValidateIf((o: TenantSettingsDto) => o.allowed_origins !== undefined)
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(50)
   @ArrayUnique()
@@ -62,7 +60,7 @@ export class TenantSettingsDto {
    * E-mail domains whose people may register into this tenant themselves, as members.
    * @example ["example.com"]
    */
-  @ValidateIf((o: TenantSettingsDto) => o.allow_registration_domains !== undefined)
+  @MayBeAbsent()
   @IsArray()
   @ArrayMaxSize(50)
   @IsFQDN({}, { each: true })
@@ -134,7 +132,7 @@ class TenantFields {
 }
 
 /** Any part of a tenant; what is not sent stays as it is, inside `settings` too. */
-export class UpdateTenantRequest extends PartialType(TenantFields, { skipNullProperties: false }) {}
+export class UpdateTenantRequest extends AllMayBeAbsent(TenantFields) {}
 
 export class TenantListQuery extends PageQuery {
   /**

@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
+import type { BackoffPolicy } from '../../common/backoff.js';
+import { Database, DatabaseClock, Notifications, type Transaction } from '../../platform/database/index.js';
 import { GuardedClient } from '../../platform/http-client/index.js';
 import { type JobControl, Leader, type Periodic, repeat, WorkQueue } from '../../platform/jobs/index.js';
 import { Journal } from '../../platform/journal/index.js';
@@ -10,17 +11,22 @@ import { type DeliveryRow, type EndpointRow, WebhooksRepository } from './webhoo
 export const SECRET_PURPOSE = 'webhook signing secret';
 
 const TIMEOUT_MS = 10_000;
+/** Messages under way from one node: of all tenants, of one, and to one receiver. */
+const AT_ONCE = { all: 32, tenant: 4, endpoint: 2 };
 const ANSWER_BYTES = 64 * 1024;
-const MAX_ATTEMPTS = 12;
+const MAX_ATTEMPTS = 16;
 const KEPT_DAYS = 30;
 const PRUNE_MS = 3_600_000;
-/** 10 s, 20 s, 40 s … at most six hours: a receiver that is down for half a day loses nothing. */
-const backoffSeconds = (attempt: number): number =>
-  Math.min(6 * 3600, 5 * 2 ** attempt) * (0.9 + Math.random() / 5);
+/**
+ * 10 s, 20 s, 40 s … at most six hours, less the jitter: the sixteen tries are spread over 14 hours at least, so that a
+ * receiver that is down for half a day loses nothing.
+ */
+const BACKOFF: BackoffPolicy = { initialMs: 10_000, maxMs: 6 * 3_600_000 };
 
 /**
  * Sends webhook messages, signed, at least once each: a receiver knows a message again by its id. Only 2xx counts as
  * delivered; 410 Gone switches the endpoint off. While one is off, its messages wait as after a failed try.
+ * Receivers that hang hold their tenant's share of the workers only, until the time limit of 10 s.
  */
 @Injectable()
 export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
@@ -35,13 +41,18 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly secrets: Secrets,
     private readonly leader: Leader,
     private readonly journal: Journal,
+    private readonly clock: DatabaseClock,
   ) {
     this.queue = new WorkQueue<DeliveryRow>(database, notifications, {
       table: 'webhook_deliveries',
-      concurrency: 8,
+      concurrency: AT_ONCE.all,
+      shares: [
+        { column: 'tenant_id', most: AT_ONCE.tenant },
+        { column: 'endpoint_id', most: AT_ONCE.endpoint },
+      ],
       leaseSeconds: 30,
       maxAttempts: MAX_ATTEMPTS,
-      backoffSeconds,
+      backoff: BACKOFF,
       handle: (row, job) => this.deliver(row, job),
     });
   }
@@ -76,7 +87,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async post(row: DeliveryRow, endpoint: EndpointRow, signal: AbortSignal): Promise<number> {
-    const at = new Date();
+    const at = new Date(this.clock.now());
     const started = performance.now();
     let status: number | null = null;
     try {

@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Post, Put, Query } from '@nest
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { durationMs } from '../../common/durations.js';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, IdParam, PageQuery, pageRequest } from '../../platform/http/index.js';
+import { ApiPage, IdParam, ListEnvelope, PageQuery, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import {
   CreateWebhookEndpointRequest,
@@ -21,6 +21,7 @@ export class WebhookEndpointsController {
 
   @Get()
   @Access('webhooks.read')
+  @ListEnvelope('webhooks')
   @ApiPage(WebhookEndpointResponse)
   @ApiOperation({ summary: 'List the webhooks of your tenant' })
   async list(
@@ -32,7 +33,10 @@ export class WebhookEndpointsController {
 
   @Post()
   @Access('webhooks.write')
-  @ApiOperation({ summary: 'Subscribe an address to events; the signing secret is in this answer only' })
+  @ApiOperation({
+    summary:
+      'Subscribe an address to events; the signing secret is in this answer only. A tenant has at most 20 webhooks',
+  })
   async create(
     @CurrentUser() user: Principal,
     @Body() body: CreateWebhookEndpointRequest,
@@ -99,6 +103,7 @@ export class WebhookEndpointsController {
 
   @Get(':id/deliveries')
   @Access('webhooks.read')
+  @ListEnvelope('deliveries')
   @ApiPage(WebhookDeliveryResponse)
   @ApiOperation({ summary: 'The delivery log of a webhook, the newest first, for 30 days' })
   async deliveries(

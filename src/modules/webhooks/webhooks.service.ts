@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import type { Page, PageRequest } from '../../common/pagination.js';
-import { Database, type Transaction } from '../../platform/database/index.js';
+import { Database, DatabaseClock, type Transaction } from '../../platform/database/index.js';
 import { GuardedClient } from '../../platform/http-client/index.js';
 import { type DomainEvent, Journal } from '../../platform/journal/index.js';
 import { randomToken, Secrets } from '../../platform/security/index.js';
@@ -22,6 +22,7 @@ export class WebhookEndpointsService implements OnModuleInit {
     private readonly journal: Journal,
     private readonly client: GuardedClient,
     private readonly secrets: Secrets,
+    private readonly clock: DatabaseClock,
   ) {}
 
   onModuleInit(): void {
@@ -36,12 +37,13 @@ export class WebhookEndpointsService implements OnModuleInit {
     return this.database.tenant(tenantId, (tx) => this.read(tx, tenantId, id));
   }
 
-  /** @throws AppError 422 for an address that may not be called */
+  /** @throws AppError 403 at the limit, 422 for an address that may not be called */
   async create(tenantId: string, request: CreateWebhookEndpointRequest) {
     this.requireAllowed(request.url);
     const secret = newSecret();
     const row = await this.database.tenant(tenantId, async (tx) => {
-      if ((await this.webhooks.count(tx, tenantId)) >= MAX_ENDPOINTS) throw tooManyEndpoints(MAX_ENDPOINTS);
+      if ((await this.webhooks.lockedCount(tx, tenantId)) >= MAX_ENDPOINTS)
+        throw tooManyEndpoints(MAX_ENDPOINTS);
       const made = await this.webhooks.insert(tx, {
         id: newId('webhook'),
         tenant_id: tenantId,
@@ -69,7 +71,7 @@ export class WebhookEndpointsService implements OnModuleInit {
       ...endpoint,
       secret: this.secrets.encrypt(secret, SECRET_PURPOSE),
       previous_secret: overlapMs ? endpoint.secret : null,
-      previous_secret_until: overlapMs ? new Date(Date.now() + overlapMs) : null,
+      previous_secret_until: overlapMs ? new Date(this.clock.now() + overlapMs) : null,
     }));
     return { row, secret };
   }

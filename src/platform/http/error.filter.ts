@@ -22,12 +22,21 @@ const CODES: Record<number, string> = {
 };
 
 /** Errors of Fastify itself carry a status and a code of their own. */
-function fromFramework(error: unknown): AppError | null {
+function fromFramework(error: unknown, request: FastifyRequest): AppError | null {
   const status =
     error instanceof HttpException ? error.getStatus() : (error as { statusCode?: number }).statusCode;
   if (typeof status !== 'number' || status < 400 || status >= 500) return null;
-  const message = status === 404 ? 'There is nothing at this address' : (error as Error).message;
+  const message = sentenceOf(status, request) ?? (error as Error).message;
   return new AppError(status, CODES[status] ?? 'BAD_REQUEST', message, { cause: error });
+}
+
+/** Where the framework's own words would leave a caller guessing. */
+function sentenceOf(status: number, request: FastifyRequest): string | undefined {
+  if (status === 404) return 'There is nothing at this address';
+  if (status === 413)
+    return `The body is larger than the ${request.routeOptions.bodyLimit} bytes that this address takes`;
+  if (status === 415) return 'Send the body as application/json';
+  return undefined;
 }
 
 /** Every failing request answers with the one error body; what is not meant for clients goes to the log only. */
@@ -39,13 +48,14 @@ export class ErrorFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (reply.sent) return;
-    const known = toAppError(error) ?? fromFramework(error);
+    const known = toAppError(error) ?? fromFramework(error, request);
     if (!known)
       this.logger.error(`${request.method} ${request.routeOptions?.url ?? request.url} failed`, error);
     else if (known.status >= 500) this.logger.warn(`${known.code}: ${causeOf(known)}`);
     const answer = known ?? new AppError(500, 'INTERNAL_ERROR', 'Something went wrong on our side');
     if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', answer.retryAfterSeconds);
     if (answer.status === 401) reply.header('www-authenticate', 'Bearer');
+    if (answer.status === 426) reply.header('upgrade', 'websocket').header('connection', 'upgrade');
     reply
       .status(answer.status)
       .type('application/json; charset=utf-8')

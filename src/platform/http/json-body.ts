@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { badRequest, invalidField } from '../../common/errors.js';
 
 /** Limits on the shape of a body, checked before anything looks into it: validators are super-linear in keys. */
-export const MAX_DEPTH = 32;
-export const MAX_KEYS = 1000;
+const MAX_DEPTH = 32;
+const MAX_KEYS = 1000;
 
 export interface JsonLimits {
   maxDepth: number;
@@ -57,6 +57,9 @@ function checkValues(value: unknown, path: string): void {
   }
 }
 
+/** What the parser says, without the piece of the body that it repeats. */
+const reasonOf = (error: SyntaxError): string => error.message.replace(/, (?:\.{3})?".*$/s, '');
+
 /**
  * Parses a JSON body strictly: UTF-8 only, bounded depth and number of keys, no NUL and no lone surrogates.
  * An empty body is undefined, as a DELETE with a JSON content type sends it.
@@ -72,8 +75,8 @@ export function parseJsonBody(
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));
-  } catch {
-    throw badRequest('INVALID_JSON', 'The body is not valid JSON');
+  } catch (e) {
+    throw badRequest('INVALID_JSON', `The body is not valid JSON: ${reasonOf(e as SyntaxError)}`);
   }
   checkValues(value, '');
   return value;

@@ -1,4 +1,4 @@
-import type { INestApplication } from '@nestjs/common';
+import type { INestApplication, Type } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { getMetadataStorage } from 'class-validator';
 import { ErrorBody, ErrorDetail } from './error-body.js';
@@ -9,7 +9,7 @@ interface Body {
   required?: boolean;
   content?: Record<string, { schema?: Json; example?: unknown }>;
 }
-interface Operation extends Json {
+export interface Operation extends Json {
   operationId: string;
   summary?: string;
   description?: string;
@@ -22,18 +22,28 @@ interface Operation extends Json {
 }
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
+export interface DocumentFrame {
+  readonly title: string;
+  readonly description: string;
+  readonly version: string;
+  /** Descriptions by name, in the order of the document. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** Requests that we make: path items by name, and the classes that they refer to. */
+  readonly webhooks: { items: Record<string, { post: Operation }>; models: Type[] };
+}
+
 /** The OpenAPI 3.1 document of the whole API. It is a product: a client is generated from it. */
-export function buildOpenApi(app: INestApplication, version: string): OpenAPIObject {
-  const config = new DocumentBuilder()
-    .setTitle('VeloFlux and Cluster AI')
-    .setDescription(DESCRIPTION)
-    .setVersion(version)
+export function buildOpenApi(app: INestApplication, frame: DocumentFrame): OpenAPIObject {
+  const builder = new DocumentBuilder()
+    .setTitle(frame.title)
+    .setDescription(frame.description)
+    .setVersion(frame.version)
     .setOpenAPIVersion('3.1.0')
     .addBearerAuth()
-    .addApiKey({ type: 'apiKey', name: 'X-API-Key', in: 'header' }, 'api_key')
-    .build();
-  const document = SwaggerModule.createDocument(app, config, {
-    extraModels: [ErrorBody, ErrorDetail],
+    .addApiKey({ type: 'apiKey', name: 'X-API-Key', in: 'header' }, 'api_key');
+  for (const [name, description] of Object.entries(frame.tags)) builder.addTag(name, description);
+  const document = SwaggerModule.createDocument(app, builder.build(), {
+    extraModels: [ErrorBody, ErrorDetail, ...frame.webhooks.models],
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
   document.components = { ...document.components, responses: sharedFailures() };
@@ -45,12 +55,11 @@ export function buildOpenApi(app: INestApplication, version: string): OpenAPIObj
     for (const body of [operation.requestBody, ...Object.values(operation.responses)])
       addExamples(body?.content, document);
   });
+  for (const { post } of Object.values(frame.webhooks.items))
+    addExamples(post.requestBody?.content, document);
+  document.webhooks = frame.webhooks.items as NonNullable<OpenAPIObject['webhooks']>;
   return sorted(document);
 }
-
-const DESCRIPTION = `Control plane of a multi-tenant HTTP load balancer (VeloFlux) and operations API of an AI compute cluster (Cluster AI).
-
-Sign in with \`POST /api/auth/login\` and send \`Authorization: Bearer <access_token>\`. Lists take \`page\` and \`limit\` and answer with \`X-Total-Count\` and \`Link\`. Every error has the body \`ErrorBody\`. Durations are strings such as \`30s\`. Pools, backends and routes carry an \`ETag\`; \`If-Match\` protects a change against another one; \`Idempotency-Key\` makes a POST safe to repeat. A write answers \`X-Config-Version\`; \`?wait=applied\` waits until every node carries traffic with it.`;
 
 function forEachOperation(
   document: OpenAPIObject,
@@ -98,6 +107,7 @@ function tidySecurity(operation: Operation): void {
 /** Failures that follow from what an operation is: anything sent may be unreadable, any POST may reuse a key. */
 function documentErrors(operation: Operation, method: string, document: OpenAPIObject): void {
   const codes = new Set<FailureStatus>([400, 429, 503]);
+  if (operation.responses[101]) delete operation.responses[200];
   const add = (...more: FailureStatus[]) => {
     for (const code of more) codes.add(code);
   };
@@ -169,7 +179,11 @@ function exampleOf(schema: Json, document: OpenAPIObject, depth: number): unknow
     const target = document.components?.schemas?.[ref.split('/').at(-1)!] as Json | undefined;
     return target && exampleOf(target, document, depth + 1);
   }
-  for (const key of ['allOf', 'oneOf', 'anyOf'] as const)
+  if (Array.isArray(schema.allOf)) {
+    const parts = schema.allOf.map((part: Json) => exampleOf(part, document, depth + 1));
+    return parts.length === 1 ? parts[0] : Object.assign({}, ...parts);
+  }
+  for (const key of ['oneOf', 'anyOf'] as const)
     if (Array.isArray(schema[key])) return exampleOf((schema[key] as Json[])[0]!, document, depth + 1);
   if (schema.type === 'array') {
     const item = exampleOf((schema.items ?? {}) as Json, document, depth + 1);

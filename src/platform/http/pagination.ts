@@ -15,11 +15,8 @@ import { IsInt, Max, Min } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
 import { Page } from '../../common/pagination.js';
+import { queryInteger } from './query-values.js';
 import { MayBeAbsent } from './validators.js';
-
-/** Digits only: `0x10`, ` 5` and `1e2` are no numbers in a query. */
-export const queryInteger = ({ value }: { value: unknown }) =>
-  typeof value === 'string' ? (/^-?\d{1,15}$/.test(value) ? Number(value) : Number.NaN) : value;
 
 export class PageQuery {
   @ApiPropertyOptional({
@@ -53,7 +50,7 @@ export class PageQuery {
   limit?: number;
 }
 
-export const DEFAULT_LIMIT = 50;
+const DEFAULT_LIMIT = 50;
 export const pageRequest = (query: PageQuery, defaultLimit = DEFAULT_LIMIT) => ({
   page: query.page ?? 1,
   limit: query.limit ?? defaultLimit,
@@ -98,7 +95,7 @@ export const ApiPage = (item: new (...args: never[]) => object, description = 'O
 
 /** Sends a {@link Page} as a JSON array with `X-Total-Count` and `Link` (RFC 8288), or in the v1.0 envelope. */
 @Injectable()
-export class PageInterceptor implements NestInterceptor {
+class PageInterceptor implements NestInterceptor {
   constructor(private readonly reflector: Reflector) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

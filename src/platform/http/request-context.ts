@@ -57,8 +57,5 @@ export function beginRequest(request: FastifyRequest, reply: FastifyReply, go: (
 /** The request that the current code runs for; undefined in reads and outside of requests (jobs, start-up). */
 export const requestContext = (): RequestContext | undefined => storage.getStore();
 
-export const runInRequestContext = <T>(context: RequestContext, work: () => T): T =>
-  storage.run(context, work);
-
 /** For work that a request starts and that outlives it: it must not go on under the request's name. */
 export const outsideOfRequest = <T>(work: () => T): T => storage.exit(work);

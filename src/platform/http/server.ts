@@ -9,21 +9,29 @@ import { typeid } from 'typeid-js';
 import { AppError } from '../../common/errors.js';
 import type { Environment } from '../config/environment.js';
 import { HttpMetrics } from '../observability/http-metrics.js';
+import { AllowedMethods } from './allowed-methods.js';
 import { CorsOrigins } from './cors-origins.js';
 import { errorBody } from './error-body.js';
 import { parseJsonBody } from './json-body.js';
 import { beginRequest } from './request-context.js';
 
 /** Largest body of an ordinary request; routes that import documents allow more in their route configuration. */
-export const BODY_LIMIT_BYTES = 100 * 1024;
+const BODY_LIMIT_BYTES = 100 * 1024;
 /** Node drops headers beyond about a thousand without a word, `Authorization` among them. */
 const MAX_HEADERS = 100;
 const COMPRESS_FROM_BYTES = 1024;
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The body as it came, on routes whose configuration asks for it (webhook signatures cover the raw bytes). */
+    /**
+     * The body as it came and not parsed, on routes whose configuration asks for it: a webhook's signature covers the raw
+     * bytes, and nobody is to make this process read a megabyte of JSON before it was found good.
+     */
     rawBody?: Buffer;
+  }
+  interface FastifyReply {
+    /** Bytes of a body that went out as a stream. */
+    streamedBytes?: number;
   }
   interface FastifyContextConfig {
     rawBody?: boolean;
@@ -90,7 +98,7 @@ function answerBadAddress(
 /** Hooks and parsers of every request, before Nest sees it. */
 export async function configureServer(app: NestFastifyApplication): Promise<void> {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  addContext(fastify);
+  addContext(fastify, new AllowedMethods(fastify));
   addBodyParser(fastify);
   addHeaders(fastify, app.get(HttpMetrics));
   const origins = app.get(CorsOrigins);
@@ -130,13 +138,18 @@ export async function configureServer(app: NestFastifyApplication): Promise<void
   });
 }
 
-function addContext(fastify: FastifyInstance): void {
+function addContext(fastify: FastifyInstance, allowed: AllowedMethods): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     if (request.raw.rawHeaders.length > MAX_HEADERS * 2)
       return done(new AppError(431, 'HEADERS_TOO_LARGE', `More than ${MAX_HEADERS} header fields`));
     if (!isWellFormedUrl(request.url))
       return done(new AppError(400, 'BAD_REQUEST', 'The address is not valid UTF-8'));
+    const methods = request.is404 ? allowed.of(request.url) : [];
+    if (methods.length) {
+      reply.header('allow', methods.join(', '));
+      return done(new AppError(405, 'METHOD_NOT_ALLOWED', `This address takes ${methods.join(', ')}`));
+    }
     beginRequest(request, reply, done);
   });
 }
@@ -176,7 +189,10 @@ function addBodyParser(fastify: FastifyInstance): void {
       if (charset && !/^utf-?8$/i.test(charset))
         throw new AppError(415, 'UNSUPPORTED_MEDIA_TYPE', 'The charset of a JSON body is UTF-8');
       const { rawBody, maxKeys } = request.routeOptions.config;
-      if (rawBody) request.rawBody = body as Buffer;
+      if (rawBody) {
+        request.rawBody = body as Buffer;
+        return done(null, undefined);
+      }
       done(null, parseJsonBody(body as Buffer, maxKeys ? { maxDepth: 32, maxKeys } : undefined));
     } catch (e) {
       done(e as Error);
@@ -203,10 +219,11 @@ function addHeaders(fastify: FastifyInstance, metrics: HttpMetrics): void {
     if (!reply.hasHeader('content-security-policy'))
       reply.header('content-security-policy', docs ? DOCS_POLICY : API_POLICY);
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    if (typeof payload !== 'string' || payload.length >= COMPRESS_FROM_BYTES) countStreamed(reply);
     done(null, payload);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    const size = Number(reply.getHeader('content-length') ?? 0) || 0;
+    const size = Number(reply.getHeader('content-length') ?? reply.streamedBytes ?? 0) || 0;
     metrics.observe(
       request.method,
       request.routeOptions.url ?? '(none)',
@@ -216,4 +233,13 @@ function addHeaders(fastify: FastifyInstance, metrics: HttpMetrics): void {
     );
     done();
   });
+}
+
+/** What is compressed or read from a file goes out as a stream, without a length that is known before. */
+function countStreamed(reply: FastifyReply): void {
+  reply.raw.once('pipe', (source) =>
+    source.on('data', (chunk: Buffer | string) => {
+      reply.streamedBytes = (reply.streamedBytes ?? 0) + Buffer.byteLength(chunk);
+    }),
+  );
 }

@@ -14,7 +14,8 @@ import {
   ApiPreconditionFailedResponse,
   ApiQuery,
 } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { IsIn } from 'class-validator';
+import { MayBeAbsent } from './validators.js';
 
 /**
  * Puts interceptors around every write and around no read: even one that only passes a request on costs it a tenth of
@@ -41,7 +42,7 @@ export const APPLIES_CONFIGURATION = 'veloflux:applies-configuration';
 /** For handlers that have a DTO of their own for the query of a write with {@link AppliesConfiguration}. */
 export class WaitQuery {
   @ApiHideProperty()
-  @IsOptional()
+  @MayBeAbsent()
   @IsIn(['applied'])
   wait?: 'applied';
 }

@@ -37,7 +37,7 @@ describe('queued work', () => {
       concurrency: 4,
       leaseSeconds: 30,
       maxAttempts: 3,
-      backoffSeconds: () => 0,
+      backoff: { initialMs: 0, maxMs: 0 },
       ...options,
     });
     queues.push(made);
@@ -88,6 +88,7 @@ describe('queued work', () => {
     let release: () => void = () => undefined;
     let refused: Error | undefined;
     const frozen = queue({
+      concurrency: 1, // or it takes the row itself once the lease has run out
       handle: async (row, job) => {
         await new Promise<void>((ok) => {
           release = ok;
@@ -120,5 +121,34 @@ describe('queued work', () => {
     await until('taken', async () => (await rows())[0]?.state === 'running');
     await q.stop();
     expect((await rows())[0]).toMatchObject({ state: 'pending', attempts: 0 });
+  });
+
+  it('is shared: nobody has more rows at work than their share, and whoever has the fewest comes first', async () => {
+    let open = () => {};
+    const gate = new Promise<void>((ok) => {
+      open = ok;
+    });
+    const begun: string[] = [];
+    const q = queue({
+      concurrency: 3,
+      shares: [{ column: 'payload', most: 2 }],
+      handle: async (row) => {
+        begun.push(row.id);
+        if (row.payload === 'hangs') await gate;
+        if (row.payload === 'ann') await until('bob’s turn', () => begun.includes('b1'));
+      },
+    });
+    const add = (id: string, whose: string) =>
+      db.sql(`INSERT INTO ${table} (id, payload) VALUES ($1, $2)`, [id, whose]);
+    for (const id of ['h1', 'h2', 'h3', 'h4']) await add(id, 'hangs');
+    for (const id of ['a1', 'a2', 'a3']) await add(id, 'ann');
+    await add('b1', 'bob');
+    q.start();
+    await until('the others to be done', async () =>
+      (await rows()).filter((r) => !String(r.id).startsWith('h')).every((r) => r.state === 'done'),
+    );
+    expect(begun.filter((id) => id.startsWith('h'))).toEqual(['h1', 'h2']);
+    open();
+    await until('all done', allDone);
   });
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
+import { type BackoffPolicy, jitteredBackoffMs } from '../../common/backoff.js';
 import { Database, type Notifications, type Transaction } from '../database/index.js';
 
 export interface WorkQueueOptions<Row> {
@@ -12,12 +13,24 @@ export interface WorkQueueOptions<Row> {
   maxAttempts: number;
   /** SQL that orders rows that are due; default `available_at`. For fairness between tenants, for one. */
   orderBy?: string;
-  /** Seconds until try number `attempt` + 1. Default: 2^attempt with jitter, at most ten minutes. */
-  backoffSeconds?: (attempt: number) => number;
+  /**
+   * Columns that say who a row is for, and how many rows with the same value this node works on at once. Whoever has
+   * the fewest at work comes first, column by column, so that nobody's backlog, nor a receiver that hangs, holds up the
+   * others.
+   */
+  shares?: readonly Share[];
+  /** How long a failed row waits, with jitter. Default: 2 s, 4 s, 8 s … at most ten minutes. */
+  backoff?: BackoffPolicy;
   /** Does the work. What it writes in `finish`'s transaction is there exactly once, with the row's end. */
   handle: (row: Row, job: JobControl) => Promise<void>;
   /** Called in the transaction that gives a row up after `maxAttempts`. */
   onDead?: (tx: Transaction, row: Row, error: Error) => Promise<void>;
+}
+
+export interface Share {
+  /** Text column of the table. */
+  column: string;
+  most: number;
 }
 
 export interface JobControl {
@@ -28,7 +41,7 @@ export interface JobControl {
 }
 
 const POLL_MS = 2000;
-const defaultBackoff = (attempt: number) => Math.min(600, 2 ** attempt) * (0.75 + Math.random() / 2);
+const DEFAULT_BACKOFF: BackoffPolicy = { initialMs: 2_000, maxMs: 600_000 };
 
 /**
  * Work that must happen is a row with a state: `pending`, `running`, `done`, `dead`. A worker takes a row with
@@ -41,6 +54,9 @@ const defaultBackoff = (attempt: number) => Math.min(600, 2 ** attempt) * (0.75 
 export class WorkQueue<Row extends { id: string; attempts: number }> {
   private readonly logger: Logger;
   private readonly controllers = new Set<AbortController>();
+  private readonly atWork = new Set<Row>();
+  /** Claims follow each other: each one counts what the ones before it took. */
+  private claims: Promise<unknown> = Promise.resolve();
   private running = 0;
   private stopped = true;
   private timer?: NodeJS.Timeout;
@@ -90,7 +106,7 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
     let row: Row | null = null;
     const token = randomUUID();
     try {
-      row = await this.claim(token);
+      row = await this.nextRow(token);
       if (!row) return false;
       this.pump();
       await this.work(row, token);
@@ -98,24 +114,53 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
     } catch (e) {
       this.logger.warn(`${row?.id ?? 'claim'}: ${(e as Error).message}`);
       return row !== null;
+    } finally {
+      if (row) this.atWork.delete(row);
     }
   }
 
+  private nextRow(token: string): Promise<Row | null> {
+    const claim = this.claims.then(async () => {
+      const row = await this.claim(token);
+      if (row) this.atWork.add(row);
+      return row;
+    });
+    this.claims = claim.catch(() => undefined);
+    return claim;
+  }
+
   private async claim(token: string): Promise<Row | null> {
-    const { table, leaseSeconds, orderBy = 'available_at' } = this.options;
+    const { table, leaseSeconds, orderBy = 'available_at', shares = [] } = this.options;
+    // two parameters a share: who has rows at work here, and how many
+    const busy = shares.map(
+      ({ column }, i) =>
+        `coalesce((SELECT b.n FROM unnest($${3 + 2 * i}::text[], $${4 + 2 * i}::int[]) AS b (value, n)
+                   WHERE b.value = ${table}.${column}), 0)`,
+    );
+    const room = shares.map(({ most }, i) => `AND ${busy[i]} < ${most}`).join(' ');
     const [rows] = await this.database.system((tx) =>
       tx.query(
         `UPDATE ${table} SET state = 'running', attempts = attempts + 1, lease_token = $1,
                 leased_until = clock_timestamp() + make_interval(secs => $2)
          WHERE id = (SELECT id FROM ${table}
-                     WHERE (state = 'pending' AND available_at <= clock_timestamp())
-                        OR (state = 'running' AND leased_until < clock_timestamp())
-                     ORDER BY ${orderBy} LIMIT 1 FOR UPDATE SKIP LOCKED)
+                     WHERE ((state = 'pending' AND available_at <= clock_timestamp())
+                         OR (state = 'running' AND leased_until < clock_timestamp())) ${room}
+                     ORDER BY ${[...busy, orderBy].join(', ')} LIMIT 1 FOR UPDATE SKIP LOCKED)
          RETURNING *`,
-        [token, leaseSeconds],
+        [token, leaseSeconds, ...shares.flatMap(({ column }) => this.countBy(column))],
       ),
     );
     return (rows[0] as Row | undefined) ?? null;
+  }
+
+  /** Values of a column among the rows at work, and how often each is there. */
+  private countBy(column: string): [string[], number[]] {
+    const counts = new Map<string, number>();
+    for (const row of this.atWork) {
+      const value = String((row as Record<string, unknown>)[column]);
+      counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    return [[...counts.keys()], [...counts.values()]];
   }
 
   private async work(row: Row, token: string): Promise<void> {
@@ -165,7 +210,7 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
   }
 
   private async failed(row: Row, token: string, error: Error): Promise<void> {
-    const { table, maxAttempts, backoffSeconds = defaultBackoff, onDead } = this.options;
+    const { table, maxAttempts, backoff = DEFAULT_BACKOFF, onDead } = this.options;
     // a node that stops hands the row back at once, without counting the try
     const handedBack = this.stopped;
     const dead = !handedBack && row.attempts >= maxAttempts;
@@ -179,7 +224,7 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
           token,
           dead ? 'dead' : 'pending',
           error.message.slice(0, 1000),
-          handedBack ? 0 : backoffSeconds(row.attempts),
+          handedBack ? 0 : jitteredBackoffMs(row.attempts, backoff) / 1000,
           handedBack ? 1 : 0,
         ],
       );

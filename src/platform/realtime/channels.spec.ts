@@ -173,14 +173,11 @@ describe('Channels', () => {
     expect(late.controls.of('news')).toEqual({ paused: false, intervalMs: 10 });
   });
 
-  it('lets the owner of the data take over a default, and refuses two owners', async () => {
+  it('refuses two owners of one channel, and knows no other', async () => {
     const { channels } = await node();
-    const definition = { ...channels.definition('news'), name: 'billing' };
-    channels.defineDefault(definition);
-    channels.define({ ...definition, summary: 'the real one' });
-    channels.defineDefault({ ...definition, summary: 'too late' });
-    expect(channels.definition('billing').summary).toBe('the real one');
-    expect(() => channels.define(definition)).toThrow('twice');
+    const news = channels.definition('news');
+    expect(() => channels.define({ ...news, summary: 'another' })).toThrow('twice');
+    expect(channels.definition('news')).toBe(news);
     expect(() => channels.definition('nowhere')).toThrow(expect.objectContaining({ status: 404 }));
   });
 });

@@ -29,7 +29,6 @@ const RETRY_MS = 2000;
 
 interface Channel {
   definition: ChannelDefinition;
-  isDefault: boolean;
   subscribers: Map<View, Set<SocketClient>>;
   periodic?: Periodic;
   /** Views whose state shall be sent at the end of the coalescing time; null: no timer runs. */
@@ -72,14 +71,17 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
     await Promise.all([...this.channels.values()].map((channel) => channel.periodic?.stop()));
   }
 
-  /** Adds a channel, or takes over from the one that another module defined by default. Call it in `onModuleInit`. */
+  /** Adds a channel; the module that owns the data calls it in `onModuleInit`. @throws Error when there is one */
   define(definition: ChannelDefinition): void {
-    this.put(definition, false);
-  }
-
-  /** As `define`, until the module that owns the data defines the channel. */
-  defineDefault(definition: ChannelDefinition): void {
-    this.put(definition, true);
+    const { name } = definition;
+    if (this.channels.has(name)) throw new Error(`channel ${name} is defined twice`);
+    this.channels.set(name, {
+      definition,
+      subscribers: new Map(),
+      dirty: null,
+      firstFrames: new Map(),
+      failing: false,
+    });
   }
 
   get definitions(): ChannelDefinition[] {
@@ -154,20 +156,6 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
     const names = name === undefined ? [...this.channels.keys()] : [name];
     for (const each of names) this.refresh(each);
     return names.reduce((sum, each) => sum + this.subscriberCount(each), 0);
-  }
-
-  private put(definition: ChannelDefinition, isDefault: boolean): void {
-    const existing = this.channels.get(definition.name);
-    if (existing && !existing.isDefault && isDefault) return;
-    if (existing && !existing.isDefault) throw new Error(`channel ${definition.name} is defined twice`);
-    this.channels.set(definition.name, {
-      definition,
-      isDefault,
-      subscribers: new Map(),
-      dirty: null,
-      firstFrames: new Map(),
-      failing: false,
-    });
   }
 
   private reschedule(name: string): void {

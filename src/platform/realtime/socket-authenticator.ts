@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
+import { parseCookie } from 'cookie';
 import { forbidden, unauthorized } from '../../common/errors.js';
 import { type Permission, roleAllows } from '../../common/permissions.js';
 import { Environment } from '../config/environment.js';
@@ -83,14 +84,6 @@ function credentialOf(request: IncomingMessage, url: URL): Credential | null {
   if (token !== null) return { value: token, from: 'query' };
   const [scheme, value] = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((p) => p.trim());
   if (scheme === 'bearer' && value) return { value, from: 'subprotocol' };
-  const fromCookie = cookieValue(cookie ?? '', SOCKET_COOKIE);
+  const fromCookie = parseCookie(cookie ?? '')[SOCKET_COOKIE];
   return fromCookie ? { value: fromCookie, from: 'cookie' } : null;
-}
-
-function cookieValue(header: string, name: string): string | null {
-  for (const part of header.split(';')) {
-    const [key, ...value] = part.trim().split('=');
-    if (key === name) return value.join('=');
-  }
-  return null;
 }

@@ -1,13 +1,9 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsIn, IsISO8601, IsNumber, Max, Min } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery, queryNumber } from '../../../platform/http/index.js';
 import type { AnomalyFilter, AnomalyRow } from './anomalies.repository.js';
 import { METRICS, type Metric } from './metrics.js';
-
-/** A decimal of a query; anything else is left for the validator to refuse. */
-const queryNumber = ({ value }: { value: unknown }) =>
-  typeof value === 'string' && /^\d{1,6}(\.\d{1,9})?$/.test(value) ? Number(value) : value;
 
 export class AnomaliesQuery extends PageQuery {
   /**
@@ -138,4 +134,11 @@ export class AnomalyResponse {
       around: row.around.map(([at, value]) => ({ timestamp: new Date(at).toISOString(), value })),
     };
   }
+}
+
+/** An anomaly without the series around it. */
+export class AnomalySummary extends OmitType(AnomalyResponse, ['around']) {}
+
+export class AnomalyNews {
+  anomaly: AnomalySummary;
 }

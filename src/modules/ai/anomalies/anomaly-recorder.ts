@@ -3,6 +3,7 @@ import { newId } from '../../../common/ids.js';
 import type { Transaction } from '../../../platform/database/index.js';
 import { Channels } from '../../../platform/realtime/index.js';
 import { AlertsService } from '../../monitoring/index.js';
+import type { AnomalyNews } from './anomalies.dto.js';
 import { AnomaliesRepository, type NewAnomaly, type StoredState } from './anomalies.repository.js';
 import { messageOf, severityOf } from './metrics.js';
 import type { WatchedInput } from './watched-input.js';
@@ -29,11 +30,17 @@ const fingerprintOf = (tenantId: string | null, key: string) => `anomaly:${tenan
 const NEWS_MS = 30 * 60_000;
 
 /** A finding as it goes out on the channel: small, without the series around it. */
-const newsOf = ({ poolId, at, around: _, ...rest }: NewAnomaly, pool: string | null) => ({
-  ...rest,
-  pool_id: poolId,
+const newsOf = (anomaly: NewAnomaly, pool: string | null): AnomalyNews['anomaly'] => ({
+  id: anomaly.id,
+  metric: anomaly.metric,
   pool,
-  at: new Date(at).toISOString(),
+  pool_id: anomaly.poolId,
+  node: anomaly.node,
+  at: new Date(anomaly.at).toISOString(),
+  ended_at: null,
+  score: anomaly.score,
+  value: anomaly.value,
+  expected: { value: anomaly.expected, lower: anomaly.lower, upper: anomaly.upper },
 });
 
 /** Judges new minutes and writes down what was found, in the caller's system transaction: all of it or nothing. */
@@ -106,7 +113,7 @@ export class AnomalyRecorder {
         tx,
         'ai',
         tenantId,
-        { anomaly: newsOf(anomaly, input.pool?.name ?? null) },
+        { anomaly: newsOf(anomaly, input.pool?.name ?? null) } satisfies AnomalyNews,
         'ai_anomaly',
       );
     const newest = found.at(-1);

@@ -1,4 +1,3 @@
-import { setImmediate as breathe } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Database, type Transaction } from '../../../platform/database/index.js';
@@ -7,7 +6,7 @@ import { PoolsReadModel } from '../../pools/index.js';
 import { type AccessLine, TrafficReadModel } from '../../telemetry/index.js';
 import {
   type AlgorithmComparison,
-  comparing,
+  compareAlgorithms,
   MIN_SUPPORT,
   type RecordedRequest,
   type RecordedTraffic,
@@ -18,7 +17,6 @@ import { type Carried, recordedTraffic } from './recorded-traffic.js';
 
 const WINDOW_MS = 86_400_000;
 const MAX_LINES = 20_000;
-const MAX_POOLS = 1000;
 const CACHE_MS = 60_000;
 const DAY_SECONDS = 86_400;
 
@@ -68,7 +66,7 @@ export class ComparisonService {
 
   private async make(tenantId: string): Promise<ComparisonResponse> {
     const { pool, from, to, traffic } = await this.database.tenant(tenantId, (tx) => this.load(tx, tenantId));
-    const result = await withPauses(traffic);
+    const result = await compareAlgorithms(traffic, ENGINE_BALANCERS);
     return {
       basis: basisOf(result, pool?.algorithm ?? null),
       sample_size: result.sample_size,
@@ -84,8 +82,7 @@ export class ComparisonService {
     const begin = new Date(to.getTime() - WINDOW_MS);
     const lines = await this.traffic.accessLog(tx, tenantId, { limit: MAX_LINES, from: begin });
     const poolId = busiest(lines);
-    const pools = poolId ? await this.pools.find(tx, tenantId, {}, { limit: MAX_POOLS, offset: 0 }) : [];
-    const pool = pools.find(({ id }) => id === poolId);
+    const [pool] = poolId ? await this.pools.byIds(tx, tenantId, [poolId]) : [];
     if (!pool) {
       const requests: RecordedRequest[] = [];
       return { pool: null, from: begin, to, traffic: { requests, backends: [], recordedShare: 1 } };
@@ -115,15 +112,5 @@ export class ComparisonService {
       sums.set(key, { requests: before.requests + requests, errors: before.errors + errors });
     }
     return sums;
-  }
-}
-
-/** Lets other work run between two algorithms: a replay of one takes tens of milliseconds. */
-async function withPauses(traffic: RecordedTraffic): Promise<AlgorithmComparison> {
-  const steps = comparing(traffic, ENGINE_BALANCERS);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    await breathe();
   }
 }

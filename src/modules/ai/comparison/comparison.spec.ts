@@ -29,8 +29,11 @@ const lines = (count: number): AccessLine[] =>
   );
 
 describe('algorithm comparison', () => {
-  it('replays the log through every algorithm of the engine and prefers one that sees the slow backend', () => {
-    const result = compareAlgorithms(recordedTraffic(lines(1000), backends, new Map()), ENGINE_BALANCERS);
+  it('replays the log through every algorithm of the engine and prefers one that sees the slow backend', async () => {
+    const result = await compareAlgorithms(
+      recordedTraffic(lines(1000), backends, new Map()),
+      ENGINE_BALANCERS,
+    );
     expect(result.algorithms.map((a) => a.algorithm)).toEqual([...ALGORITHMS]);
     const p50 = (name: string) => result.algorithms.find((a) => a.algorithm === name)!.p50_ms!;
     expect(p50('least_response_time')).toBeLessThan(p50('round_robin'));
@@ -38,12 +41,12 @@ describe('algorithm comparison', () => {
     expect(basisOf(result, 'round_robin')).toMatch(/^observational: .* chosen by round_robin/);
   });
 
-  it('shows no figure without traffic nor with a backend seen too rarely', () => {
-    const empty = compareAlgorithms(recordedTraffic([], [], new Map()), ENGINE_BALANCERS);
+  it('shows no figure without traffic nor with a backend seen too rarely', async () => {
+    const empty = await compareAlgorithms(recordedTraffic([], [], new Map()), ENGINE_BALANCERS);
     expect(basisOf(empty, null)).toBe('no recorded traffic');
-    const few = compareAlgorithms(recordedTraffic(lines(398), backends, new Map()), ENGINE_BALANCERS);
+    const few = await compareAlgorithms(recordedTraffic(lines(398), backends, new Map()), ENGINE_BALANCERS);
     expect(few.algorithms.every((a) => a.p99_ms === null && a.error_rate === null)).toBe(true);
-    expect(basisOf(few, 'random')).toContain('199 of the least seen backend');
+    expect(basisOf(few, 'random')).toContain('199 of the least seen backend, 200 are needed');
   });
 
   it('thins the errors, all of which are logged, to their true share', () => {

@@ -1,9 +1,10 @@
-import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { durationMs } from '../../../common/durations.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../../platform/jobs/index.js';
 import { TrafficReadModel } from '../../telemetry/index.js';
 import { AiConfigService } from '../config/ai-config.service.js';
+import { MIN_SAMPLES } from '../core/index.js';
 import { TrainingRepository } from '../training/training.repository.js';
 import { TrainingService } from '../training/training.service.js';
 import { ForecastsService } from './forecasts.service.js';
@@ -20,6 +21,7 @@ const COMPLETE_AFTER_MS = 15_000;
  */
 @Injectable()
 export class ForecastKeeper implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger('forecasts');
   private routine?: Periodic;
 
   constructor(
@@ -41,7 +43,8 @@ export class ForecastKeeper implements OnApplicationBootstrap, OnApplicationShut
     await this.routine?.stop();
   }
 
-  private async run(): Promise<void> {
+  /** Looks at every tenant with traffic, once; what fails for one holds no other up. */
+  async run(): Promise<void> {
     if (!this.leader.isLeader) return;
     await this.leader.lead(async (tx) => {
       await this.settle(tx);
@@ -52,14 +55,16 @@ export class ForecastKeeper implements OnApplicationBootstrap, OnApplicationShut
     );
     for (const tenantId of tenants) {
       if (!this.leader.isLeader) return;
-      await this.database.tenant(tenantId, (tx) => this.look(tx, tenantId));
+      await this.database
+        .tenant(tenantId, (tx) => this.look(tx, tenantId))
+        .catch((e: Error) => this.logger.warn(`${tenantId}: ${e.message}`));
     }
   }
 
   private async look(tx: Transaction, tenantId: string): Promise<void> {
     const config = await this.config.getIn(tx, tenantId);
     if (!config.enabled) return;
-    const { points, version, last } = await this.forecasts.predictIn(tx, tenantId, config, {
+    const { points, version, last, steps } = await this.forecasts.predictIn(tx, tenantId, config, {
       horizon: 1,
       confidence: config.forecast.interval,
     });
@@ -80,7 +85,7 @@ export class ForecastKeeper implements OnApplicationBootstrap, OnApplicationShut
         naive: last,
       });
     }
-    await this.training.trainIfDue(tx, tenantId, null, config);
+    if (steps >= MIN_SAMPLES) await this.training.trainIfDue(tx, tenantId, null, config);
   }
 
   private async settle(tx: Transaction): Promise<void> {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../../common/ids.js';
+import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
 import type { Transaction } from '../../../platform/database/index.js';
 
 /** A trained version of a built-in model, for a tenant or for one pool of it. */
@@ -14,6 +15,9 @@ export interface ModelVersion<Model = unknown, Card = unknown> {
   training_id: string | null;
   created_at: Date;
 }
+
+/** In place of a pool: a model of a series that came with a request, which says nothing of the tenant's traffic. */
+export const GIVEN_SERIES = 'series';
 
 const WITHOUT_DATA = 'id, model, pool_id, version, served, card, training_id, created_at';
 
@@ -51,6 +55,45 @@ export class ModelVersionsRepository {
       `SELECT ${WITHOUT_DATA} FROM ai_model_versions WHERE tenant_id = $1 ORDER BY model, pool_id, version DESC`,
       [tenantId],
     );
+  }
+
+  /** Of every pool and kind of data, newest first. */
+  async page<C>(
+    tx: Transaction,
+    tenantId: string,
+    model: string,
+    request: PageRequest,
+  ): Promise<Page<Omit<ModelVersion<never, C>, 'model_data'>>> {
+    const where = 'tenant_id = $1 AND model = $2';
+    const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM ai_model_versions WHERE ${where}`, [
+      tenantId,
+      model,
+    ]);
+    const items = await tx.query(
+      `SELECT ${WITHOUT_DATA} FROM ai_model_versions WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4`,
+      [tenantId, model, request.limit, offsetOf(request)],
+    );
+    return new Page(items, n, request.page, request.limit);
+  }
+
+  /** Makes it the one of its pool and kind of data that answers. @returns null when it does not exist */
+  async serve<C>(
+    tx: Transaction,
+    tenantId: string,
+    model: string,
+    id: string,
+  ): Promise<Omit<ModelVersion<never, C>, 'model_data'> | null> {
+    // first the one that answers now: at no time may there be two
+    await tx.query(
+      `UPDATE ai_model_versions SET served = false WHERE tenant_id = $1 AND model = $2 AND served AND pool_id =
+         (SELECT pool_id FROM ai_model_versions WHERE tenant_id = $1 AND model = $2 AND id = $3)`,
+      [tenantId, model, id],
+    );
+    const [[row]] = await tx.query(
+      `UPDATE ai_model_versions SET served = true WHERE tenant_id = $1 AND model = $2 AND id = $3 RETURNING ${WITHOUT_DATA}`,
+      [tenantId, model, id],
+    );
+    return row ?? null;
   }
 
   /** Adds the next version. @returns its number */

@@ -8,6 +8,7 @@ import {
   LexiconSentiment,
   LogisticSentiment,
   type LogisticSentimentModel,
+  MAX_HORIZON,
   ResidualDetector,
   type SentimentModel,
 } from '../core/index.js';
@@ -15,8 +16,6 @@ import { ANOMALY_DETECTOR, BUILT_IN, LOAD_PREDICTOR, SENTIMENT } from '../foreca
 import { ForecastsService } from '../forecasting/forecasts.service.js';
 import { ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
 import type { Availability, DeployedModel, ModelAnswer, ModelRuntime, PredictionRequest } from './runtime.js';
-
-const MAX_HORIZON = 288;
 
 /** A trained classifier, as data and ready to be asked. */
 export interface TrainedSentiment {
@@ -59,6 +58,11 @@ export class BuiltinRuntime implements ModelRuntime {
       if (e instanceof InvalidInputError) throw invalidField('input', 'input', e.message);
       throw e;
     }
+  }
+
+  /** Whether a model that needs nothing but this process gives its known answer (tens of microseconds). */
+  answers(): boolean {
+    return this.lexiconModel().predict('This is a great product!').label === 'positive';
   }
 
   private async sentiment({ tenantId, input }: PredictionRequest): Promise<ModelAnswer> {
@@ -121,8 +125,9 @@ export class BuiltinRuntime implements ModelRuntime {
       throw invalidField('input.series', 'required', 'input.series must be points {timestamp, value}');
     const warmUp = Math.max(10, Math.min(288, Math.floor(series.length * 0.15)));
     const detector = new ResidualDetector({ warmUp, rest: Math.ceil(warmUp / 2) });
-    const anomalies = series
-      .map((p) => ({ p, found: detector.update(Date.parse(p.timestamp), p.value) }))
+    const inOrder = series.map((p) => ({ p, at: Date.parse(p.timestamp) })).sort((a, b) => a.at - b.at);
+    const anomalies = inOrder
+      .map(({ p, at }) => ({ p, found: detector.update(at, p.value) }))
       .filter(({ found }) => found.anomaly)
       .map(({ p, found }) => ({
         timestamp: p.timestamp,
@@ -131,7 +136,7 @@ export class BuiltinRuntime implements ModelRuntime {
         lower: found.expected?.lower ?? null,
         upper: found.expected?.upper ?? null,
       }));
-    return { output: { anomalies }, version: 'residual-1' };
+    return { output: { anomalies, judged: Math.max(0, series.length - warmUp) }, version: 'residual-1' };
   }
 
   private async poolId(tenantId: string, name: string): Promise<string> {

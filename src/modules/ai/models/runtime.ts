@@ -27,6 +27,7 @@ export interface ModelOutput {
   scores?: Record<string, number>;
   points?: { timestamp: string; value: number; lower: number; upper: number }[];
   basis?: string;
+  judged?: number;
   anomalies?: {
     timestamp: string;
     value: number;

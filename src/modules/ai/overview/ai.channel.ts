@@ -2,7 +2,8 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Channels } from '../../../platform/realtime/index.js';
 import { AnomalyResponse } from '../anomalies/anomalies.dto.js';
 import { AnomaliesService } from '../anomalies/anomalies.service.js';
-import { OverviewService } from './overview.service.js';
+import type { AiState } from './ai-frames.dto.js';
+import { AiStatusService } from './ai-status.service.js';
 
 const LASTING = 10;
 
@@ -11,7 +12,7 @@ const LASTING = 10;
 export class AiChannel implements OnModuleInit {
   constructor(
     private readonly channels: Channels,
-    private readonly overview: OverviewService,
+    private readonly status: AiStatusService,
     private readonly anomalies: AnomaliesService,
   ) {}
 
@@ -25,13 +26,13 @@ export class AiChannel implements OnModuleInit {
     });
   }
 
-  private async state(view: string | null) {
+  private async state(view: string | null): Promise<AiState> {
     const lasting = await this.anomalies.lasting(view, LASTING);
     const anomalies = lasting.map((row) => {
       const { around: _, ...rest } = AnomalyResponse.from(row);
       return rest;
     });
-    const status = view === null ? await this.overview.installation() : await this.overview.status(view);
+    const status = view === null ? await this.status.installation() : await this.status.status(view);
     return { ...status, anomalies };
   }
 }

@@ -2,6 +2,9 @@ import { Controller, Get, Query, Req } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
+import { AiHealthService } from './ai-health.service.js';
+import { AiMetricsService } from './ai-metrics.service.js';
+import { AiStatusService } from './ai-status.service.js';
 import {
   AiHealthResponse,
   AiMetricsResponse,
@@ -9,7 +12,6 @@ import {
   DetailQuery,
   MetricsQuery,
 } from './overview.dto.js';
-import { OverviewService } from './overview.service.js';
 
 const isDetailed = (query: DetailQuery, { url }: FastifyRequest): boolean =>
   query.detailed ?? url.split('?')[0]!.endsWith('/detailed');
@@ -17,7 +19,11 @@ const isDetailed = (query: DetailQuery, { url }: FastifyRequest): boolean =>
 @ApiTags('AI: overview')
 @Controller('api/ai')
 export class OverviewController {
-  constructor(private readonly overview: OverviewService) {}
+  constructor(
+    private readonly figures: AiMetricsService,
+    private readonly states: AiStatusService,
+    private readonly healths: AiHealthService,
+  ) {}
 
   @Get(['metrics', 'metrics/detailed'])
   @Access('ai.read')
@@ -27,14 +33,14 @@ export class OverviewController {
     @Query() query: MetricsQuery,
     @Req() request: FastifyRequest,
   ): Promise<AiMetricsResponse> {
-    return this.overview.metrics(user.tenantId, isDetailed(query, request), query.history ?? false);
+    return this.figures.metrics(user.tenantId, isDetailed(query, request), query.history ?? false);
   }
 
   @Get('status')
   @Access('ai.read')
   @ApiOperation({ summary: 'Whether the AI works for you, and its models' })
   status(@CurrentUser() user: Principal): Promise<AiStatusResponse> {
-    return this.overview.status(user.tenantId);
+    return this.states.status(user.tenantId);
   }
 
   @Get(['health', 'health/detailed'])
@@ -45,6 +51,6 @@ export class OverviewController {
     @Query() query: DetailQuery,
     @Req() request: FastifyRequest,
   ): Promise<AiHealthResponse> {
-    return this.overview.health(user.tenantId, isDetailed(query, request));
+    return this.healths.health(user.tenantId, isDetailed(query, request));
   }
 }

@@ -1,8 +1,8 @@
 import { Transform } from 'class-transformer';
 import { IsBoolean } from 'class-validator';
-import { MayBeAbsent } from '../../../platform/http/index.js';
+import { MayBeAbsent, queryBoolean } from '../../../platform/http/index.js';
 import { AlgorithmFiguresResponse } from '../comparison/comparison.dto.js';
-import { queryBoolean } from '../config/ai-config.dto.js';
+import type { ModelResponse } from '../models/models.dto.js';
 
 export class DetailQuery {
   /**
@@ -26,7 +26,7 @@ export class MetricsQuery extends DetailQuery {
   history?: boolean;
 }
 
-export const SCALING = ['scale_up', 'maintain', 'scale_down'] as const;
+const SCALING = ['scale_up', 'maintain', 'scale_down'] as const;
 export type Scaling = (typeof SCALING)[number];
 
 export class PredictionDataResponse {
@@ -168,6 +168,10 @@ export class ModelStateResponse {
    * @example null
    */
   reason: string | null;
+
+  static from({ name, version, status, reason }: ModelResponse): ModelStateResponse {
+    return { name, version, status, reason };
+  }
 }
 
 export class AiStatusResponse {

@@ -1,5 +1,5 @@
 import { measuredCapacity, scalingFor } from './capacity.js';
-import { mostUsed } from './overview.service.js';
+import { mostUsed } from './fleet-figures.js';
 
 const minutes = (count: number, requests: number, errors = 0) =>
   Array.from({ length: count }, () => ({ requests, errors }));

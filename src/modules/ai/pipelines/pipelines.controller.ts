@@ -11,6 +11,7 @@ import {
   pageRequest,
 } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
+import { SERIES_BODY_LIMITS } from '../series-limits.js';
 import {
   CreatePipelineRequest,
   PipelineDeletedResponse,
@@ -26,9 +27,6 @@ import {
 } from './pipelines.dto.js';
 import { PipelinesService } from './pipelines.service.js';
 import { STEP_SCHEMAS } from './step-schemas.js';
-
-/** A series of 50,000 points. */
-const DATA_LIMITS = { maxBytes: 4 * 1024 * 1024, maxKeys: 110_000 };
 
 @ApiTags('AI: pipelines')
 @Controller('api/ai/pipeline-steps')
@@ -97,7 +95,7 @@ export class PipelinesController {
   @Post(':id/run')
   @HttpCode(200)
   @Access('ai.predict')
-  @RouteConfig(DATA_LIMITS)
+  @RouteConfig(SERIES_BODY_LIMITS)
   @ApiOperation({
     summary: 'Run a pipeline on one input or on many; a step that fails is in the answer, with the reason',
   })

@@ -11,8 +11,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { invalidField } from '../../../common/errors.js';
-import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
-import { queryBoolean } from '../config/ai-config.dto.js';
+import { IsLine, MayBeAbsent, PageQuery, queryBoolean } from '../../../platform/http/index.js';
 import type { PredictionInput } from '../models/runtime.js';
 import { IsInput, inputSchema, OutputDto, StructuredInputDto } from '../predictions/predictions.dto.js';
 import { TARGETS, type Target } from './batch-executor.js';

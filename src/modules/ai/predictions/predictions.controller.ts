@@ -4,6 +4,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../../common/pagination.js';
 import { ApiFails, ApiPage, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
+import { SERIES_BODY_LIMITS } from '../series-limits.js';
 import {
   BatchPredictRequest,
   BatchPredictResponse,
@@ -16,8 +17,6 @@ import {
 } from './predictions.dto.js';
 import { PredictionsService } from './predictions.service.js';
 
-const DATA_LIMITS = { maxBytes: 4 * 1024 * 1024, maxKeys: 110_000 };
-
 @ApiTags('AI: predictions')
 @Controller('api/ai')
 export class PredictionsController {
@@ -26,7 +25,7 @@ export class PredictionsController {
   @Post('predict')
   @HttpCode(200)
   @Access('ai.predict')
-  @RouteConfig(DATA_LIMITS)
+  @RouteConfig(SERIES_BODY_LIMITS)
   @ApiFails(404)
   @ApiOperation({ summary: 'Ask a model' })
   predict(@CurrentUser() user: Principal, @Body() body: PredictRequest): Promise<PredictResponse> {
@@ -36,7 +35,7 @@ export class PredictionsController {
   @Post('predict/batch')
   @HttpCode(200)
   @Access('ai.predict')
-  @RouteConfig(DATA_LIMITS)
+  @RouteConfig(SERIES_BODY_LIMITS)
   @ApiFails(404)
   @ApiOperation({ summary: 'Ask a model many times; each input has a result of its own' })
   predictBatch(

@@ -14,11 +14,12 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
+import { isMeasure } from '../core/index.js';
 import type { PredictionInput } from '../models/runtime.js';
+import { MAX_SERIES_POINTS } from '../series-limits.js';
 import type { PredictionRow } from './predictions.repository.js';
 
 const MAX_BATCH = 1000;
-const MAX_POINTS = 50_000;
 /** Nothing beside the two fields that were looked at. */
 const isPair = (value: object): boolean => Object.keys(value).length === 2;
 
@@ -34,10 +35,10 @@ const FIELDS: Record<string, (value: unknown) => boolean> = {
     v.every((m) => typeof m?.role === 'string' && typeof m?.content === 'string' && isPair(m)),
   series: (v) =>
     Array.isArray(v) &&
-    v.length <= MAX_POINTS &&
+    v.length <= MAX_SERIES_POINTS &&
     v.every(
       (p) =>
-        typeof p?.value === 'number' &&
+        isMeasure(p?.value) &&
         typeof p?.timestamp === 'string' &&
         !Number.isNaN(Date.parse(p.timestamp)) &&
         isPair(p),
@@ -73,7 +74,10 @@ export class ChatMessage {
 export class InputPoint {
   /** @example 2026-06-19T15:30:00.000Z */
   timestamp: string;
-  /** @example 512.5 */
+  /**
+   * Any unit, at most 10^15 either way.
+   * @example 512.5
+   */
   value: number;
 }
 /** Input of models that take more than a text. */
@@ -197,6 +201,11 @@ export class OutputDto {
    */
   basis?: string;
   anomalies?: FoundAnomaly[];
+  /**
+   * Points that were looked at; the ones before are what the detector learnt from.
+   * @example 850
+   */
+  judged?: number;
   /** @example The sky is blue because … */
   text?: string;
   /** @example [0.1, 0.2] */

@@ -112,8 +112,8 @@ describe('the watch for peaks', () => {
     );
     return { tenantId, poolId, backends };
   };
-  const train = ({ tenantId, poolId }: Site, served = true) =>
-    db.database.tenant(tenantId, async (tx) => {
+  const train = async ({ tenantId, poolId }: Site, served = true) => {
+    await db.database.tenant(tenantId, async (tx) => {
       const measured = await series.load(tx, { tenantId, poolId }, '5m', Date.now());
       const model = trainForecaster(measured, { modelType: 'linear_regression', horizon: 3 });
       expect(model.card.metrics.skill).toBeGreaterThan(0);
@@ -127,6 +127,9 @@ describe('the watch for peaks', () => {
         serve: true,
       });
     });
+    // training holds this thread, on a busy machine for longer than a lease lasts
+    await until('to lead', () => leader.isLeader);
+  };
   const factors = async ({ poolId, backends }: Site) => {
     const rows = await db.sql('SELECT id, weight_factor FROM backends WHERE pool_id = $1', [poolId]);
     return backends.map((id) => rows.find((row) => row.id === id)!.weight_factor);

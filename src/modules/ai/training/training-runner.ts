@@ -12,9 +12,9 @@ import type {
   TrainingJob,
 } from '../core/index.js';
 import { LOAD_PREDICTOR, SENTIMENT } from '../forecasting/built-in-models.js';
-import { ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
+import { GIVEN_SERIES, ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
 import { TrafficSeries } from '../forecasting/traffic-series.js';
-import { forecastMetrics, type TrainingMetrics } from './training.dto.js';
+import { forecastMetrics, type TrainingMetrics, type TrainingNews } from './training.dto.js';
 import { TrainingRepository, type TrainingRow } from './training.repository.js';
 import { TrainingThread } from './training-thread.js';
 
@@ -85,9 +85,10 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
     // a node that is killed counts no failure: without this a training that takes its node down would do so for ever
     if (row.attempts > MAX_ATTEMPTS) throw new Error('its node stopped each time while it ran');
     const config = await this.config.get(row.tenant_id);
-    const work = await this.database.tenant(row.tenant_id, async (tx) => {
+    const { work, isGiven } = await this.database.tenant(row.tenant_id, async (tx) => {
       await this.runs.begin(tx, row.id);
-      return this.jobOf(tx, row, config);
+      const data = await this.runs.data(tx, row.id);
+      return { work: await this.jobOf(tx, row, data, config), isGiven: Boolean(data?.series) };
     });
     const thread = new TrainingThread(work, this.reporter(row));
     this.threads.set(row.id, thread);
@@ -100,7 +101,7 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (outcome.status === 'stopped' && job.signal.aborted) throw job.signal.reason;
       if (outcome.status === 'failed' && outcome.code === 'INTERNAL') throw new Error(outcome.message);
       await job.finish(async (tx) => {
-        if (outcome.status === 'completed') await this.keep(tx, row, outcome.model, config);
+        if (outcome.status === 'completed') await this.keep(tx, row, outcome.model, isGiven, config);
         else
           await this.runs.end(tx, row.id, {
             status: outcome.status,
@@ -113,8 +114,12 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async jobOf(tx: Transaction, row: TrainingRow, config: AiConfig): Promise<TrainingJob> {
-    const data = await this.runs.data(tx, row.id);
+  private async jobOf(
+    tx: Transaction,
+    row: TrainingRow,
+    data: TrainingRow['data'],
+    config: AiConfig,
+  ): Promise<TrainingJob> {
     const { epochs } = row.params;
     if (row.model_type !== LOAD_PREDICTOR)
       return {
@@ -137,17 +142,23 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
     };
   }
 
-  /** Stores the new version and serves it, unless the one that is served was better against the naive forecast. */
+  /**
+   * Stores the new version and serves it, unless the one that is served was better against the naive forecast. A model
+   * of a given series stands beside the traffic's and is served at once: two series' figures cannot be compared.
+   */
   private async keep(
     tx: Transaction,
     row: TrainingRow,
     model: TrainedModel,
+    isGiven: boolean,
     config: AiConfig,
   ): Promise<void> {
     const name = row.model_type === LOAD_PREDICTOR ? LOAD_PREDICTOR : SENTIMENT;
-    const poolId = row.pool_id ?? '';
+    const poolId = isGiven ? GIVEN_SERIES : (row.pool_id ?? '');
     const serve =
-      name === SENTIMENT || (await this.isBetter(tx, row.tenant_id, poolId, model as ForecastModel));
+      name === SENTIMENT ||
+      isGiven ||
+      (await this.isBetter(tx, row.tenant_id, poolId, model as ForecastModel));
     const version = await this.versions.add(tx, row.tenant_id, {
       model: name,
       poolId,
@@ -198,21 +209,16 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
       void this.database
         .tenant(row.tenant_id, async (tx) => {
           await this.runs.progress(tx, row.id, percent, info);
-          await this.channels.publish(
-            tx,
-            'ai',
-            row.tenant_id,
-            {
-              training: {
-                id: row.id,
-                status: 'running',
-                model_type: row.model_type,
-                progress: Math.round(percent * 10) / 10,
-                stage: info.stage,
-              },
+          const news: TrainingNews = {
+            training: {
+              id: row.id,
+              status: 'running',
+              model_type: row.model_type,
+              progress: Math.round(percent * 10) / 10,
+              stage: info.stage,
             },
-            'ai_training',
-          );
+          };
+          await this.channels.publish(tx, 'ai', row.tenant_id, news, 'ai_training');
         })
         .catch(() => undefined);
     };

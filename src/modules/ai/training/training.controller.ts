@@ -3,9 +3,10 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { invalidField, notFound } from '../../../common/errors.js';
 import type { Page } from '../../../common/pagination.js';
-import { ApiFails, ApiPage, IdParam, pageRequest } from '../../../platform/http/index.js';
+import { ApiFails, ApiPage, IdParam, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import { BUILT_IN } from '../forecasting/built-in-models.js';
+import { SERIES_BODY_LIMITS } from '../series-limits.js';
 import {
   RetrainQuery,
   RetrainRequest,
@@ -22,8 +23,6 @@ import {
 } from './training.dto.js';
 import { TrainingService } from './training.service.js';
 
-/** A series of 50,000 points. */
-const DATA_LIMITS = { maxBytes: 4 * 1024 * 1024, maxKeys: 110_000 };
 const isTrainable = (name: string): name is Trainable => (TRAINABLE as readonly string[]).includes(name);
 
 @ApiTags('AI: training')
@@ -34,7 +33,7 @@ export class TrainingController {
   @Post('training/start')
   @HttpCode(202)
   @Access('ai.write')
-  @RouteConfig(DATA_LIMITS)
+  @RouteConfig(SERIES_BODY_LIMITS)
   @ApiFails(404)
   @ApiOperation({ summary: 'Start training a model, on measured traffic or on data in the request' })
   start(
@@ -52,7 +51,7 @@ export class TrainingController {
   @Post('train')
   @HttpCode(202)
   @Access('ai.write')
-  @RouteConfig(DATA_LIMITS)
+  @RouteConfig(SERIES_BODY_LIMITS)
   @ApiFails(404)
   @ApiOperation({ summary: 'Start training a model; everything in the body' })
   train(
@@ -76,6 +75,7 @@ export class TrainingController {
 
   @Get('training')
   @Access('ai.read')
+  @ListEnvelope('trainings')
   @ApiPage(TrainingResponse)
   @ApiOperation({ summary: 'List trainings, newest first' })
   list(@CurrentUser() user: Principal, @Query() query: TrainingListQuery): Promise<Page<TrainingResponse>> {

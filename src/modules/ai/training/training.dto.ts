@@ -1,19 +1,18 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorator } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
-import { queryBoolean } from '../config/ai-config.dto.js';
-import type { ForecastMetrics } from '../core/index.js';
+import { IsLine, MayBeAbsent, PageQuery, queryBoolean, queryInteger } from '../../../platform/http/index.js';
+import { type ForecastMetrics, isMeasure } from '../core/index.js';
+import { MAX_SERIES_POINTS } from '../series-limits.js';
 import type { TrainingRow } from './training.repository.js';
 
 /** Models that can be trained. `nlp` and `sentiment-analysis` are other names of `sentiment`. */
 export const TRAINABLE = ['load_predictor', 'sentiment', 'sentiment-analysis', 'nlp'] as const;
 export type Trainable = (typeof TRAINABLE)[number];
-export const TRAINING_STATUSES = ['pending', 'running', 'completed', 'failed', 'stopped'] as const;
+const TRAINING_STATUSES = ['pending', 'running', 'completed', 'failed', 'stopped'] as const;
 export type TrainingStatus = (typeof TRAINING_STATUSES)[number];
 
-export const MAX_SERIES = 50_000;
-export const MAX_ROWS = 20_000;
+const MAX_ROWS = 20_000;
 
 /** Checks a long array by hand: the validator's own way is super-linear in keys. */
 function IsArrayOf(
@@ -43,7 +42,10 @@ function IsArrayOf(
 export class SeriesPoint {
   /** @example 2026-06-19T15:30:00.000Z */
   timestamp: string;
-  /** @example 512.5 */
+  /**
+   * Any unit, at most 10^15 either way.
+   * @example 512.5
+   */
   value: number;
 }
 
@@ -92,16 +94,16 @@ export class StartTrainingRequest {
   @MaxLength(63)
   pool?: string;
 
-  /** A series to learn instead of measured traffic, in any unit. At most 50,000 points. */
+  /**
+   * A series to learn instead of measured traffic, in any unit. At most 50,000 points. Its model stands beside the
+   * traffic's and answers predictions that bring a series; forecasts of traffic stay as they are.
+   */
   @MayBeAbsent()
   @IsArrayOf(
     'isSeries',
-    MAX_SERIES,
+    MAX_SERIES_POINTS,
     'points {timestamp: ISO 8601, value: number}',
-    (p) =>
-      typeof p.value === 'number' &&
-      typeof p.timestamp === 'string' &&
-      !Number.isNaN(Date.parse(p.timestamp)),
+    (p) => isMeasure(p.value) && typeof p.timestamp === 'string' && !Number.isNaN(Date.parse(p.timestamp)),
   )
   series?: SeriesPoint[];
 
@@ -285,6 +287,19 @@ export class TrainingResponse {
       error: row.error,
     };
   }
+}
+
+/** What the channel `ai` tells of a training under way. */
+export class TrainingSummary extends PickType(TrainingResponse, [
+  'id',
+  'status',
+  'model_type',
+  'progress',
+  'stage',
+]) {}
+
+export class TrainingNews {
+  training: TrainingSummary;
 }
 
 export const forecastMetrics = (metrics: ForecastMetrics, servedBy: string): TrainingMetrics => ({

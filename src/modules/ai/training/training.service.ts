@@ -8,7 +8,7 @@ import { Channels } from '../../../platform/realtime/index.js';
 import { UsageMeter } from '../../billing/index.js';
 import { PoolsReadModel } from '../../pools/index.js';
 import type { AiConfig } from '../config/ai-config.service.js';
-import type { StartTrainingRequest, Trainable, TrainingStatus } from './training.dto.js';
+import type { StartTrainingRequest, Trainable, TrainingNews, TrainingStatus } from './training.dto.js';
 import { TrainingResponse } from './training.dto.js';
 import { TrainingRepository, type TrainingRow } from './training.repository.js';
 import { TrainingRunner } from './training-runner.js';
@@ -17,10 +17,23 @@ import { TrainingRunner } from './training-runner.js';
 const MAX_OPEN = 20;
 
 /** One name a model: the documents know the sentiment model by three. */
-export const modelOf = (modelType: Trainable): 'load_predictor' | 'sentiment' =>
+const modelOf = (modelType: Trainable): 'load_predictor' | 'sentiment' =>
   modelType === 'load_predictor' ? 'load_predictor' : 'sentiment';
 const namesOf = (modelType: Trainable): string[] =>
   modelOf(modelType) === 'sentiment' ? ['sentiment', 'sentiment-analysis', 'nlp'] : ['load_predictor'];
+
+/** Data that the training would leave out silently is refused. */
+function requireUse(
+  model: ReturnType<typeof modelOf>,
+  { series, rows, pool }: Pick<StartTrainingRequest, 'series' | 'rows' | 'pool'>,
+): void {
+  const refuse = (field: string, why: string) => invalidField(field, 'unused', `${field}: ${why}`);
+  if (model === 'load_predictor' && rows) throw refuse('rows', 'the load predictor learns a series');
+  if (model === 'sentiment' && series) throw refuse('series', 'the sentiment model learns rows');
+  if (model === 'sentiment' && pool) throw refuse('pool', 'the sentiment model learns rows');
+  if (series && pool)
+    throw refuse('series', "a pool's model learns the pool's traffic; leave one of the two out");
+}
 
 /** Training on demand. The row is the job: it is taken by any node with a free thread. */
 @Injectable()
@@ -35,13 +48,14 @@ export class TrainingService {
     private readonly meter: UsageMeter,
   ) {}
 
-  /** @throws AppError 409 TOO_MANY_TRAININGS, 422 for an unknown pool */
+  /** @throws AppError 409 TOO_MANY_TRAININGS, 422 for an unknown pool and for data that this model does not learn */
   async start(
     tenantId: string,
     modelType: Trainable,
     request: StartTrainingRequest,
     trigger = 'request',
   ): Promise<TrainingRow> {
+    requireUse(modelOf(modelType), request);
     return this.database.tenant(tenantId, async (tx) => {
       const poolId = request.pool ? await this.poolId(tx, tenantId, request.pool) : null;
       const { series, rows } = request;
@@ -144,14 +158,11 @@ export class TrainingService {
       params: run.epochs === undefined ? {} : { epochs: run.epochs },
       data: run.data,
     });
-    await this.meter.record(tx, tenantId, 'ai_jobs', 1, row.id);
-    await this.channels.publish(
-      tx,
-      'ai',
-      tenantId,
-      { training: { ...TrainingResponse.from(row) } },
-      'ai_training',
-    );
+    // the plan's AI jobs are what somebody asks for; the daily routine is the program's own
+    if (run.trigger !== 'schedule') await this.meter.record(tx, tenantId, 'ai_jobs', 1, row.id);
+    const { id, status, progress, stage } = TrainingResponse.from(row);
+    const news: TrainingNews = { training: { id, status, model_type: modelType, progress, stage } };
+    await this.channels.publish(tx, 'ai', tenantId, news, 'ai_training');
     await this.runner.wake(tx);
     return row;
   }

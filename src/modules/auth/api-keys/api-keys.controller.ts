@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../../common/pagination.js';
-import { ApiPage, IdParam, PageQuery, pageRequest } from '../../../platform/http/index.js';
+import { ApiPage, IdParam, ListEnvelope, PageQuery, pageRequest } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import { ApiKeyResponse, CreateApiKeyRequest, CreateApiKeyResponse } from './api-keys.dto.js';
 import { ApiKeysService } from './api-keys.service.js';
@@ -13,6 +13,7 @@ export class ApiKeysController {
 
   @Get()
   @Access('apikeys.read')
+  @ListEnvelope('api_keys')
   @ApiPage(ApiKeyResponse)
   @ApiOperation({ summary: 'List the API keys of your tenant' })
   async list(@CurrentUser() user: Principal, @Query() query: PageQuery): Promise<Page<ApiKeyResponse>> {
@@ -21,7 +22,7 @@ export class ApiKeysController {
 
   @Post()
   @Access('apikeys.write')
-  @ApiOperation({ summary: 'Make an API key; it is shown in this answer only' })
+  @ApiOperation({ summary: 'Make an API key; it is shown in this answer only. A tenant has at most 100' })
   async create(
     @CurrentUser() user: Principal,
     @Body() body: CreateApiKeyRequest,

@@ -50,6 +50,15 @@ export class ApiKeysRepository {
     return (await this.get(tx, tenant_id, id))!;
   }
 
+  /** How many the tenant has; whoever else would add one waits until the transaction ends. */
+  async lockedCount(tx: Transaction, tenantId: string): Promise<number> {
+    await tx.query('SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE', [tenantId]);
+    const [{ n }] = await tx.query('SELECT count(*)::int AS n FROM api_keys WHERE tenant_id = $1', [
+      tenantId,
+    ]);
+    return n;
+  }
+
   async page(tx: Transaction, tenantId: string, request: PageRequest): Promise<Page<ApiKeyRow>> {
     const rows = await tx.query(
       `SELECT ${COLUMNS} FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.tenant_id = $1

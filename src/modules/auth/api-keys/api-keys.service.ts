@@ -1,10 +1,15 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { forbidden, invalidField, notFound, unauthorized } from '../../../common/errors.js';
+import { AppError, forbidden, invalidField, notFound, unauthorized } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import type { Page, PageRequest } from '../../../common/pagination.js';
 import { mayGrant, type Permission, ROLES, type Role, roleAllows } from '../../../common/permissions.js';
-import { Database, Notifications, type Transaction } from '../../../platform/database/index.js';
+import {
+  Database,
+  DatabaseClock,
+  Notifications,
+  type Transaction,
+} from '../../../platform/database/index.js';
 import { type Periodic, repeat } from '../../../platform/jobs/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import { hashToken, type Principal, randomToken } from '../../../platform/security/index.js';
@@ -17,6 +22,8 @@ export const KEY_PREFIX = 'vf_';
 const HINT_LENGTH = 6;
 /** Notification: a key is gone. */
 const KEYS_CHANGED = 'apikeys';
+/** Keys of one tenant, ones that have expired among them. */
+const MAX_KEYS = 100;
 const BELIEVE_MS = 5000;
 const TOUCH_MS = 60_000;
 /** Keys without an end count as good for this long, seconds; each use asks again. */
@@ -38,6 +45,7 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
     private readonly keys: ApiKeysRepository,
     private readonly journal: Journal,
     private readonly notifications: Notifications,
+    private readonly clock: DatabaseClock,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -61,7 +69,7 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
   async authenticate(key: string): Promise<Principal> {
     const hash = hashToken(key);
     const found = this.live.get(hash) ?? (await this.look(hash));
-    if (found.expiresAt && found.expiresAt.getTime() <= Date.now()) throw notValid();
+    if (found.expiresAt && found.expiresAt.getTime() <= this.clock.now()) throw notValid();
     this.used.add(found.id);
     const role = lesser(found.role, found.holderRole);
     return {
@@ -73,7 +81,7 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
       email: found.email,
       kind: 'api_key',
       scopes: found.scopes,
-      expiresAt: Math.floor((found.expiresAt?.getTime() ?? Date.now() + NO_END * 1000) / 1000),
+      expiresAt: Math.floor((found.expiresAt?.getTime() ?? this.clock.now() + NO_END * 1000) / 1000),
     };
   }
 
@@ -88,14 +96,15 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
     return row;
   }
 
-  /** @throws AppError 403 for more than the caller's own role, scopes and time, 422 for what the role does not have anyway */
+  /** @throws AppError 403 for more than the caller's own role, scopes and time, and at the limit of keys, 422 for what the role does not have anyway */
   async create(principal: Principal, request: CreateApiKeyRequest): Promise<{ row: ApiKeyRow; key: string }> {
     const scopes = scopesOf(principal, request);
     const expires_at = request.expires_at ? new Date(request.expires_at) : null;
-    if (expires_at && expires_at.getTime() <= Date.now())
+    if (expires_at && expires_at.getTime() <= this.clock.now())
       throw invalidField('expires_at', 'future', 'expires_at must be in the future');
     const key = KEY_PREFIX + randomToken();
     const row = await this.database.system(async (tx) => {
+      if ((await this.keys.lockedCount(tx, principal.tenantId)) >= MAX_KEYS) throw tooManyKeys();
       await this.requireWithinMaker(tx, principal, expires_at);
       const made = await this.keys.insert(tx, {
         id: newId('apikey'),
@@ -162,6 +171,12 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
   }
 }
 
+const tooManyKeys = () =>
+  new AppError(
+    403,
+    'LIMIT_REACHED',
+    `A tenant has at most ${MAX_KEYS} API keys; delete those that are not needed`,
+  );
 const notValid = () => unauthorized('The API key is not valid (any more)', 'INVALID_API_KEY');
 const lesser = (a: Role, b: Role): Role => (ROLES.indexOf(a) < ROLES.indexOf(b) ? a : b);
 

@@ -1,12 +1,13 @@
 import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { parseCookie } from 'cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Environment } from '../../../platform/config/environment.js';
 import { ActsOnGet, ApiFails, IdParam } from '../../../platform/http/index.js';
 import { Public } from '../../../platform/security/index.js';
 import { SessionResponse } from '../auth.dto.js';
 import { sessionResponse } from '../auth.mapper.js';
-import { socketCookie } from '../socket-cookie.js';
+import { httpOnlyCookie, socketCookie } from '../cookies.js';
 import { OidcLoginQuery } from './oidc.dto.js';
 import { OidcSignInService, SIGN_IN_SECONDS } from './oidc-sign-in.service.js';
 import { publicBase } from './public-base.js';
@@ -71,7 +72,8 @@ export class OidcSignInController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionResponse> {
     const query = new URL(request.url, 'http://localhost').searchParams;
-    const token = query.get('browser_verifier') ?? browserCookie(request.headers.cookie ?? '');
+    const token =
+      query.get('browser_verifier') ?? parseCookie(request.headers.cookie ?? '')[BROWSER_COOKIE] ?? null;
     query.delete('browser_verifier');
     const signedIn = await this.signIn.complete(tenantId, query, token, userAgent ?? null);
     reply.header('set-cookie', [
@@ -83,10 +85,12 @@ export class OidcSignInController {
 
   /** Lax: the provider's redirect is a navigation from another site. */
   private cookie(value: string, path: string, seconds: number): string {
-    const secure = this.environment.production ? '; Secure' : '';
-    return `${BROWSER_COOKIE}=${value}; Path=${path}; Max-Age=${seconds}; HttpOnly; SameSite=Lax${secure}`;
+    return httpOnlyCookie(this.environment, {
+      name: BROWSER_COOKIE,
+      value,
+      path,
+      seconds,
+      sameSite: 'lax',
+    });
   }
 }
-
-const browserCookie = (header: string): string | null =>
-  new RegExp(`(?:^|;\\s*)${BROWSER_COOKIE}=([\\w-]{43})(?:;|$)`).exec(header)?.[1] ?? null;

@@ -3,13 +3,13 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBody, ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Page } from '../../../common/pagination.js';
-import { ApiPage, pageRequest } from '../../../platform/http/index.js';
+import { ApiPage, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
 import { Access, Public, Unlimited } from '../../../platform/security/index.js';
 import { WebhookEventQuery, WebhookEventResponse, WebhookResponse } from './webhooks.dto.js';
 import { WebhooksService } from './webhooks.service.js';
 
-/** An invoice with many lines has more keys than an ordinary request may. */
-const MAX_KEYS = 20_000;
+/** An invoice with many lines is larger than an ordinary request may be. */
+const MAX_BYTES = 1024 * 1024;
 
 @ApiTags('Billing: webhooks')
 @Controller('api/billing/webhooks')
@@ -20,7 +20,7 @@ export class WebhooksController {
   @HttpCode(200)
   @Public()
   @Unlimited()
-  @RouteConfig({ rawBody: true, maxKeys: MAX_KEYS })
+  @RouteConfig({ rawBody: true, maxBytes: MAX_BYTES })
   @ApiHeader({
     name: 'Stripe-Signature',
     required: true,
@@ -41,6 +41,7 @@ export class WebhooksController {
 
   @Get('events')
   @Access('billing.operate')
+  @ListEnvelope('events')
   @ApiPage(WebhookEventResponse)
   @ApiOperation({ summary: 'List received events, newest first' })
   async list(@Query() query: WebhookEventQuery): Promise<Page<WebhookEventResponse>> {

@@ -6,10 +6,9 @@ import { Journal } from '../../../platform/journal/index.js';
 import { NodesService } from '../../cluster/index.js';
 import { entryOf } from '../audit.js';
 import type { CertificateRow } from '../certificate.js';
-import { hostsRefused } from '../certificates.errors.js';
 import { CertificatesRepository } from '../certificates.repository.js';
 import type { KeyPairDetails } from '../key-pair.js';
-import { servedNames } from '../served-names.js';
+import { requireServed } from '../served-names.js';
 import { AcmeRepository } from './acme.repository.js';
 
 /** Every node must answer the challenge before the authority may ask. */
@@ -34,9 +33,7 @@ export class AcmeProgress {
 
   /** @throws AppError 422 when a host is none of the tenant's any more */
   async requireServed({ tenant_id, hosts }: CertificateRow): Promise<void> {
-    const routeHosts = await this.database.system((tx) => this.certificates.routeHosts(tx, tenant_id));
-    const strange = hosts.find((host) => servedNames([host], routeHosts).length === 0);
-    if (strange !== undefined) throw hostsRefused(`must be hosts of your routes; no route has '${strange}'`);
+    requireServed(hosts, await this.database.system((tx) => this.certificates.routeHosts(tx, tenant_id)));
   }
 
   /** Resolves when every node answers the challenge. @throws AppError 503 naming nodes that do not */

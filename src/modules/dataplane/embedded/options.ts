@@ -1,5 +1,8 @@
 import type { KeyPair } from '../tls.js';
 
+/** A client that sends more requests ahead of the answers is cut off. */
+export const MAX_PIPELINED = 100;
+
 /** Limits that protect the engine from clients; every time is in milliseconds. */
 export interface EngineLimits {
   /** Largest request head (request line and header fields together), bytes; more is answered 431. */

@@ -1,11 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { plainToInstance } from 'class-transformer';
-import { validate } from 'class-validator';
-import { badRequest, invalid, unauthorized } from '../../../common/errors.js';
+import { badRequest, unauthorized } from '../../../common/errors.js';
 import { Environment } from '../../../platform/config/environment.js';
 import { Database } from '../../../platform/database/index.js';
-import { fieldErrors, requestContext } from '../../../platform/http/index.js';
+import { parseBody, requestContext } from '../../../platform/http/index.js';
 import type { AlertReport, Severity } from './alert.js';
 import { type AlertmanagerAlert, AlertmanagerWebhook, type WebhookAnswer } from './alerts.dto.js';
 import { AlertsService } from './alerts.service.js';
@@ -58,10 +56,8 @@ export class AlertmanagerService {
 async function parse(body: unknown): Promise<AlertmanagerWebhook> {
   if (body === null || typeof body !== 'object' || Array.isArray(body))
     throw badRequest('BAD_REQUEST', 'The body must be a JSON object');
-  const webhook = plainToInstance(AlertmanagerWebhook, body);
-  const errors = await validate(webhook, { whitelist: true, stopAtFirstError: true });
-  if (errors.length) throw invalid(fieldErrors(errors));
-  return webhook;
+  // Alertmanager adds fields from version to version
+  return parseBody(AlertmanagerWebhook, body, { forbidNonWhitelisted: false });
 }
 
 function reportOf(alert: AlertmanagerAlert): AlertReport {

@@ -9,7 +9,6 @@ import {
   IsString,
   MaxLength,
   ValidateBy,
-  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
@@ -194,7 +193,7 @@ export class TestNotificationRequest {
     description: 'Left out: every channel that is set up',
     example: 'email',
   })
-  @ValidateIf((request: TestNotificationRequest) => request.channel !== undefined)
+  @MayBeAbsent()
   @IsIn(NOTIFICATION_CHANNELS)
   channel?: NotificationChannel;
 }

@@ -36,7 +36,9 @@ export class DeliveryQueue implements OnApplicationBootstrap, OnModuleDestroy {
   ) {
     this.queue = new WorkQueue<DeliveryRow>(database, notifications, {
       table: TABLE,
-      concurrency: 2,
+      concurrency: 6,
+      // a channel whose receiver hangs holds up no other one
+      shares: [{ column: 'channel', most: 2 }],
       leaseSeconds: 60,
       maxAttempts: MAX_ATTEMPTS,
       handle: (row, job) => this.deliver(row, job),

@@ -11,6 +11,7 @@ import { Channels } from '../../../platform/realtime/index.js';
 import { BackendResponse, type BackendRow, BackendsReadModel } from '../../backends/index.js';
 import { BACKEND_HEALTH, type BackendHealthChanged } from '../../dataplane/index.js';
 import { LiveBackends } from '../../telemetry/index.js';
+import type { BackendsChange } from '../realtime/frames.dto.js';
 
 const NAME = 'backends';
 const UPDATE = 'backends_update';
@@ -109,7 +110,7 @@ export class BackendsChannel implements OnModuleInit, OnApplicationBootstrap, On
     );
   }
 
-  private tell(tenantId: string, rows: readonly BackendRow[], removed: readonly string[]): void {
+  private tell(tenantId: string, rows: readonly BackendRow[], removed: string[]): void {
     const known = this.tenant(tenantId);
     const updated: BackendResponse[] = [];
     for (const row of rows) {
@@ -118,8 +119,9 @@ export class BackendsChannel implements OnModuleInit, OnApplicationBootstrap, On
       if (known.get(row.id)?.told !== told) updated.push(response);
       known.set(row.id, { row, told });
     }
-    if (updated.length || removed.length)
-      this.channels.send(NAME, tenantId, { tenant_id: tenantId, updated, removed }, UPDATE);
+    if (!updated.length && !removed.length) return;
+    const change: BackendsChange = { tenant_id: tenantId, updated, removed };
+    this.channels.send(NAME, tenantId, change, UPDATE);
   }
 
   private follows(tenantId: string): boolean {

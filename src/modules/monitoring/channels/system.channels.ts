@@ -6,6 +6,7 @@ import { ALERT_CHANGED, type AlertChanged } from '../alerts/alert.js';
 import { AlertResponse } from '../alerts/alerts.dto.js';
 import { AlertsService } from '../alerts/alerts.service.js';
 import { ClusterOverview } from '../cluster-overview.js';
+import type { DashboardState, FiringAlerts, HealthState } from '../realtime/frames.dto.js';
 import { HostMetricsService } from '../system/host-metrics.service.js';
 import { RealtimeMetrics } from '../system/realtime-metrics.service.js';
 
@@ -75,12 +76,12 @@ export class SystemChannels implements OnModuleInit, OnApplicationBootstrap {
     });
   }
 
-  private async health() {
+  private async health(): Promise<HealthState> {
     const { status, timestamp, components } = await this.status.health();
     return { healthy: status === 'healthy', timestamp, status, components };
   }
 
-  private async dashboard() {
+  private async dashboard(): Promise<DashboardState> {
     const sample = await this.host.current();
     const alerts = await this.alerts.firing(null);
     const { total_workers, active_workers, status, services } = this.cluster.current;
@@ -101,7 +102,7 @@ export class SystemChannels implements OnModuleInit, OnApplicationBootstrap {
     };
   }
 
-  private async firing(view: string | null) {
+  private async firing(view: string | null): Promise<FiringAlerts> {
     const page = await this.alerts.firingPage(view);
     return { total: page.total, alerts: page.items.map(AlertResponse.from) };
   }

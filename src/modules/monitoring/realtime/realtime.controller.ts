@@ -10,8 +10,6 @@ import {
 } from './realtime.dto.js';
 import { RealtimeService } from './realtime.service.js';
 
-const SOCKETS = `Live channels are WebSockets: \`/api/ws/{channel}\` (backends, metrics, status, ai, security, billing, health, alerts) with the access token as \`?token=\`, subprotocol \`bearer, <token>\` or the cookie of the sign-in, and \`/ws/{client_id}\` with \`?csrf_token=\`. Frames are \`{type, timestamp, data}\`. The server closes with 1001 (it stops), 4401 (session ended or token expired), 4403 (role changed), 4408 (no answer to a ping), 4429 (too many messages), 4430 (does not read).`;
-
 @ApiTags('Live channels')
 @Controller()
 export class RealtimeController {
@@ -22,7 +20,6 @@ export class RealtimeController {
   @Access('realtime.control')
   @ApiOperation({
     summary: 'Pause, resume or change the interval of one live channel or all, on every node',
-    description: SOCKETS,
   })
   async control(@Body() body: ControlRequest): Promise<ControlResponse> {
     return { control: 'ok', channels: await this.realtime.control(body) };

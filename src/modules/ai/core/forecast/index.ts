@@ -1,4 +1,4 @@
-export { Forecaster, type ForecastOptions, type ForecastPoint, forecast } from './forecast.js';
+export { type ForecastOptions, type ForecastPoint, forecast } from './forecast.js';
 export type { ForecastMetrics } from './metrics.js';
 export {
   type ForecastCard,
@@ -7,5 +7,5 @@ export {
   MODEL_TYPES,
   type ModelType,
 } from './model.js';
-export type { RegularSeries, SeriesInput, TimedValue } from './series.js';
+export { type RegularSeries, type SeriesInput, type TimedValue, toGrid } from './series.js';
 export { MAX_HORIZON, MIN_SAMPLES, type TrainOptions, trainForecaster } from './train.js';

@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import { InvalidInputError } from '../errors.js';
 import { Random } from '../numeric/random.js';
 import { LatencyHistogram } from './latency-histogram.js';
@@ -16,7 +17,7 @@ const TOLERATED_ERRORS = 0.001;
 const RESOLUTION = 0.05;
 
 /** What the replay says of one algorithm; figures are null when the support is too small. */
-export interface AlgorithmFigures {
+interface AlgorithmFigures {
   algorithm: string;
   p50_ms: number | null;
   p99_ms: number | null;
@@ -29,8 +30,6 @@ export interface AlgorithmFigures {
 
 /** The comparison of all algorithms on one recorded trace. */
 export interface AlgorithmComparison {
-  /** What the figures rest on, in words. */
-  basis: string;
   sample_size: number;
   support: number;
   algorithms: AlgorithmFigures[];
@@ -89,15 +88,9 @@ function confidenceIn(algorithm: string, measured: readonly Measured[], random: 
   return wins / RESAMPLES;
 }
 
-function withoutFigures(
-  basis: string,
-  algorithms: string[],
-  sampleSize: number,
-  support: number,
-): AlgorithmComparison {
+function withoutFigures(algorithms: string[], sampleSize: number, support: number): AlgorithmComparison {
   const none = { p50_ms: null, p99_ms: null, error_rate: null, sample_size: sampleSize, support };
   return {
-    basis,
     sample_size: sampleSize,
     support,
     algorithms: algorithms.map((algorithm) => ({ algorithm, ...none })),
@@ -106,44 +99,27 @@ function withoutFigures(
   };
 }
 
-/** As {@link comparing}, in one go. */
-export function compareAlgorithms(
-  traffic: RecordedTraffic,
-  factories: Readonly<Record<string, BalancerFactory>>,
-  seed = 1,
-): AlgorithmComparison {
-  const steps = comparing(traffic, factories, seed);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
 /**
- * Replays recorded traffic through balancing algorithms, and yields after each so that a caller can let others run. Only requests whose backend was drawn at random tell how a
- * backend does (a log of an algorithm's own choices misled by up to 242 % when it was tried); all recorded requests give
- * the arrival times.
+ * Replays recorded traffic through balancing algorithms; other work runs between two of them, as one replay takes tens
+ * of milliseconds. Only requests whose backend was drawn at random tell how a backend does (a log of an algorithm's own
+ * choices misled by up to 242 % when it was tried); all recorded requests give the arrival times.
  *
  * @param factories a fresh balancer for each algorithm's name
  * @throws InvalidInputError on a recorded share that is none
  */
-export function* comparing(
+export async function compareAlgorithms(
   traffic: RecordedTraffic,
   factories: Readonly<Record<string, BalancerFactory>>,
   seed = 1,
-): Generator<void, AlgorithmComparison> {
+): Promise<AlgorithmComparison> {
   const { requests, backends, recordedShare } = traffic;
   if (!(recordedShare > 0 && recordedShare <= 1))
     throw new InvalidInputError('the recorded share must be above 0 and at most 1');
   const names = Object.keys(factories);
-  if (requests.length === 0 || backends.length === 0)
-    return withoutFigures('no recorded traffic', names, 0, 0);
+  if (requests.length === 0 || backends.length === 0) return withoutFigures(names, 0, 0);
   const groups = randomByBackend(traffic);
   const support = Math.min(...groups.map((group) => group.length));
-  if (support < MIN_SUPPORT) {
-    const basis = `${requests.length} recorded requests, too few of them at random: ${support} of the least seen backend, ${MIN_SUPPORT} are needed`;
-    return withoutFigures(basis, names, requests.length, support);
-  }
+  if (support < MIN_SUPPORT) return withoutFigures(names, requests.length, support);
   const models = groups.map((group) => new ServiceModel(group));
   const arrivals = arrivalsOf(traffic, MAX_REQUESTS, new Random(seed));
   const measured: Measured[] = [];
@@ -151,12 +127,11 @@ export function* comparing(
     const random = new Random(seed + 1);
     const balancer = factories[algorithm](backends, () => random.next());
     measured.push({ algorithm, stretches: replayTrace(arrivals, models, balancer, seed + 2) });
-    yield;
+    await breathe();
   }
   const whole = new Uint8Array(STRETCHES).fill(1);
   const recommended = best(scores(measured, whole)).algorithm;
   return {
-    basis: `simulation: ${arrivals.length} arrivals from ${requests.length} recorded requests, service times from the random share (at least ${support} a backend)`,
     sample_size: requests.length,
     support,
     algorithms: measured.map(({ algorithm, stretches }) => {

@@ -1,9 +1,7 @@
 export {
   type AlgorithmComparison,
-  type AlgorithmFigures,
   compareAlgorithms,
-  comparing,
   MIN_SUPPORT,
 } from './compare.js';
-export type { BalancerFactory, SimulatedBalancer } from './replay.js';
+export type { BalancerFactory } from './replay.js';
 export type { RecordedRequest, RecordedTraffic } from './samples.js';

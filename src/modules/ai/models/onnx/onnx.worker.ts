@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Tokenizer } from '@huggingface/tokenizers';
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
+import { softmax } from '../../core/sentiment/calibration.js';
 import type { ModelFiles } from './model-directory.js';
 
 /** What the thread posts: `ready` or `refused` once, then one of the others for each text. */
@@ -106,10 +107,7 @@ async function makeFeeds(ort: Runtime, session: InferenceSession, files: ModelFi
 function probabilities(values: readonly number[]): number[] {
   const sum = values.reduce((a, b) => a + b, 0);
   if (values.every((v) => v >= 0) && Math.abs(sum - 1) < 1e-3) return [...values];
-  const highest = Math.max(...values);
-  const powers = values.map((v) => Math.exp(v - highest));
-  const total = powers.reduce((a, b) => a + b, 0);
-  return powers.map((p) => p / total);
+  return softmax(values);
 }
 
 type Classify = (text: string) => Promise<Record<string, number>>;

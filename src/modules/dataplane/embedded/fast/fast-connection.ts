@@ -3,7 +3,7 @@ import { rawAnswer } from '../http/answers.js';
 import { plainAddress } from '../http/headers.js';
 import { BAD_REQUEST, HEAD_TOO_SLOW } from '../http/refusals.js';
 import { type ParsedRequest, parseRequestHead } from '../http1/request-parser.js';
-import type { EngineLimits } from '../options.js';
+import { type EngineLimits, MAX_PIPELINED } from '../options.js';
 import type { ByteMeter, ClientRequest, Incoming } from '../proxy/incoming.js';
 import { NO_BODY, SocketBody } from './inbound-body.js';
 import { type ReplyConnection, SocketReply } from './socket-reply.js';
@@ -12,8 +12,6 @@ const EMPTY = Buffer.alloc(0);
 const END_OF_HEAD = '\r\n\r\n';
 /** A head in more pieces than this is read by node, whose parser keeps its place. */
 const MAX_HEAD_PIECES = 32;
-/** A client that sends more requests ahead of the answers is cut off. */
-const MAX_PIPELINED = 100;
 const SHORTEST_REQUEST = 'GET / HTTP/1.1\r\n\r\n'.length;
 /** Bytes that may wait behind an unanswered request before the client is held back. */
 const MAX_AHEAD_BYTES = 65_536;

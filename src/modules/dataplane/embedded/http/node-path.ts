@@ -1,6 +1,6 @@
 import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { EngineLimits } from '../options.js';
+import { type EngineLimits, MAX_PIPELINED } from '../options.js';
 import type { Incoming } from '../proxy/incoming.js';
 import type { BodyLength } from '../proxy/linger.js';
 import { Refusal, rawAnswer } from './answers.js';
@@ -8,9 +8,6 @@ import { plainAddress } from './headers.js';
 import { NodeReply } from './node-reply.js';
 import { BAD_REQUEST, HEAD_TOO_SLOW } from './refusals.js';
 import { readRequestHead } from './request-head.js';
-
-/** A client that sends more requests ahead of the answers is cut off. */
-const MAX_PIPELINED = 100;
 
 export interface NodePathOptions {
   readonly limits: EngineLimits;

@@ -9,6 +9,13 @@ describe('back-off', () => {
     ]);
   });
 
+  it('grows by the factor of its policy', () => {
+    const steep = { initialMs: 500, maxMs: 1_800_000, factor: 4 };
+    expect([1, 2, 3, 7].map((failures) => backoffMs(failures, steep))).toEqual([
+      500, 2_000, 8_000, 1_800_000,
+    ]);
+  });
+
   it('with jitter lies between half of the delay and all of it, and differs', () => {
     const delays = Array.from({ length: 100 }, () => jitteredBackoffMs(3, policy));
     expect(Math.min(...delays)).toBeGreaterThanOrEqual(200);

@@ -1,0 +1,17 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { upgradeRequired, WebSocketEndpoint } from '../../platform/realtime/index.js';
+import { Access } from '../../platform/security/index.js';
+import { BillingFrame } from './billing-frame.dto.js';
+
+/** The address of the channel `billing`; a gateway serves what asks for an upgrade. */
+@ApiTags('Live channels')
+@Controller('api/ws/billing')
+export class BillingChannelController {
+  @Get()
+  @Access('billing.read')
+  @WebSocketEndpoint('Follow the usage of the billing period and its cost, every 5 s', BillingFrame)
+  billing(): never {
+    throw upgradeRequired();
+  }
+}
