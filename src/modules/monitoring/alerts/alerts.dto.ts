@@ -3,6 +3,7 @@ import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
+  IsBoolean,
   IsIn,
   IsISO8601,
   IsObject,
@@ -11,7 +12,7 @@ import {
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery, queryBoolean } from '../../../platform/http/index.js';
 import { ALERT_STATES, type Alert, type AlertState, SEVERITIES, type Severity } from './alert.js';
 import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-channels.js';
 
@@ -56,6 +57,16 @@ export class AlertListQuery extends PageQuery {
   @Transform(upper)
   @IsLine(100)
   component?: string;
+
+  @ApiPropertyOptional({
+    description: 'Only those that somebody looks after, or only those that nobody does',
+    type: 'boolean',
+    example: false,
+  })
+  @MayBeAbsent()
+  @Transform(queryBoolean)
+  @IsBoolean()
+  acknowledged?: boolean;
 }
 
 export class AlertResponse {

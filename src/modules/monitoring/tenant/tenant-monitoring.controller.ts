@@ -41,6 +41,8 @@ export class TenantMonitoringController {
   ): Promise<Page<TenantLogEntry>> {
     const filter = {
       level: query.level,
+      component: query.component,
+      q: query.q,
       from: query.from ? new Date(query.from) : undefined,
       to: query.to ? new Date(query.to) : undefined,
     };

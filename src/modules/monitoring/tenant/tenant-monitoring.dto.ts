@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsIn, IsInt, IsISO8601, Max, Min } from 'class-validator';
-import { MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
 import { LOG_LEVELS, type LogLevel } from '../../../platform/observability/index.js';
 
 export class BandwidthResponse {
@@ -108,6 +108,23 @@ export class TenantLogQuery extends PageQuery {
   level?: LogLevel;
 
   /**
+   * Only entries about this, in any case; `PROXY` is the access log.
+   * @example PROXY
+   */
+  @MayBeAbsent()
+  @Transform(upper)
+  @IsLine(100)
+  component?: string;
+
+  /**
+   * Text that the message contains, in any case.
+   * @example /checkout
+   */
+  @MayBeAbsent()
+  @IsLine(200)
+  q?: string;
+
+  /**
    * Only entries at or after this time.
    * @example 2026-06-19T00:00:00Z
    */
@@ -158,6 +175,21 @@ export class TenantLogEntry {
   address: string | null;
   /** @example req_01jz3k5v8hf0vbn2x4q6t8w0ya */
   request_id: string | null;
+  /**
+   * Host and path prefix of the route that was taken; null in the audit log and when it exists no more.
+   * @example shop.example.com/
+   */
+  route: string | null;
+  /**
+   * Likewise.
+   * @example web_servers
+   */
+  pool: string | null;
+  /**
+   * Address of the backend that was asked last; likewise, and null when none was.
+   * @example 192.0.2.10:8080
+   */
+  backend: string | null;
 }
 
 export class UsageLimitsResponse {
