@@ -1,5 +1,5 @@
 export type { Delivery, DeliveryFailure, NotificationSender } from './delivery.js';
-export { EmailSender, type SmtpServer } from './email.sender.js';
+export { EmailSender } from './email.sender.js';
 export type { OutgoingClient } from './http-delivery.js';
 export type { Notification, NotificationKind, NotificationSeverity } from './notification.js';
 export { SlackSender } from './slack.sender.js';
