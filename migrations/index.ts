@@ -27,6 +27,7 @@ import { Certificates1764000100000 } from './1764000100000-certificates.js';
 import { LedgerInBackups1764000101000 } from './1764000101000-ledger-in-backups.js';
 import { TenantAccounts1764000120000 } from './1764000120000-tenant-accounts.js';
 import { PasswordResets1764000121000 } from './1764000121000-password-resets.js';
+import { CompleteChangeLog1764000110000 } from './1764000110000-complete-change-log.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -59,4 +60,5 @@ export const migrations = [
   TenantAccounts1764000120000,
   PasswordResets1764000121000,
   LedgerInBackups1764000101000,
+  CompleteChangeLog1764000110000,
 ];

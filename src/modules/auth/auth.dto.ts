@@ -1,8 +1,7 @@
-import { PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsEmail, IsString, MaxLength, MinLength, ValidateIf } from 'class-validator';
 import type { Role } from '../../common/permissions.js';
-import { IsLine, MayBeAbsent } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsLine, MayBeAbsent } from '../../platform/http/index.js';
 
 const trimmed = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value);
 
@@ -232,7 +231,7 @@ class ProfileFields {
   last_name: string;
 }
 
-export class UpdateProfileRequest extends PartialType(ProfileFields, { skipNullProperties: false }) {}
+export class UpdateProfileRequest extends AllMayBeAbsent(ProfileFields) {}
 
 export class ChangePasswordRequest {
   /** @example the-old-password */

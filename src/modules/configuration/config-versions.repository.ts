@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
-import type { Transaction } from '../../platform/database/index.js';
+import { prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
 import type { ConfigDocument } from './document.dto.js';
 
 export interface VersionRow {
@@ -22,6 +22,12 @@ export interface EntryRow {
   entry: Record<string, unknown>;
 }
 
+const INSERT = prepared(
+  `WITH added AS (
+     INSERT INTO config_versions (tenant_id, version, actor_id, actor_name, summary)
+     SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM tenants WHERE id = $1) RETURNING tenant_id, version)
+   SELECT record_config_entries(tenant_id, version, $6) FROM added`,
+);
 const COLUMNS = 'version::float8 AS version, created_at, actor_id, actor_name, summary';
 
 /** Numbered versions, and each part of the configuration with the versions between which it was so. */
@@ -30,13 +36,7 @@ export class ConfigVersionsRepository {
   /** Costs by what changed, not by what there is. Does nothing for a tenant that is gone by now. */
   async insert(tx: Transaction, version: NewVersion): Promise<void> {
     const { tenantId, version: number, actor_id, actor_name, summary, changed } = version;
-    await tx.query(
-      `WITH added AS (
-         INSERT INTO config_versions (tenant_id, version, actor_id, actor_name, summary)
-         SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM tenants WHERE id = $1) RETURNING tenant_id, version)
-       SELECT record_config_entries(tenant_id, version, $6) FROM added`,
-      [tenantId, number, actor_id, actor_name, summary, changed],
-    );
+    await rowsOf(tx, INSERT, tenantId, number, actor_id, actor_name, summary, changed);
   }
 
   async page(tx: Transaction, tenantId: string, request: PageRequest): Promise<Page<VersionRow>> {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Algorithm } from '../../common/load-balancing.js';
-import type { Database, Transaction } from '../../platform/database/index.js';
+import { type Database, prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
 import type { BackendRow, HealthCheck } from '../backends/index.js';
 
 export interface PoolRow {
@@ -32,6 +32,9 @@ export interface PoolFilter {
 const SELECT = `SELECT id, tenant_id, name, algorithm, sticky_sessions, health_check, connect_timeout, response_timeout,
     retries, version, created_at, updated_at FROM pools`;
 const MATCHES = `tenant_id = $1 AND ($2::text IS NULL OR algorithm = $2) AND ($3::text IS NULL OR starts_with(name, $3))`;
+
+const BY_IDS = prepared(`${SELECT} WHERE tenant_id = $1 AND id = ANY ($2) ORDER BY id`);
+const OF_TENANTS = prepared(`${SELECT} WHERE tenant_id = ANY ($1) ORDER BY id`);
 
 /** Reads pools, by name. */
 @Injectable()
@@ -72,13 +75,11 @@ export class PoolsReadModel {
 
   /** These pools, as far as they are there. */
   byIds(tx: Transaction, tenantId: string, ids: readonly string[]): Promise<PoolRow[]> {
-    return tx.query(`${SELECT} WHERE tenant_id = $1 AND id = ANY ($2) ORDER BY id`, [tenantId, ids]);
+    return rowsOf(tx, BY_IDS, tenantId, ids);
   }
 
   /** All pools of these tenants, or of every tenant for null; takes a system transaction. */
   ofTenants(tx: Transaction, tenantIds: readonly string[] | null): Promise<PoolRow[]> {
-    return tenantIds
-      ? tx.query(`${SELECT} WHERE tenant_id = ANY ($1) ORDER BY id`, [tenantIds])
-      : tx.query(`${SELECT} ORDER BY id`);
+    return tenantIds ? rowsOf(tx, OF_TENANTS, tenantIds) : tx.query(`${SELECT} ORDER BY id`);
   }
 }

@@ -25,7 +25,8 @@ import {
   AreOrigins,
   IsFieldName,
   IsHeaderMap,
-  IsHeaderValue,
+  IsMediaType,
+  IsOneLine,
   IsRedirectTarget,
   Named,
 } from './route-validators.js';
@@ -43,7 +44,7 @@ export class MatchCondition {
   in: 'header' | 'query';
 
   /**
-   * Header (in any case) or query parameter.
+   * Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
    * @example x-beta
    */
   @IsFieldName()
@@ -54,7 +55,7 @@ export class MatchCondition {
    * @example on
    */
   @MayBeAbsent()
-  @IsString()
+  @IsOneLine()
   @MaxLength(1024)
   equals?: string;
 }
@@ -172,7 +173,7 @@ export class RouteMaintenance {
   body: string;
 
   /** @example text/plain; charset=utf-8 */
-  @IsHeaderValue()
+  @IsMediaType()
   @MaxLength(256)
   content_type: string;
 }

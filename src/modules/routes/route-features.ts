@@ -1,6 +1,7 @@
 import { invalidField } from '../../common/errors.js';
 import { normalisePath } from './host.js';
 import type { MatchCondition, RouteFeaturesBody } from './route-features.dto.js';
+import { isPlainParameter } from './route-validators.js';
 
 /** Features as they are stored: the API's form, but a split names pools by id, so that a pool may be renamed. */
 export type StoredFeatures = Omit<RouteFeaturesBody, 'split'> & {
@@ -15,7 +16,10 @@ export function checkFeatures(features: RouteFeaturesBody): void {
   const refuse = (field: string, constraint: string, message: string) => {
     throw invalidField(`features.${field}`, constraint, `features.${field} ${message}`);
   };
-  const { split, cors } = features;
+  const { split, cors, match = [] } = features;
+  for (const [i, { in: where, name }] of match.entries())
+    if (where === 'query' && !isPlainParameter(name))
+      refuse(`match.${i}.name`, 'isParameterName', 'must be up to 100 letters, digits, -, ., _ or ~');
   if (features.strip_prefix && features.rewrite_prefix !== undefined)
     refuse('rewrite_prefix', 'exclusive', 'cannot be together with strip_prefix');
   if (cors?.allow_credentials && cors.allow_origins.includes('*'))

@@ -34,8 +34,11 @@ const PROTECTED = new Set([
   'content-length',
 ]);
 
+/** A query parameter whose name stands in a URL as it is, so that engines find it without decoding. */
+export const isPlainParameter = (name: string): boolean => /^[A-Za-z0-9_.~-]{1,100}$/.test(name);
+
 const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
-export const isHeaderValue = (value: unknown): value is string =>
+const isHeaderValue = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= MAX_VALUE && VALUE.test(value);
 const mayBeChanged = (value: unknown) => isToken(value) && !PROTECTED.has(value.toLowerCase());
 
@@ -53,6 +56,17 @@ function isHeaderMap(value: unknown): boolean {
 export const IsFieldName = rule('isFieldName', 'must be a header or parameter name', isToken);
 export const AreFieldNames = rule('isFieldName', 'must be header names', isToken, true);
 export const IsHeaderValue = rule('isHeaderValue', 'must be a header value on one line', isHeaderValue);
+export const IsMediaType = rule(
+  'isMediaType',
+  'must be a media type such as text/plain; charset=utf-8',
+  (value) => typeof value === 'string' && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value),
+);
+/** A field of a request has no line breaks, and a line of a configuration file cannot hold one. */
+export const IsOneLine = rule(
+  'isOneLine',
+  'must be text on one line',
+  (value) => typeof value === 'string' && !/[\r\n]/.test(value),
+);
 export const IsHeaderMap = rule(
   'isHeaderMap',
   `must map up to ${MAX_HEADERS} header names to values on one line; hop-by-hop headers, Host and Content-Length cannot be set`,
@@ -66,7 +80,7 @@ export const AreChangeableHeaders = rule(
 );
 
 /** A block such as `203.0.113.0/24`, or one address. */
-export function isCidr(value: unknown): boolean {
+function isCidr(value: unknown): boolean {
   const [, address = '', bits] =
     typeof value === 'string' ? (/^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? []) : [];
   const family = address.includes('%') ? 0 : isIP(address);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Transaction } from '../../platform/database/index.js';
+import { prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
 import type { StoredFeatures } from './route-features.js';
 
 /** A route together with the names of the pools that it points to. */
@@ -39,8 +39,11 @@ const SELECT = `SELECT r.id, r.tenant_id, r.host, r.path_prefix, r.pool_id, p.na
     ELSE '{}' END AS split_pools,
     r.version, r.created_at, r.updated_at
   FROM ${JOINED}`;
+const GET = prepared(`${SELECT} WHERE r.tenant_id = $1 AND r.id = $2`);
 const SERVED = `SELECT id, tenant_id, host, path_prefix, pool_id, ssl_enabled, features FROM routes
   WHERE tenant_id IN (SELECT id FROM tenants WHERE status = 'active')`;
+const SERVED_OF_TENANTS = prepared(`${SERVED} AND tenant_id = ANY ($1) ORDER BY id`);
+const SERVED_BY_IDS = prepared(`${SERVED} AND tenant_id = $1 AND id = ANY ($2) ORDER BY id`);
 const MATCHES = `r.tenant_id = $1 AND ($2::text IS NULL OR r.id = $2) AND ($3::text IS NULL OR r.host = $3)
   AND ($4::text IS NULL OR p.name = $4)`;
 
@@ -55,7 +58,7 @@ const parameters = (tenantId: string, { id, host, pool }: RouteFilter) => [
 @Injectable()
 export class RoutesReadModel {
   async get(tx: Transaction, tenantId: string, id: string): Promise<RouteRow | null> {
-    return (await this.find(tx, tenantId, { id }, { limit: 1, offset: 0 }))[0] ?? null;
+    return (await rowsOf<RouteRow>(tx, GET, tenantId, id))[0] ?? null;
   }
 
   find(
@@ -84,11 +87,11 @@ export class RoutesReadModel {
    * Takes a system transaction.
    */
   served(tx: Transaction, tenantIds: readonly string[] | null): Promise<RouteSource[]> {
-    return tx.query(`${SERVED} AND ($1::text[] IS NULL OR tenant_id = ANY ($1)) ORDER BY id`, [tenantIds]);
+    return tenantIds ? rowsOf(tx, SERVED_OF_TENANTS, tenantIds) : tx.query(`${SERVED} ORDER BY id`);
   }
 
   /** Those of these routes that the data plane serves. Takes a system transaction. */
   servedByIds(tx: Transaction, tenantId: string, ids: readonly string[]): Promise<RouteSource[]> {
-    return tx.query(`${SERVED} AND tenant_id = $1 AND id = ANY ($2) ORDER BY id`, [tenantId, ids]);
+    return rowsOf(tx, SERVED_BY_IDS, tenantId, ids);
   }
 }

@@ -8,4 +8,3 @@ export { TenantPlans } from './tenant-plans.js';
 export { currentMonth, requireTenant } from './tenant-scope.js';
 export { TenantsModule } from './tenants.module.js';
 export { TenantsService } from './tenants.service.js';
-export { UserResponse } from './users.dto.js';
