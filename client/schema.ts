@@ -5011,7 +5011,7 @@ export interface components {
              * @example replace
              * @enum {string}
              */
-            op: "add" | "replace" | "remove";
+            op: "replace" | "add" | "remove";
             /**
              * @description JSON pointer (RFC 6901) with names as keys.
              * @example /pools/web_servers/algorithm
@@ -6329,7 +6329,7 @@ export interface components {
              */
             in: "header" | "query";
             /**
-             * @description Header (in any case) or query parameter.
+             * @description Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
              * @example x-beta
              */
             name: string;
@@ -6369,10 +6369,16 @@ export interface components {
              */
             interval_coverage: number | null;
             /**
-             * @description Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+             * @description Requests a minute that can be carried: `best_minute`, when answers took longer then than in quiet minutes, or when
+             *     more brought errors. Null while the pools were never seen full.
              * @example 1200
              */
             capacity_per_minute: number | null;
+            /**
+             * @description Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+             * @example 1200
+             */
+            best_minute: number | null;
             comparison_basis: string;
             algorithms: components["schemas"]["AlgorithmFiguresResponse"][];
         };
@@ -9081,7 +9087,8 @@ export interface components {
              */
             usage: number;
             /**
-             * @description What usage over the included amounts costs so far, in minor units (cents).
+             * @description What usage over the included amounts costs so far, in minor units (cents); 0 in a trial.
+             *     Without a subscription no invoice is made of it.
              * @example 125
              */
             cost: number;
@@ -10848,6 +10855,7 @@ export interface operations {
                      *         "forecast_upper": 601,
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
+                     *         "best_minute": 1200,
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -10922,6 +10930,7 @@ export interface operations {
                      *         "forecast_upper": 601,
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
+                     *         "best_minute": 1200,
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -11374,7 +11383,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"versions": […]}` */
+                "X-API-Version"?: string;
+            };
             path: {
                 model_type: string;
             };
