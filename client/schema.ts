@@ -435,6 +435,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/models/{model_type}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the trained versions of a built-in model, newest first */
+        get: operations["ModelVersions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/models/{model_type}/versions/{id}/serve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version, or on to one that was not served
+         * @description It answers until a training makes a better one, or any after a day.
+         */
+        post: operations["ModelVersions_serve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/pipeline": {
         parameters: {
             query?: never;
@@ -2684,6 +2721,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ws/ai": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the models, trainings and anomalies */
+        get: operations["AiChannel_ai"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the alerts that fire */
+        get: operations["LiveChannels_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/backends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the backends: all of them first, then what changes */
+        get: operations["LiveChannels_backends"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the usage of the billing period and its cost, every 5 s */
+        get: operations["BillingChannel_billing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ws/connections": {
         parameters: {
             query?: never;
@@ -2710,11 +2815,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Pause, resume or change the interval of one live channel or all, on every node
-         * @description Live channels are WebSockets: `/api/ws/{channel}` (backends, metrics, status, ai, security, billing, health, alerts) with the access token as `?token=`, subprotocol `bearer, <token>` or the cookie of the sign-in, and `/ws/{client_id}` with `?csrf_token=`. Frames are `{type, timestamp, data}`. The server closes with 1001 (it stops), 4401 (session ended or token expired), 4403 (role changed), 4408 (no answer to a ping), 4429 (too many messages), 4430 (does not read).
-         */
+        /** Pause, resume or change the interval of one live channel or all, on every node */
         post: operations["Realtime_control"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the operators’ dashboard, every 3 s */
+        get: operations["LiveChannels_dashboard"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2732,6 +2851,74 @@ export interface paths {
         put?: never;
         /** Send every client the newest state now, on every node */
         post: operations["Realtime_forceUpdate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow whether the product works, every 15 s */
+        get: operations["LiveChannels_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the load of this machine and your traffic on it, every 2 s */
+        get: operations["LiveChannels_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/security": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow sign-ins, refusals and changes of roles */
+        get: operations["LiveChannels_security"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the status of the product, every 10 s */
+        get: operations["LiveChannels_status"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3131,8 +3318,315 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ws/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the operators’ dashboard with a one-time token */
+        get: operations["LiveChannels_dashboardOf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "*": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to everything: what else is in the audit log */
+        post: operations["on_other_action"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "backend.unhealthy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to backend.unhealthy */
+        post: operations["on_backend_unhealthy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "backend.healthy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to backend.healthy */
+        post: operations["on_backend_healthy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.fired": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to alert.fired */
+        post: operations["on_alert_fired"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.resolved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to alert.resolved */
+        post: operations["on_alert_resolved"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "config.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to config.changed */
+        post: operations["on_config_changed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "invoice.paid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to invoice.paid */
+        post: operations["on_invoice_paid"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "subscription.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to subscription.created */
+        post: operations["on_subscription_created"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "subscription.upgraded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to subscription.upgraded */
+        post: operations["on_subscription_upgraded"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "subscription.canceled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to subscription.canceled */
+        post: operations["on_subscription_canceled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "tenant.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to tenant.updated */
+        post: operations["on_tenant_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "tenant.plan_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to tenant.plan_changed */
+        post: operations["on_tenant_plan_changed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "user.added": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to user.added */
+        post: operations["on_user_added"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "user.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to user.updated */
+        post: operations["on_user_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "user.removed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to user.removed */
+        post: operations["on_user_removed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "backup.restored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to backup.restored */
+        post: operations["on_backup_restored"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    ping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent by POST /api/webhooks/{id}/ping */
+        post: operations["on_ping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         AddUserRequest: {
@@ -3254,6 +3748,16 @@ export interface components {
              */
             invitation_token?: string;
         };
+        AiAnomalyFrame: {
+            /**
+             * @example ai_anomaly
+             * @enum {string}
+             */
+            type: "ai_anomaly";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["AnomalyNews"];
+        };
         AiConfigResponse: {
             /**
              * @description Whether models are trained on this tenant's traffic and answer.
@@ -3318,6 +3822,16 @@ export interface components {
             forecast?: components["schemas"]["ForecastConfig"];
             anomalies?: components["schemas"]["AnomaliesConfig"];
         };
+        AiFrame: {
+            /**
+             * @example ai
+             * @enum {string}
+             */
+            type: "ai";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["AiState"];
+        };
         AiHealthResponse: {
             /**
              * @description `degraded`: a deployed model is unavailable.
@@ -3345,6 +3859,25 @@ export interface components {
             /** @description With `history`: the last 24 hours, newest first. */
             history?: components["schemas"]["ForecastHistoryItem"][];
         };
+        AiState: {
+            /**
+             * @description `disabled`: switched off for this tenant.
+             * @example active
+             * @enum {string}
+             */
+            status: "active" | "disabled";
+            /**
+             * @description Trainings that wait or run.
+             * @example 0
+             */
+            open_trainings: number;
+            /** @description Absent where the state is that of all tenants together. */
+            enabled?: boolean;
+            /** @description Absent where the state is that of all tenants together. */
+            models?: components["schemas"]["ModelStateResponse"][];
+            /** @description The newest ten that last. */
+            anomalies: components["schemas"]["AnomalySummary"][];
+        };
         AiStatusResponse: {
             /** @example true */
             enabled: boolean;
@@ -3360,6 +3893,35 @@ export interface components {
              * @example 0
              */
             open_trainings: number;
+        };
+        AiTrainingFrame: {
+            /**
+             * @example ai_training
+             * @enum {string}
+             */
+            type: "ai_training";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["TrainingNews"];
+        };
+        AlertEvent: {
+            /** @example WARNING */
+            severity: components["schemas"]["Severity"];
+            /**
+             * @example {
+             *       "pool": "web"
+             *     }
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /** @example alert_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example BACKEND */
+            component: string;
+            message: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            started_at: string;
         };
         AlertResponse: {
             /** @example WARNING */
@@ -3440,6 +4002,16 @@ export interface components {
         };
         AlertmanagerWebhook: {
             alerts: components["schemas"]["AlertmanagerAlert"][];
+        };
+        AlertsFrame: {
+            /**
+             * @example alerts
+             * @enum {string}
+             */
+            type: "alerts";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["FiringAlerts"];
         };
         AlertsSummary: {
             /** @example 0 */
@@ -3553,8 +4125,14 @@ export interface components {
              */
             alerts: boolean;
         };
-        /** @enum {string} */
+        /**
+         * @description requests: a minute. latency: mean, ms. errors: share of answers of class 5xx. cpu, memory, disk: %. network: bytes a second
+         * @enum {string}
+         */
         AnomalyMetric: "requests" | "latency" | "errors" | "cpu" | "memory" | "disk" | "network_rx" | "network_tx";
+        AnomalyNews: {
+            anomaly: components["schemas"]["AnomalySummary"];
+        };
         AnomalyPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
@@ -3595,6 +4173,39 @@ export interface components {
             expected: components["schemas"]["ExpectedRange"];
             /** @description The 30 minutes before it, its own, and up to 15 after it, oldest first; minutes that say nothing are left out. */
             around: components["schemas"]["AnomalyPoint"][];
+        };
+        AnomalySummary: {
+            /**
+             * @description requests: a minute. latency: mean, ms. errors: share of answers of class 5xx. cpu, memory, disk: %. network: bytes a second
+             * @example latency
+             */
+            metric: components["schemas"]["AnomalyMetric"];
+            /** @example anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @description Null for a machine's metric, and once the pool is gone.
+             * @example web_servers
+             */
+            pool: string | null;
+            /** @example pool_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            pool_id: string | null;
+            /** @description Machine whose metric it is; null for a pool's. */
+            node: string | null;
+            /**
+             * @description The minute that stands out.
+             * @example 2026-06-19T15:30:00.000Z
+             */
+            at: string;
+            /** @description When the values were back in the range for three minutes, or had been elsewhere for two hours; null while it lasts. */
+            ended_at: string | null;
+            /**
+             * @description How unlikely it is: 0.5 is one in 10^5, 1 one in 10^10 or rarer.
+             * @example 0.82
+             */
+            score: number;
+            /** @example 212.4 */
+            value: number;
+            expected: components["schemas"]["ExpectedRange"];
         };
         ApiKeyResponse: {
             /** @example apikey_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -3673,6 +4284,20 @@ export interface components {
             object_name: string | null;
             message: string;
         };
+        AuditedEvent: {
+            object: components["schemas"]["EventObject"] | null;
+            /**
+             * @example {
+             *       "role": "member"
+             *     }
+             */
+            details: {
+                [key: string]: unknown;
+            };
+            message: string;
+            /** @example ada@example.com */
+            actor: string;
+        };
         BackendCountsResponse: {
             /** @example 12 */
             total: number;
@@ -3688,6 +4313,25 @@ export interface components {
              * @example 0
              */
             unknown: number;
+        };
+        BackendHealthEvent: {
+            /** @example backend_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            backend_id: string;
+            /** @example pool_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            pool_id: string;
+            /**
+             * @example healthy
+             * @enum {string}
+             */
+            from: "healthy" | "unhealthy" | "unknown";
+            /**
+             * @example unhealthy
+             * @enum {string}
+             */
+            to: "healthy" | "unhealthy" | "unknown";
+            reason: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            at: string;
         };
         BackendResponse: {
             /** @example backend_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -3742,6 +4386,37 @@ export interface components {
             created_at: string;
             /** @example 2026-06-19T10:00:00.000Z */
             updated_at: string;
+        };
+        BackendsChange: {
+            /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            tenant_id: string;
+            /** @description New, or different from what was sent last. */
+            updated: components["schemas"]["BackendResponse"][];
+            /**
+             * @description Ids of backends that are gone.
+             * @example []
+             */
+            removed: string[];
+        };
+        BackendsFrame: {
+            /**
+             * @example backends
+             * @enum {string}
+             */
+            type: "backends";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["BackendResponse"][];
+        };
+        BackendsUpdateFrame: {
+            /**
+             * @example backends_update
+             * @enum {string}
+             */
+            type: "backends_update";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["BackendsChange"];
         };
         BackupResponse: {
             /**
@@ -3818,6 +4493,16 @@ export interface components {
             failed: number;
             /** @example 4.2 */
             latency_ms: number;
+        };
+        BillingFrame: {
+            /**
+             * @example billing
+             * @enum {string}
+             */
+            type: "billing";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["LiveUsage"];
         };
         BulkBackendResult: {
             resource?: components["schemas"]["BackendResponse"];
@@ -4099,6 +4784,14 @@ export interface components {
              */
             dask_avg_task_time: number;
         };
+        ClusterSummary: {
+            /** @example 4 */
+            total_workers: number;
+            /** @example 3 */
+            active_workers: number;
+            /** @example degraded */
+            status: string;
+        };
         ComparisonResponse: {
             /** @description What the figures rest on, and what they do not tell. */
             basis: string;
@@ -4175,6 +4868,22 @@ export interface components {
             /** @description What differs from the pool's health check; null: nothing. */
             health_check?: components["schemas"]["HealthCheckRequest"] | null;
         };
+        ConfigChangedEvent: {
+            /**
+             * @description Of `GET /api/config/versions/{version}`.
+             * @example 42
+             */
+            version: number;
+            /**
+             * @description The first twenty changes.
+             * @example [
+             *       "Pool web created"
+             *     ]
+             */
+            summary: string[];
+            /** @example ada@example.com */
+            actor: string;
+        };
         ConfigDifference: {
             /**
              * @description Value before; absent for `add`
@@ -4190,7 +4899,7 @@ export interface components {
              * @example replace
              * @enum {string}
              */
-            op: "add" | "replace" | "remove";
+            op: "replace" | "add" | "remove";
             /**
              * @description JSON pointer (RFC 6901) with names as keys.
              * @example /pools/web_servers/algorithm
@@ -4241,13 +4950,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -4257,6 +4959,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -4553,21 +5262,16 @@ export interface components {
         CreateCertificateRequest: {
             /**
              * @description PEM: the server's own certificate first, then each that vouches for the one before. The root may be left out.
-             * @example -----BEGIN CERTIFICATE-----
-             *     MIIB…
-             *     -----END CERTIFICATE-----
+             * @example -----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n
              */
             certificate?: string;
             /**
              * @description PEM, not encrypted: RSA from 2048 bits, or EC on P-256, P-384 or P-521. Stored encrypted and never shown again.
-             * @example -----BEGIN PRIVATE KEY-----
-             *     MIGH…
-             *     -----END PRIVATE KEY-----
+             * @example -----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n
              */
             private_key?: string;
             /**
-             * @description Names that it is used for; for an upload all names of the certificate when not given. Served are those that your
-             *     routes have.
+             * @description Names that it is used for; all names of the certificate when not given. Served are those that your routes have.
              * @example [
              *       "shop.example.com"
              *     ]
@@ -4575,7 +5279,8 @@ export interface components {
             hosts?: string[];
             /**
              * @description Whether to order it from the installation's certificate authority (ACME, HTTP-01) and to renew it when a third of
-             *     its life is left; then without `certificate` and `private_key`, and without wildcards. False when not given.
+             *     its life is left; then with `hosts`, without `certificate` and `private_key`, and without wildcards. False when not
+             *     given.
              * @example false
              */
             acme?: boolean;
@@ -4602,13 +5307,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -4618,6 +5316,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -4730,6 +5435,31 @@ export interface components {
              * @example 3600
              */
             expires_in: number;
+        };
+        DashboardFrame: {
+            /**
+             * @example realtime_update
+             * @enum {string}
+             */
+            type: "realtime_update";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["DashboardState"];
+        };
+        DashboardState: {
+            system_metrics: components["schemas"]["MachineLoad"];
+            cluster_status: components["schemas"]["ClusterSummary"];
+            services_status: components["schemas"]["ServicesStatus"];
+            /**
+             * @description Alerts that fire.
+             * @example 1
+             */
+            alerts_count: number;
+            alerts_summary: components["schemas"]["AlertsSummary"];
+            /** @example 4 */
+            workers_count: number;
+            /** @example 3 */
+            active_workers: number;
         };
         DaskStateResponse: {
             /** @example false */
@@ -4940,6 +5670,14 @@ export interface components {
             /** @example health_check.interval must be a duration such as 30s */
             message: string;
         };
+        EventObject: {
+            /** @example user */
+            type: string;
+            /** @example user_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example grace@example.com */
+            name?: string;
+        };
         ExpectedRange: {
             /** @example 48.1 */
             value: number;
@@ -4947,6 +5685,12 @@ export interface components {
             lower: number;
             /** @example 55.6 */
             upper: number;
+        };
+        FiringAlerts: {
+            /** @example 1 */
+            total: number;
+            /** @description The first hundred. */
+            alerts: components["schemas"]["AlertResponse"][];
         };
         ForceUpdateRequest: {
             /**
@@ -5041,16 +5785,6 @@ export interface components {
         };
         HealthCheckRequest: {
             /**
-             * @description Without checks a backend counts as healthy until requests to it fail.
-             * @example true
-             */
-            enabled?: boolean;
-            /**
-             * @description Path that is asked for, with GET.
-             * @example /health
-             */
-            path?: string;
-            /**
              * @description Time between two checks.
              * @example 10s
              */
@@ -5060,6 +5794,16 @@ export interface components {
              * @example 3s
              */
             timeout?: string;
+            /**
+             * @description Without checks a backend counts as healthy until requests to it fail.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Path that is asked for, with GET.
+             * @example /health
+             */
+            path?: string;
             /**
              * @description Status of a healthy answer.
              * @example 200
@@ -5078,16 +5822,6 @@ export interface components {
         };
         HealthCheckResponse: {
             /**
-             * @description Without checks a backend counts as healthy until requests to it fail.
-             * @example true
-             */
-            enabled: boolean;
-            /**
-             * @description Path that is asked for, with GET.
-             * @example /health
-             */
-            path: string;
-            /**
              * @description Time between two checks.
              * @example 10s
              */
@@ -5097,6 +5831,16 @@ export interface components {
              * @example 3s
              */
             timeout: string;
+            /**
+             * @description Without checks a backend counts as healthy until requests to it fail.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Path that is asked for, with GET.
+             * @example /health
+             */
+            path: string;
             /**
              * @description Status of a healthy answer.
              * @example 200
@@ -5113,6 +5857,16 @@ export interface components {
              */
             fall: number;
         };
+        HealthFrame: {
+            /**
+             * @example health
+             * @enum {string}
+             */
+            type: "health";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["HealthState"];
+        };
         HealthResponse: {
             /**
              * @description `unhealthy` comes with status 503: a part that the product needs is down. `draining`: the node is about to stop.
@@ -5127,6 +5881,19 @@ export interface components {
             /** @example 72h30m15s */
             uptime: string;
             components: components["schemas"]["ComponentsResponse"];
+        };
+        HealthState: {
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            /**
+             * @description `unhealthy` comes with status 503: a part that the product needs is down. `draining`: the node is about to stop.
+             * @example healthy
+             * @enum {string}
+             */
+            status: "draining" | "healthy" | "unhealthy";
+            components: components["schemas"]["ComponentsResponse"];
+            /** @example true */
+            healthy: boolean;
         };
         HistoryBucket: {
             /** @example 2026-06-19T15:00:00.000Z */
@@ -5190,7 +5957,10 @@ export interface components {
         InputPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
-            /** @example 512.5 */
+            /**
+             * @description Any unit, at most 10^15 either way.
+             * @example 512.5
+             */
             value: number;
         };
         InvoiceLineResponse: {
@@ -5260,15 +6030,15 @@ export interface components {
         };
         IssueEnrollmentTokenRequest: {
             /**
-             * @description What it is for. Empty when not given.
-             * @example GPU rack 3
-             */
-            description?: string;
-            /**
              * @description How long it can be used; 24h when not given.
              * @example 24h
              */
             expires_in?: string;
+            /**
+             * @description What it is for. Empty when not given.
+             * @example GPU rack 3
+             */
+            description?: string;
         };
         IssuedEnrollmentTokenResponse: {
             /** @example open */
@@ -5311,6 +6081,29 @@ export interface components {
              * @enum {string}
              */
             label: "positive" | "negative" | "neutral";
+        };
+        LiveUsage: {
+            /**
+             * @description Null for all tenants together.
+             * @example professional
+             */
+            plan: string | null;
+            /** @example 2026-06-01T00:00:00.000Z */
+            period_start: string;
+            /** @example 2026-07-01T00:00:00.000Z */
+            period_end: string;
+            /**
+             * @description Requests carried in the period.
+             * @example 262501
+             */
+            usage: number;
+            /**
+             * @description What they cost over the included amount, in units of the currency; null for all tenants together.
+             * @example 0.13
+             */
+            cost: number | null;
+            /** @example USD */
+            currency: string | null;
         };
         LoadPredictorPerformance: {
             /**
@@ -5387,6 +6180,24 @@ export interface components {
             success: boolean;
             message: string;
         };
+        MachineLoad: {
+            /** @example 24.5 */
+            cpu_percent: number;
+            /** @example 61.2 */
+            memory_percent: number;
+            /** @example 48.9 */
+            disk_percent: number;
+            /**
+             * @description Bytes a second.
+             * @example 125000
+             */
+            network_rx: number;
+            /**
+             * @description Bytes a second.
+             * @example 98000
+             */
+            network_tx: number;
+        };
         MatchCondition: {
             /**
              * @example header
@@ -5394,7 +6205,7 @@ export interface components {
              */
             in: "header" | "query";
             /**
-             * @description Header (in any case) or query parameter.
+             * @description Header (in any case), or query parameter of letters, digits and `-_.~`.
              * @example x-beta
              */
             name: string;
@@ -5441,6 +6252,16 @@ export interface components {
             comparison_basis: string;
             algorithms: components["schemas"]["AlgorithmFiguresResponse"][];
         };
+        MetricsFrame: {
+            /**
+             * @example metrics
+             * @enum {string}
+             */
+            type: "metrics";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["RealtimeMetricsResponse"];
+        };
         ModelCard: {
             /** @example lexicon */
             kind: string;
@@ -5457,6 +6278,11 @@ export interface components {
             limits: string;
         };
         ModelConfig: {
+            /**
+             * @description Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
+             * @example 30s
+             */
+            timeout?: string;
             /**
              * @description `builtin` when it is left out.
              * @example builtin
@@ -5500,11 +6326,6 @@ export interface components {
              * @example 3
              */
             max_instances?: number;
-            /**
-             * @description Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
-             * @example 30s
-             */
-            timeout?: string;
         };
         ModelPerformanceResponse: {
             load_predictor: components["schemas"]["LoadPredictorPerformance"];
@@ -5552,6 +6373,34 @@ export interface components {
             model: string;
             /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
+        };
+        ModelVersionResponse: {
+            /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example load_predictor */
+            model: string;
+            /**
+             * @description Counted for each model, pool and kind of data.
+             * @example 3
+             */
+            version: number;
+            /** @description Whether it answers. */
+            served: boolean;
+            /**
+             * @description `traffic`: what the data plane measured. `series` and `rows`: data of a request. Forecasts of traffic come from the
+             *     former only.
+             * @example traffic
+             * @enum {string}
+             */
+            learned_from: "rows" | "series" | "traffic";
+            /** @description Null: the tenant's whole traffic. */
+            pool_id: string | null;
+            /** @description On what training did not see. */
+            metrics: components["schemas"]["TrainingMetrics"];
+            /** @example training_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            training_id: string | null;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
         };
         ModelsConfig: {
             /**
@@ -5789,6 +6638,11 @@ export interface components {
              */
             basis?: string;
             anomalies?: components["schemas"]["FoundAnomaly"][];
+            /**
+             * @description Points that were looked at; the ones before are what the detector learnt from.
+             * @example 850
+             */
+            judged?: number;
             /** @example The sky is blue because … */
             text?: string;
             /**
@@ -5864,6 +6718,9 @@ export interface components {
             /** @example 2026-07-01T00:00:00.000Z */
             effective_at: string;
         };
+        PingEvent: {
+            message: string;
+        };
         PipelineDeletedResponse: {
             /** @example deleted */
             pipeline: string;
@@ -5909,6 +6766,11 @@ export interface components {
              */
             basis?: string;
             anomalies?: components["schemas"]["FoundAnomaly"][];
+            /**
+             * @description Points that were looked at; the ones before are what the detector learnt from.
+             * @example 850
+             */
+            judged?: number;
             /** @example The sky is blue because … */
             text?: string;
             /**
@@ -5950,7 +6812,7 @@ export interface components {
              * @example completed
              * @enum {string}
              */
-            status: "completed" | "pending" | "failed" | "running" | "cancelled";
+            status: "running" | "completed" | "pending" | "failed" | "cancelled";
             /** @example true */
             async: boolean;
             /** @description Of the last step; null until all are completed, and for a batch. */
@@ -6150,13 +7012,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -6166,6 +7021,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -6575,6 +7437,11 @@ export interface components {
         };
         RouteCors: {
             /**
+             * @description How long a browser may remember the answer to a preflight.
+             * @example 10m
+             */
+            max_age: string;
+            /**
              * @description Origins of pages, or `*`.
              * @example [
              *       "https://app.example.com"
@@ -6606,13 +7473,13 @@ export interface components {
              * @example false
              */
             allow_credentials: boolean;
-            /**
-             * @description How long a browser may remember the answer to a preflight.
-             * @example 10m
-             */
-            max_age: string;
         };
         RouteFeaturesBody: {
+            /**
+             * @description In place of the pool's.
+             * @example 10s
+             */
+            response_timeout?: string;
             /** @description Conditions that must all hold; among routes of the same host and prefix, more conditions win. */
             match?: components["schemas"]["MatchCondition"][];
             /**
@@ -6648,11 +7515,6 @@ export interface components {
             cors?: components["schemas"]["RouteCors"];
             /** @description Answered instead of forwarding. */
             redirect?: components["schemas"]["RouteRedirect"];
-            /**
-             * @description In place of the pool's.
-             * @example 10s
-             */
-            response_timeout?: string;
             /**
              * @description In place of the pool's.
              * @example 1
@@ -6769,7 +7631,7 @@ export interface components {
              * @example completed
              * @enum {string}
              */
-            status: "completed" | "pending" | "failed" | "running" | "cancelled";
+            status: "running" | "completed" | "pending" | "failed" | "cancelled";
             /** @description Of the last step; null until all are completed, and for a batch. */
             output: components["schemas"]["PipelineOutputDto"] | null;
             /** @description Of a batch, in the order of its inputs; null until it has ended. */
@@ -6788,10 +7650,47 @@ export interface components {
             error: string | null;
             steps: components["schemas"]["StepResultResponse"][];
         };
+        SecurityEventResponse: {
+            /** @example event_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @description Null: of no tenant, such as a sign-in with a name that nobody has; superadmins see those.
+             * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
+             */
+            tenant_id: string | null;
+            /** @example auth.login_failed */
+            action: string;
+            message: string;
+            /** @example warning */
+            level: string;
+            /** @example ada@example.com */
+            actor: string;
+            /** @example 203.0.113.7 */
+            address: string | null;
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+        };
+        SecurityEvents: {
+            /** @description The first frame: the last day's 50 newest; after it each event as it happens. */
+            events: components["schemas"]["SecurityEventResponse"][];
+        };
+        SecurityFrame: {
+            /**
+             * @example security
+             * @enum {string}
+             */
+            type: "security";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["SecurityEvents"];
+        };
         SeriesPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
-            /** @example 512.5 */
+            /**
+             * @description Any unit, at most 10^15 either way.
+             * @example 512.5
+             */
             value: number;
         };
         ServicesStatus: {
@@ -6928,10 +7827,23 @@ export interface components {
              * @example web_servers
              */
             pool?: string;
-            /** @description A series to learn instead of measured traffic, in any unit. At most 50,000 points. */
+            /**
+             * @description A series to learn instead of measured traffic, in any unit. At most 50,000 points. Its model stands beside the
+             *     traffic's and answers predictions that bring a series; forecasts of traffic stay as they are.
+             */
             series?: components["schemas"]["SeriesPoint"][];
             /** @description Labelled texts for `sentiment`. A fifth of them is held out to measure the model. At most 20,000 rows. */
             rows?: components["schemas"]["LabelledRow"][];
+        };
+        StatusFrame: {
+            /**
+             * @example status
+             * @enum {string}
+             */
+            type: "status";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["HealthResponse"];
         };
         StatusResponse: {
             /**
@@ -7531,6 +8443,9 @@ export interface components {
              */
             served_by?: string;
         };
+        TrainingNews: {
+            training: components["schemas"]["TrainingSummary"];
+        };
         TrainingResponse: {
             /** @example training_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
@@ -7538,7 +8453,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "completed" | "pending" | "failed" | "running" | "stopped";
+            status: "running" | "completed" | "pending" | "failed" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -7583,7 +8498,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "completed" | "pending" | "failed" | "running" | "stopped";
+            status: "running" | "completed" | "pending" | "failed" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -7634,6 +8549,27 @@ export interface components {
              *     ]
              */
             runs: string[];
+        };
+        TrainingSummary: {
+            /** @example training_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @example running
+             * @enum {string}
+             */
+            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            /** @example load_predictor */
+            model_type: string;
+            /**
+             * @description Per cent.
+             * @example 42
+             */
+            progress: number;
+            /**
+             * @description What is being fitted; null before and after.
+             * @example final: mlp, epoch 7 of 20
+             */
+            stage: string | null;
         };
         UpdateAiConfigRequest: {
             /** @example true */
@@ -7698,6 +8634,16 @@ export interface components {
         };
         UpdatePoolRequest: {
             /**
+             * @description Time to open a connection to a backend; 5s when not given.
+             * @example 5s
+             */
+            connect_timeout?: string;
+            /**
+             * @description Time until a backend's answer begins, and between two pieces of it; 30s when not given.
+             * @example 30s
+             */
+            response_timeout?: string;
+            /**
              * @description Unique in the tenant; it is in the pool's path.
              * @example web_servers
              */
@@ -7715,16 +8661,6 @@ export interface components {
             sticky_sessions?: boolean;
             /** @description Of the pool's backends, unless one has its own. */
             health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
-             * @description Time to open a connection to a backend; 5s when not given.
-             * @example 5s
-             */
-            connect_timeout?: string;
-            /**
-             * @description Time until a backend's answer begins, and between two pieces of it; 30s when not given.
-             * @example 30s
-             */
-            response_timeout?: string;
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -8158,7 +9094,7 @@ export interface components {
              * @example done
              * @enum {string}
              */
-            state: "dead" | "pending" | "done" | "running";
+            state: "running" | "done" | "dead" | "pending";
             /**
              * @description `applied`, or why it changed nothing; null while it waits.
              * @example applied
@@ -8188,7 +9124,7 @@ export interface components {
              * @example pending
              * @enum {string}
              */
-            state: "dead" | "pending" | "done" | "running";
+            state: "running" | "done" | "dead" | "pending";
             /** @example false */
             duplicate: boolean;
         };
@@ -8460,6 +9396,26 @@ export interface components {
                  *       "code": "ACCOUNT_LOCKED",
                  *       "message": "Too many failed sign-ins; try again in 15 min",
                  *       "detail": "Too many failed sign-ins; try again in 15 min",
+                 *       "details": [],
+                 *       "timestamp": "2026-06-19T15:30:00.000Z",
+                 *       "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description This address is a WebSocket, and the request asked for none */
+        UpgradeRequired: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": true,
+                 *       "code": "UPGRADE_REQUIRED",
+                 *       "message": "This address is a WebSocket: open it with a WebSocket client",
+                 *       "detail": "This address is a WebSocket: open it with a WebSocket client",
                  *       "details": [],
                  *       "timestamp": "2026-06-19T15:30:00.000Z",
                  *       "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
@@ -8952,7 +9908,10 @@ export interface operations {
                 /** @description Beginning of the e-mail address, in any case. */
                 search?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"users": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9854,14 +10813,14 @@ export interface operations {
                      *         "runtime": "builtin",
                      *         "status": "deployed",
                      *         "config": {
+                     *           "timeout": "30s",
                      *           "runtime": "builtin",
                      *           "base": "sentiment-analysis",
                      *           "model": "llama3.2:1b",
                      *           "path": "distilbert-sst2",
                      *           "pull": false,
                      *           "gpu_enabled": false,
-                     *           "max_instances": 3,
-                     *           "timeout": "30s"
+                     *           "max_instances": 3
                      *         },
                      *         "card": {
                      *           "kind": "lexicon",
@@ -9897,14 +10856,14 @@ export interface operations {
                  *       "model_name": "my-sentiment",
                  *       "version": 1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -9925,14 +10884,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -9971,14 +10930,14 @@ export interface operations {
                  *       "model_name": "my-sentiment",
                  *       "version": 1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -9999,14 +10958,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10055,14 +11014,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10100,14 +11059,14 @@ export interface operations {
                  * @example {
                  *       "version": 1.1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -10128,14 +11087,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10234,6 +11193,122 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["RetrainResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    ModelVersions_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                model_type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "model": "load_predictor",
+                     *         "version": 3,
+                     *         "served": true,
+                     *         "learned_from": "traffic",
+                     *         "metrics": {
+                     *           "mase": 0.62,
+                     *           "naive_mase": 0.98,
+                     *           "smape": 8.4,
+                     *           "accuracy": 0.92,
+                     *           "baseline_accuracy": 0.88,
+                     *           "skill": 0.36,
+                     *           "coverage": 0.9,
+                     *           "samples": 806,
+                     *           "served_by": "mixture"
+                     *         },
+                     *         "training_id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "created_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["ModelVersionResponse"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    ModelVersions_serve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_type: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "model": "load_predictor",
+                     *       "version": 3,
+                     *       "served": true,
+                     *       "learned_from": "traffic",
+                     *       "metrics": {
+                     *         "mase": 0.62,
+                     *         "naive_mase": 0.98,
+                     *         "smape": 8.4,
+                     *         "accuracy": 0.92,
+                     *         "baseline_accuracy": 0.88,
+                     *         "skill": 0.36,
+                     *         "coverage": 0.9,
+                     *         "samples": 806,
+                     *         "served_by": "mixture"
+                     *       },
+                     *       "training_id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "created_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelVersionResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -10641,6 +11716,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -10726,6 +11802,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -10800,6 +11877,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -10873,6 +11951,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11259,6 +12338,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11344,6 +12424,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11418,6 +12499,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11491,6 +12573,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11568,6 +12651,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11708,6 +12792,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11777,6 +12862,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11846,6 +12932,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -12097,7 +13184,10 @@ export interface operations {
                 status?: "pending" | "running" | "completed" | "failed" | "stopped";
                 model_type?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"trainings": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12153,9 +13243,9 @@ export interface operations {
     Training_start: {
         parameters: {
             query?: {
-                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
-                /** @description Passes over the data. */
+                /** @description Passes over the data */
                 epochs?: number;
+                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
             };
             header?: never;
             path?: never;
@@ -12611,7 +13701,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"api_keys": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12805,7 +13898,10 @@ export interface operations {
                 /** @description Before this time. */
                 to?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"entries": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13380,10 +14476,10 @@ export interface operations {
                      *         "admin_state": "enabled",
                      *         "status": "healthy",
                      *         "health_check": {
-                     *           "enabled": true,
-                     *           "path": "/health",
                      *           "interval": "10s",
                      *           "timeout": "3s",
+                     *           "enabled": true,
+                     *           "path": "/health",
                      *           "expected_status": 200,
                      *           "rise": 2,
                      *           "fall": 3
@@ -13432,10 +14528,10 @@ export interface operations {
                  *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
@@ -13461,10 +14557,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -13537,10 +14633,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -13591,10 +14687,10 @@ export interface operations {
                  *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
@@ -13620,10 +14716,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -13735,7 +14831,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"backups": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13981,7 +15080,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"history": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14306,7 +15408,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"reconciliations": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14847,7 +15952,10 @@ export interface operations {
                 limit?: number;
                 state?: "pending" | "running" | "done" | "dead";
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"events": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15031,9 +16139,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2
                  *         }
                  *       ]
@@ -15183,7 +16291,10 @@ export interface operations {
                 /** @description One of the names that it is used for. */
                 host?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"certificates": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15259,8 +16370,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n",
-                 *       "private_key": "-----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n",
+                 *       "certificate": "-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\\n",
+                 *       "private_key": "-----BEGIN PRIVATE KEY-----\\nMIGH…\\n-----END PRIVATE KEY-----\\n",
                  *       "hosts": [
                  *         "shop.example.com"
                  *       ],
@@ -15787,9 +16898,9 @@ export interface operations {
                      *         {
                      *           "name": "web_servers",
                      *           "algorithm": "weighted_round_robin",
-                     *           "sticky_sessions": true,
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
+                     *           "sticky_sessions": true,
                      *           "retries": 2,
                      *           "backends": []
                      *         }
@@ -15844,9 +16955,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2,
                  *           "backends": []
                  *         }
@@ -15921,9 +17032,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2,
                  *           "backends": []
                  *         }
@@ -15979,7 +17090,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"versions": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16042,9 +17156,9 @@ export interface operations {
                      *           {
                      *             "name": "web_servers",
                      *             "algorithm": "weighted_round_robin",
-                     *             "sticky_sessions": true,
                      *             "connect_timeout": "5s",
                      *             "response_timeout": "30s",
+                     *             "sticky_sessions": true,
                      *             "retries": 2
                      *           }
                      *         ],
@@ -16471,10 +17585,10 @@ export interface operations {
                      *         "algorithm": "weighted_round_robin",
                      *         "sticky_sessions": true,
                      *         "health_check": {
-                     *           "enabled": true,
-                     *           "path": "/health",
                      *           "interval": "10s",
                      *           "timeout": "3s",
+                     *           "enabled": true,
+                     *           "path": "/health",
                      *           "expected_status": 200,
                      *           "rise": 2,
                      *           "fall": 3
@@ -16529,18 +17643,18 @@ export interface operations {
                  * @example {
                  *       "name": "web_servers",
                  *       "algorithm": "weighted_round_robin",
+                 *       "connect_timeout": "5s",
+                 *       "response_timeout": "30s",
                  *       "sticky_sessions": true,
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
                  *       },
-                 *       "connect_timeout": "5s",
-                 *       "response_timeout": "30s",
                  *       "retries": 2
                  *     }
                  */
@@ -16560,10 +17674,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -16643,10 +17757,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -16701,20 +17815,20 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "connect_timeout": "5s",
+                 *       "response_timeout": "30s",
                  *       "name": "web_servers",
                  *       "algorithm": "weighted_round_robin",
                  *       "sticky_sessions": true,
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
                  *       },
-                 *       "connect_timeout": "5s",
-                 *       "response_timeout": "30s",
                  *       "retries": 2
                  *     }
                  */
@@ -16734,10 +17848,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -17012,6 +18126,7 @@ export interface operations {
                      *         "pool": "api_servers",
                      *         "ssl_enabled": true,
                      *         "features": {
+                     *           "response_timeout": "10s",
                      *           "match": [],
                      *           "strip_prefix": false,
                      *           "rewrite_prefix": "/v2",
@@ -17022,6 +18137,7 @@ export interface operations {
                      *             "198.51.100.7/32"
                      *           ],
                      *           "cors": {
+                     *             "max_age": "10m",
                      *             "allow_origins": [
                      *               "https://app.example.com"
                      *             ],
@@ -17036,10 +18152,8 @@ export interface operations {
                      *             "expose_headers": [
                      *               "X-Request-Id"
                      *             ],
-                     *             "allow_credentials": false,
-                     *             "max_age": "10m"
+                     *             "allow_credentials": false
                      *           },
-                     *           "response_timeout": "10s",
                      *           "retries": 1,
                      *           "max_body_bytes": 10485760,
                      *           "split": []
@@ -17083,6 +18197,7 @@ export interface operations {
                  *       "path_prefix": "/api",
                  *       "ssl_enabled": true,
                  *       "features": {
+                 *         "response_timeout": "10s",
                  *         "match": [],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
@@ -17093,6 +18208,7 @@ export interface operations {
                  *           "198.51.100.7/32"
                  *         ],
                  *         "cors": {
+                 *           "max_age": "10m",
                  *           "allow_origins": [
                  *             "https://app.example.com"
                  *           ],
@@ -17107,10 +18223,8 @@ export interface operations {
                  *           "expose_headers": [
                  *             "X-Request-Id"
                  *           ],
-                 *           "allow_credentials": false,
-                 *           "max_age": "10m"
+                 *           "allow_credentials": false
                  *         },
-                 *         "response_timeout": "10s",
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
                  *         "split": []
@@ -17134,6 +18248,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -17170,6 +18285,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -17184,14 +18300,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -17266,6 +18380,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -17302,6 +18417,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -17316,14 +18432,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -17377,6 +18491,7 @@ export interface operations {
                  *       "pool": "api_servers",
                  *       "ssl_enabled": true,
                  *       "features": {
+                 *         "response_timeout": "10s",
                  *         "match": [],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
@@ -17387,6 +18502,7 @@ export interface operations {
                  *           "198.51.100.7/32"
                  *         ],
                  *         "cors": {
+                 *           "max_age": "10m",
                  *           "allow_origins": [
                  *             "https://app.example.com"
                  *           ],
@@ -17401,10 +18517,8 @@ export interface operations {
                  *           "expose_headers": [
                  *             "X-Request-Id"
                  *           ],
-                 *           "allow_credentials": false,
-                 *           "max_age": "10m"
+                 *           "allow_credentials": false
                  *         },
-                 *         "response_timeout": "10s",
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
                  *         "split": []
@@ -17428,6 +18542,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -17464,6 +18579,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -17478,14 +18594,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -18452,9 +19566,9 @@ export interface operations {
                      *         {
                      *           "name": "web_servers",
                      *           "algorithm": "weighted_round_robin",
-                     *           "sticky_sessions": true,
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
+                     *           "sticky_sessions": true,
                      *           "retries": 2,
                      *           "backends": []
                      *         }
@@ -19133,7 +20247,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"webhooks": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -19371,7 +20488,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"deliveries": […]}` */
+                "X-API-Version"?: string;
+            };
             path: {
                 id: string;
             };
@@ -19776,8 +20896,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
+                 *       "expires_in": "24h",
+                 *       "description": "GPU rack 3"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -20228,6 +21348,185 @@ export interface operations {
             };
         };
     };
+    AiChannel_ai: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "ai",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "status": "active",
+                     *         "open_trainings": 0,
+                     *         "enabled": true,
+                     *         "models": [],
+                     *         "anomalies": []
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AiFrame"] | components["schemas"]["AiTrainingFrame"] | components["schemas"]["AiAnomalyFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "alerts",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "total": 1,
+                     *         "alerts": [
+                     *           {
+                     *             "severity": "WARNING",
+                     *             "state": "firing",
+                     *             "labels": {
+                     *               "node": "node-1"
+                     *             },
+                     *             "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "component": "CPU",
+                     *             "occurrences": 3,
+                     *             "last_seen_at": "2026-06-19T15:31:10.000Z",
+                     *             "source": "internal"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlertsFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_backends: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "backends",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": [
+                     *         {
+                     *           "id": "backend_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *           "address": "192.168.1.20:8080",
+                     *           "pool": "web_servers",
+                     *           "weight": 100,
+                     *           "region": "us-west-2",
+                     *           "admin_state": "enabled",
+                     *           "status": "healthy",
+                     *           "connections": 3,
+                     *           "response_time_ms": 12.4,
+                     *           "last_check": "2026-06-19T15:30:00.000Z",
+                     *           "last_error": "connection refused",
+                     *           "version": 1,
+                     *           "created_at": "2026-06-19T10:00:00.000Z",
+                     *           "updated_at": "2026-06-19T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BackendsFrame"] | components["schemas"]["BackendsUpdateFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    BillingChannel_billing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "billing",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "plan": "professional",
+                     *         "period_start": "2026-06-01T00:00:00.000Z",
+                     *         "period_end": "2026-07-01T00:00:00.000Z",
+                     *         "usage": 262501,
+                     *         "cost": 0.13,
+                     *         "currency": "USD"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BillingFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     Realtime_connections: {
         parameters: {
             query?: never;
@@ -20321,6 +21620,66 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    LiveChannels_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "realtime_update",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "system_metrics": {
+                     *           "cpu_percent": 24.5,
+                     *           "memory_percent": 61.2,
+                     *           "disk_percent": 48.9,
+                     *           "network_rx": 125000,
+                     *           "network_tx": 98000
+                     *         },
+                     *         "cluster_status": {
+                     *           "total_workers": 4,
+                     *           "active_workers": 3,
+                     *           "status": "degraded"
+                     *         },
+                     *         "services_status": {
+                     *           "ollama": true,
+                     *           "dask": true,
+                     *           "webui": true
+                     *         },
+                     *         "alerts_count": 1,
+                     *         "alerts_summary": {
+                     *           "critical": 0,
+                     *           "warning": 2,
+                     *           "info": 5,
+                     *           "total": 7
+                     *         },
+                     *         "workers_count": 4,
+                     *         "active_workers": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DashboardFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     Realtime_forceUpdate: {
         parameters: {
             query?: never;
@@ -20360,6 +21719,178 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "health",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "timestamp": "2026-06-19T15:30:00.000Z",
+                     *         "status": "healthy",
+                     *         "components": {
+                     *           "database": "healthy",
+                     *           "redis": "not_configured",
+                     *           "load_balancer": "healthy",
+                     *           "ai_engine": "healthy"
+                     *         },
+                     *         "healthy": true
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HealthFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "metrics",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "timestamp": "2026-06-19T15:30:00.000Z",
+                     *         "cpu": 45.2,
+                     *         "memory": 67.8,
+                     *         "disk": 25.4,
+                     *         "network_rx": 1250000,
+                     *         "network_tx": 980000,
+                     *         "requests": 156,
+                     *         "requests_per_second": 2.6,
+                     *         "response_time_avg": 45.2,
+                     *         "error_rate": 0.02
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MetricsFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_security: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "security",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "events": [
+                     *           {
+                     *             "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "action": "auth.login_failed",
+                     *             "level": "warning",
+                     *             "actor": "ada@example.com",
+                     *             "address": "203.0.113.7",
+                     *             "timestamp": "2026-06-19T15:30:00.000Z"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecurityFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "status",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "status": "healthy",
+                     *         "timestamp": "2026-06-19T15:30:00.000Z",
+                     *         "version": "1.1.0",
+                     *         "uptime": "72h30m15s",
+                     *         "components": {
+                     *           "database": "healthy",
+                     *           "redis": "not_configured",
+                     *           "load_balancer": "healthy",
+                     *           "ai_engine": "healthy"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StatusFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -21274,8 +22805,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
+                 *       "expires_in": "24h",
+                 *       "description": "GPU rack 3"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -21764,6 +23295,1014 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_dashboardOf: {
+        parameters: {
+            query?: {
+                /** @description Of `GET /auth/csrf-token`; it opens one socket. */
+                csrf_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description What the client calls itself: letters, digits, `. _ : -`. */
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "realtime_update",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "system_metrics": {
+                     *           "cpu_percent": 24.5,
+                     *           "memory_percent": 61.2,
+                     *           "disk_percent": 48.9,
+                     *           "network_rx": 125000,
+                     *           "network_tx": 98000
+                     *         },
+                     *         "cluster_status": {
+                     *           "total_workers": 4,
+                     *           "active_workers": 3,
+                     *           "status": "degraded"
+                     *         },
+                     *         "services_status": {
+                     *           "ollama": true,
+                     *           "dask": true,
+                     *           "webui": true
+                     *         },
+                     *         "alerts_count": 1,
+                     *         "alerts_summary": {
+                     *           "critical": 0,
+                     *           "warning": 2,
+                     *           "info": 5,
+                     *           "total": 7
+                     *         },
+                     *         "workers_count": 4,
+                     *         "active_workers": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DashboardFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    on_other_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "pool.created",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @description Action of the audit log.
+                     * @example pool.created
+                     */
+                    type: string;
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_backend_unhealthy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "backend.unhealthy",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "backend_id": "backend_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "from": "healthy",
+                 *         "to": "unhealthy",
+                 *         "at": "2026-06-19T15:30:00.000Z"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example backend.unhealthy
+                     * @enum {string}
+                     */
+                    type: "backend.unhealthy";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["BackendHealthEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_backend_healthy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "backend.healthy",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "backend_id": "backend_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "from": "healthy",
+                 *         "to": "unhealthy",
+                 *         "at": "2026-06-19T15:30:00.000Z"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example backend.healthy
+                     * @enum {string}
+                     */
+                    type: "backend.healthy";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["BackendHealthEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_alert_fired: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "alert.fired",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "severity": "WARNING",
+                 *         "labels": {
+                 *           "pool": "web"
+                 *         },
+                 *         "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "component": "BACKEND",
+                 *         "started_at": "2026-06-19T15:30:00.000Z"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example alert.fired
+                     * @enum {string}
+                     */
+                    type: "alert.fired";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AlertEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_alert_resolved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "alert.resolved",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "severity": "WARNING",
+                 *         "labels": {
+                 *           "pool": "web"
+                 *         },
+                 *         "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "component": "BACKEND",
+                 *         "started_at": "2026-06-19T15:30:00.000Z"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example alert.resolved
+                     * @enum {string}
+                     */
+                    type: "alert.resolved";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AlertEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_config_changed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "config.changed",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "version": 42,
+                 *         "summary": [
+                 *           "Pool web created"
+                 *         ],
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example config.changed
+                     * @enum {string}
+                     */
+                    type: "config.changed";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["ConfigChangedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_invoice_paid: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "invoice.paid",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example invoice.paid
+                     * @enum {string}
+                     */
+                    type: "invoice.paid";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_subscription_created: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "subscription.created",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example subscription.created
+                     * @enum {string}
+                     */
+                    type: "subscription.created";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_subscription_upgraded: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "subscription.upgraded",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example subscription.upgraded
+                     * @enum {string}
+                     */
+                    type: "subscription.upgraded";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_subscription_canceled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "subscription.canceled",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example subscription.canceled
+                     * @enum {string}
+                     */
+                    type: "subscription.canceled";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_tenant_updated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "tenant.updated",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example tenant.updated
+                     * @enum {string}
+                     */
+                    type: "tenant.updated";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_tenant_plan_changed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "tenant.plan_changed",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example tenant.plan_changed
+                     * @enum {string}
+                     */
+                    type: "tenant.plan_changed";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_user_added: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "user.added",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example user.added
+                     * @enum {string}
+                     */
+                    type: "user.added";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_user_updated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "user.updated",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example user.updated
+                     * @enum {string}
+                     */
+                    type: "user.updated";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_user_removed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "user.removed",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example user.removed
+                     * @enum {string}
+                     */
+                    type: "user.removed";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_backup_restored: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "backup.restored",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example backup.restored
+                     * @enum {string}
+                     */
+                    type: "backup.restored";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_ping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "ping",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example ping
+                     * @enum {string}
+                     */
+                    type: "ping";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["PingEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

@@ -53,6 +53,25 @@ function isHeaderMap(value: unknown): boolean {
 export const IsFieldName = rule('isFieldName', 'must be a header or parameter name', isToken);
 export const AreFieldNames = rule('isFieldName', 'must be header names', isToken, true);
 export const IsHeaderValue = rule('isHeaderValue', 'must be a header value on one line', isHeaderValue);
+/** class-validator's own rule fails on numbers that are written with an exponent. */
+export const HasThreeDecimals = rule(
+  'hasThreeDecimals',
+  'must have at most 3 decimals',
+  (value) => typeof value === 'number' && Number(value.toFixed(3)) === value,
+);
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?: *; *[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
+export const IsMediaType = rule(
+  'isMediaType',
+  'must be a media type such as text/html; charset=utf-8',
+  (value) => typeof value === 'string' && MEDIA_TYPE.test(value),
+);
+/** A line break, or NUL, is in no header, and no engine could be told of it. */
+export const IsOneLine = rule(
+  'isOneLine',
+  'must be on one line',
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it refuses
+  (value) => typeof value === 'string' && !/[\u0000\r\n]/.test(value),
+);
 export const IsHeaderMap = rule(
   'isHeaderMap',
   `must map up to ${MAX_HEADERS} header names to values on one line; hop-by-hop headers, Host and Content-Length cannot be set`,
