@@ -62,7 +62,11 @@ const features: Record<string, fc.Arbitrary<unknown>> = {
   response_timeout: duration,
   retries: number,
   max_body_bytes: number,
-  maintenance: fc.record({ status: number, body: text, content_type: text }),
+  maintenance: fc.record({
+    status: fc.oneof(fc.integer({ min: 200, max: 599 }), number),
+    body: text,
+    content_type: fc.oneof(fc.constantFrom('text/html', 'a/b; charset="x y"', 'a/b;', 'a/é'), text),
+  }),
   split: fc.array(
     fc.record({ pool: fc.constantFrom('web', 'next'), weight: fc.constantFrom(0, 1, 99, 100, 101) }),
     {
