@@ -1,4 +1,3 @@
-import { MINUTE_MS } from '../../../common/durations.js';
 import type { Metric } from './metrics.js';
 
 /** New minutes of one series. */

@@ -3,6 +3,7 @@ import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
+  IsBoolean,
   IsIn,
   IsObject,
   IsString,
@@ -10,7 +11,14 @@ import {
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
-import { IsLine, IsTime, MayBeAbsent, PageQuery, queryUpperCase } from '../../../platform/http/index.js';
+import {
+  IsLine,
+  IsTime,
+  MayBeAbsent,
+  PageQuery,
+  queryBoolean,
+  queryUpperCase,
+} from '../../../platform/http/index.js';
 import { ALERT_STATES, type Alert, type AlertState, SEVERITIES, type Severity } from './alert.js';
 import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-channels.js';
 
@@ -53,6 +61,16 @@ export class AlertListQuery extends PageQuery {
   @Transform(queryUpperCase)
   @IsLine(100)
   component?: string;
+
+  @ApiPropertyOptional({
+    description: 'Only those that somebody looks after, or only those that nobody does',
+    type: 'boolean',
+    example: false,
+  })
+  @MayBeAbsent()
+  @Transform(queryBoolean)
+  @IsBoolean()
+  acknowledged?: boolean;
 }
 
 export class AlertResponse {

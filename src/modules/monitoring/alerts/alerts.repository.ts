@@ -8,6 +8,7 @@ export interface AlertFilter {
   severity?: Severity;
   state?: AlertState;
   component?: string;
+  acknowledged?: boolean;
 }
 
 export type AlertCounts = Record<'critical' | 'warning' | 'info' | 'total', number>;
@@ -15,7 +16,8 @@ export type AlertCounts = Record<'critical' | 'warning' | 'info' | 'total', numb
 const COLUMNS = `id, tenant_id, fingerprint, source, severity, component, message, labels, state, occurrences,
   started_at, last_seen_at, resolved_at, acknowledged_at, acknowledged_by`;
 const MATCHES = `($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR severity = $2)
-  AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR component = $4)`;
+  AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR component = $4)
+  AND ($5::boolean IS NULL OR (acknowledged_at IS NOT NULL) = $5)`;
 
 /** Alerts; writing takes a system transaction. Reading shows a tenant's transaction that tenant's only. */
 @Injectable()
@@ -77,9 +79,10 @@ export class AlertsRepository {
     filter: AlertFilter,
     request: PageRequest,
   ): Promise<Page<Alert>> {
-    const values = [tenantId, filter.severity ?? null, filter.state ?? null, filter.component ?? null];
+    const { severity, state, component, acknowledged } = filter;
+    const values = [tenantId, severity, state, component, acknowledged].map((value) => value ?? null);
     const items: Alert[] = await tx.query(
-      `SELECT ${COLUMNS} FROM alerts WHERE ${MATCHES} ORDER BY started_at DESC, id DESC LIMIT $5 OFFSET $6`,
+      `SELECT ${COLUMNS} FROM alerts WHERE ${MATCHES} ORDER BY started_at DESC, id DESC LIMIT $6 OFFSET $7`,
       [...values, request.limit, offsetOf(request)],
     );
     const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM alerts WHERE ${MATCHES}`, values);

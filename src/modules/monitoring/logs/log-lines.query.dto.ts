@@ -1,7 +1,13 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsIn, IsInt, Max, Min } from 'class-validator';
-import { MayBeAbsent, queryInteger, queryUpperCase, TimeRangeQuery } from '../../../platform/http/index.js';
+import {
+  IsLine,
+  MayBeAbsent,
+  queryInteger,
+  queryUpperCase,
+  TimeRangeQuery,
+} from '../../../platform/http/index.js';
 import { LOG_LEVELS, type LogLevel } from '../../../platform/observability/index.js';
 
 export const DEFAULT_LOG_LINES = 100;
@@ -33,4 +39,21 @@ export class LogLinesQuery extends TimeRangeQuery {
   @Transform(queryUpperCase)
   @IsIn(LOG_LEVELS)
   level?: LogLevel;
+
+  /**
+   * Part of the program, in any case; `PROXY` in a tenant's log is its access log.
+   * @example SYSTEM
+   */
+  @MayBeAbsent()
+  @Transform(queryUpperCase)
+  @IsLine(100)
+  component?: string;
+
+  /**
+   * Text that the message contains, in any case.
+   * @example connected
+   */
+  @MayBeAbsent()
+  @IsLine(200)
+  q?: string;
 }

@@ -1,28 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsLine, MayBeAbsent, queryUpperCase } from '../../../platform/http/index.js';
 import { LOG_LEVELS, type LogLevel } from '../../../platform/observability/index.js';
-import { LogLinesQuery } from './log-lines.query.dto.js';
 import type { ProgramLogRow } from './program-log.repository.js';
-
-export class LogQuery extends LogLinesQuery {
-  /**
-   * Part of the program, in any case.
-   * @example SYSTEM
-   */
-  @MayBeAbsent()
-  @Transform(queryUpperCase)
-  @IsLine(100)
-  component?: string;
-
-  /**
-   * Text that the message contains, in any case.
-   * @example connected
-   */
-  @MayBeAbsent()
-  @IsLine(200)
-  q?: string;
-}
 
 export class LogLineResponse {
   /** @example 2026-06-19T15:30:00.000Z */

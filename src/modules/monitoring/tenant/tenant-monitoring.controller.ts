@@ -37,7 +37,7 @@ export class TenantMonitoringController {
     @IdParam('tenant', 'tenant_id') tenantId: string,
     @Query() query: LogLinesQuery,
   ): Promise<Page<TenantLogEntry>> {
-    const filter = { level: query.level, ...timeRange(query) };
+    const filter = { level: query.level, component: query.component, q: query.q, ...timeRange(query) };
     return this.monitoring.logs(user, tenantId, filter, pageRequest(query, DEFAULT_LOG_LINES));
   }
 

@@ -109,6 +109,21 @@ export class TenantLogEntry {
   address: string | null;
   /** @example req_01jz3k5v8hf0vbn2x4q6t8w0ya */
   request_id: string | null;
+  /**
+   * Host and path prefix of the route that was taken; null in the audit log and when it exists no more.
+   * @example shop.example.com/
+   */
+  route: string | null;
+  /**
+   * Likewise.
+   * @example web_servers
+   */
+  pool: string | null;
+  /**
+   * Address of the backend that was asked last; likewise, and null when none was.
+   * @example 192.0.2.10:8080
+   */
+  backend: string | null;
 }
 
 export class UsageLimitsResponse {
