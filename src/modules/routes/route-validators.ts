@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { applyDecorators } from '@nestjs/common';
 import { registerDecorator } from 'class-validator';
+import { HOP_BY_HOP_FIELDS } from '../../common/http-fields.js';
 
 /** A check of one value, with the sentence that follows the field's name when it fails. */
 function rule(name: string, message: string, validate: (value: unknown) => boolean, each = false) {
@@ -19,20 +20,8 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 const VALUE = /^(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?$/;
 const MAX_VALUE = 4096;
 const MAX_HEADERS = 32;
-/** Framing and connection handling belong to the proxy (RFC 9110 §7.6.1, RFC 9112 §6). */
-const PROTECTED = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'content-length',
-]);
+/** Framing and connection handling belong to the proxy. */
+const PROTECTED: ReadonlySet<string> = new Set([...HOP_BY_HOP_FIELDS, 'host', 'content-length']);
 
 const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
 const isHeaderValue = (value: unknown): value is string =>

@@ -70,6 +70,7 @@ export const timeRange = ({ from, to }: TimeRangeQuery): { from?: Date; to?: Dat
 });
 
 const DEFAULT_LIMIT = 50;
+/** The page that was asked for; the first when none was. */
 export const pageRequest = (query: PageQuery, defaultLimit = DEFAULT_LIMIT) => ({
   page: query.page ?? 1,
   limit: query.limit ?? defaultLimit,
