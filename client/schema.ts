@@ -6329,7 +6329,7 @@ export interface components {
              */
             in: "header" | "query";
             /**
-             * @description Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
+             * @description Header (in any case), or query parameter of letters, digits and `-_.~`.
              * @example x-beta
              */
             name: string;
@@ -6430,7 +6430,8 @@ export interface components {
              */
             model?: string;
             /**
-             * @description Directory of a text classifier below `DATA_DIR/models`, for `onnx`; the model's name when it is left out. It holds
+             * @description Directory of a text classifier below `DATA_DIR/models/<your tenant's id>`, which only you can use, or below
+             *     `DATA_DIR/models`, for `onnx`; the model's name when it is left out. An operator puts it there. It holds
              *     `model.onnx` (or `onnx/model.onnx`; its first output: one score for each class, for a batch of one),
              *     `labels.json` (`["negative", "positive"]`, in the order of the scores) or a Hugging Face `config.json` with
              *     `id2label`, and one of `vocabulary.json` (a list of words; the one input gets their counts as float32 [1, words],
@@ -6738,7 +6739,7 @@ export interface components {
              * @description What kind of thing is wrong; null when all is well.
              * @enum {string|null}
              */
-            error_code: "timeout" | "redirect" | "dns" | "blocked_address" | "refused" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
+            error_code: "timeout" | "redirect" | "dns" | "refused" | "blocked_address" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
             /** @description In order, up to the first that fails. */
             checks: components["schemas"]["OidcCheck"][];
         };
@@ -9972,16 +9973,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Part of the program, in any case. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -10289,15 +10290,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 metric?: components["schemas"]["AnomalyMetric"];
                 /** @description Name of a pool. */
                 pool?: string;
                 /** @description Least score. */
                 min_score?: number;
-                /** @description Found at or after this time. */
-                from?: string;
-                /** @description Found before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"anomalies": […]}` */
@@ -14104,15 +14105,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Who did it: id or e-mail address. */
                 actor?: string;
                 action?: string;
                 /** @description What it was done to: id, name or type. */
                 object?: string;
-                /** @description From this time on. */
-                from?: string;
-                /** @description Before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"entries": […]}` */
@@ -14170,15 +14171,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Who did it: id or e-mail address. */
                 actor?: string;
                 action?: string;
                 /** @description What it was done to: id, name or type. */
                 object?: string;
-                /** @description From this time on. */
-                from?: string;
-                /** @description Before this time. */
-                to?: string;
                 format?: "csv" | "ndjson";
             };
             header?: never;
@@ -17625,16 +17626,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Part of the program, in any case. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -19909,18 +19910,18 @@ export interface operations {
             query?: {
                 /** @description Page, from 1 */
                 page?: number;
-                /** @description Items a page */
+                /** @description Lines a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Only entries about this, in any case; `PROXY` is the access log. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only entries at or after this time. */
-                from?: string;
-                /** @description Only entries before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -22757,16 +22758,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Part of the program, in any case. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { DAY_MS } from '../../common/durations.js';
 import { formatMoney } from '../../common/money.js';
 import type { Transaction } from '../../platform/database/index.js';
 import { BillingAccountsRepository } from './accounts.repository.js';
@@ -6,7 +7,6 @@ import type { InvoiceLine, Period } from './billing.types.js';
 import { HistoryRepository } from './history.repository.js';
 import type { Invoice } from './invoice.entity.js';
 import { InvoicesRepository } from './invoices.repository.js';
-import { DAY_MS } from './periods.js';
 import { creditLine, sumOf } from './proration.js';
 import type { Subscription } from './subscription.entity.js';
 

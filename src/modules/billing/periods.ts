@@ -1,7 +1,5 @@
+import { DAY_MS, MINUTE_MS } from '../../common/durations.js';
 import type { BillingCycle, Period } from './billing.types.js';
-
-const MINUTE_MS = 60_000;
-export const DAY_MS = 86_400_000;
 
 export const monthsOf = (cycle: BillingCycle): number => (cycle === 'yearly' ? 12 : 1);
 

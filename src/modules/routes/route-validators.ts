@@ -34,9 +34,6 @@ const PROTECTED = new Set([
   'content-length',
 ]);
 
-/** A query parameter whose name stands in a URL as it is, so that engines find it without decoding. */
-export const isPlainParameter = (name: string): boolean => /^[A-Za-z0-9_.~-]{1,100}$/.test(name);
-
 const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
 const isHeaderValue = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= MAX_VALUE && VALUE.test(value);
@@ -56,16 +53,24 @@ function isHeaderMap(value: unknown): boolean {
 export const IsFieldName = rule('isFieldName', 'must be a header or parameter name', isToken);
 export const AreFieldNames = rule('isFieldName', 'must be header names', isToken, true);
 export const IsHeaderValue = rule('isHeaderValue', 'must be a header value on one line', isHeaderValue);
+/** class-validator's own rule fails on numbers that are written with an exponent. */
+export const HasThreeDecimals = rule(
+  'hasThreeDecimals',
+  'must have at most 3 decimals',
+  (value) => typeof value === 'number' && Number(value.toFixed(3)) === value,
+);
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?: *; *[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
 export const IsMediaType = rule(
   'isMediaType',
-  'must be a media type such as text/plain; charset=utf-8',
-  (value) => typeof value === 'string' && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value),
+  'must be a media type such as text/html; charset=utf-8',
+  (value) => typeof value === 'string' && MEDIA_TYPE.test(value),
 );
-/** A field of a request has no line breaks, and a line of a configuration file cannot hold one. */
+/** A line break, or NUL, is in no header, and no engine could be told of it. */
 export const IsOneLine = rule(
   'isOneLine',
-  'must be text on one line',
-  (value) => typeof value === 'string' && !/[\r\n]/.test(value),
+  'must be on one line',
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it refuses
+  (value) => typeof value === 'string' && !/[\u0000\r\n]/.test(value),
 );
 export const IsHeaderMap = rule(
   'isHeaderMap',

@@ -5,14 +5,20 @@ import {
   IsArray,
   IsBoolean,
   IsIn,
-  IsISO8601,
   IsObject,
   IsString,
   MaxLength,
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery, queryBoolean } from '../../../platform/http/index.js';
+import {
+  IsLine,
+  IsTime,
+  MayBeAbsent,
+  PageQuery,
+  queryBoolean,
+  queryUpperCase,
+} from '../../../platform/http/index.js';
 import { ALERT_STATES, type Alert, type AlertState, SEVERITIES, type Severity } from './alert.js';
 import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-channels.js';
 
@@ -30,8 +36,6 @@ const IsTexts = () =>
     },
   });
 
-const upper = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.toUpperCase() : value);
-
 export class AlertListQuery extends PageQuery {
   @ApiPropertyOptional({
     enum: SEVERITIES,
@@ -40,7 +44,7 @@ export class AlertListQuery extends PageQuery {
     example: 'WARNING',
   })
   @MayBeAbsent()
-  @Transform(upper)
+  @Transform(queryUpperCase)
   @IsIn(SEVERITIES)
   severity?: Severity;
 
@@ -54,7 +58,7 @@ export class AlertListQuery extends PageQuery {
    * @example CPU
    */
   @MayBeAbsent()
-  @Transform(upper)
+  @Transform(queryUpperCase)
   @IsLine(100)
   component?: string;
 
@@ -158,7 +162,7 @@ export class AlertmanagerAlert {
 
   /** @example 2026-06-19T15:30:00Z */
   @MayBeAbsent()
-  @IsISO8601()
+  @IsTime()
   startsAt?: string;
 
   /**

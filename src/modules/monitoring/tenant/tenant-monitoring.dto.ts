@@ -1,7 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsIn, IsInt, IsISO8601, Max, Min } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
+import { ApiProperty } from '@nestjs/swagger';
 import { LOG_LEVELS, type LogLevel } from '../../../platform/observability/index.js';
 
 export class BandwidthResponse {
@@ -76,69 +73,6 @@ export class TenantMetricsResponse extends TrafficMetricsResponse {
   bandwidth_usage: BandwidthResponse;
   /** The ten paths with the most requests of the last 24 hours. */
   top_endpoints: EndpointResponse[];
-}
-
-const upper = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.toUpperCase() : value);
-
-export class TenantLogQuery extends PageQuery {
-  @ApiPropertyOptional({
-    description: 'Items a page',
-    minimum: 1,
-    maximum: 1000,
-    default: 100,
-    type: 'integer',
-    example: 100,
-  })
-  @MayBeAbsent()
-  @Transform(queryInteger)
-  @IsInt()
-  @Min(1)
-  @Max(1000)
-  override limit?: number;
-
-  @ApiPropertyOptional({
-    description: 'Only this level, in any case',
-    enum: LOG_LEVELS,
-    enumName: 'LogLevel',
-    example: 'ERROR',
-  })
-  @MayBeAbsent()
-  @Transform(upper)
-  @IsIn(LOG_LEVELS)
-  level?: LogLevel;
-
-  /**
-   * Only entries about this, in any case; `PROXY` is the access log.
-   * @example PROXY
-   */
-  @MayBeAbsent()
-  @Transform(upper)
-  @IsLine(100)
-  component?: string;
-
-  /**
-   * Text that the message contains, in any case.
-   * @example /checkout
-   */
-  @MayBeAbsent()
-  @IsLine(200)
-  q?: string;
-
-  /**
-   * Only entries at or after this time.
-   * @example 2026-06-19T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  from?: string;
-
-  /**
-   * Only entries before this time.
-   * @example 2026-06-20T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  to?: string;
 }
 
 export class TenantLogEntry {
