@@ -24,6 +24,7 @@ import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
 import { WeightFactors1764000080001 } from './1764000080001-weight-factors.js';
 import { PipelineBatches1764000090000 } from './1764000090000-pipeline-batches.js';
 import { Certificates1764000100000 } from './1764000100000-certificates.js';
+import { TenantAccounts1764000120000 } from './1764000120000-tenant-accounts.js';
 import { LedgerInBackups1764000101000 } from './1764000101000-ledger-in-backups.js';
 import { CompleteChangeLog1764000110000 } from './1764000110000-complete-change-log.js';
 
@@ -55,6 +56,7 @@ export const migrations = [
   WeightFactors1764000080001,
   PipelineBatches1764000090000,
   Certificates1764000100000,
+  TenantAccounts1764000120000,
   LedgerInBackups1764000101000,
   CompleteChangeLog1764000110000,
 ];

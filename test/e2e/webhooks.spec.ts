@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import type { Schema, VeloFluxClient } from '../../client/index.js';
 import { messageSchema, violation } from '../fuzz/document.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -9,6 +10,7 @@ import {
   type SignedInTenant,
   startServer,
   type TestServer,
+  testDirectory,
   unique,
   until,
 } from '../support/server.js';
@@ -30,6 +32,7 @@ describe('webhooks', () => {
   let receiver: HttpDouble;
   let owner: SignedInTenant;
   let client: VeloFluxClient;
+  const dataDir = testDirectory();
   const env = () => ({
     DATABASE_URL: db.url,
     OUTGOING_EXCEPTIONS: '127.0.0.1',
@@ -38,12 +41,13 @@ describe('webhooks', () => {
   beforeAll(async () => {
     db = await testDatabase();
     receiver = await new HttpDouble().start();
-    server = await startServer({ env: env() });
+    server = await startServer({ dataDir, env: env() });
     owner = await newTenant(server, 'enterprise');
     client = server.client(owner.token);
   }, 60_000);
   afterAll(async () => {
     await server.stop();
+    rmSync(dataDir, { recursive: true, force: true });
     await receiver.stop();
     await db.close();
   });
@@ -430,7 +434,7 @@ describe('webhooks', () => {
     await newPool();
     await until('the message to arrive', () => hook.received().length === 1);
     await server.kill();
-    server = await startServer({ dataDir: server.dataDir, env: env() });
+    server = await startServer({ dataDir, env: env() });
     client = server.client(owner.token);
     hook.answer(200);
     // the dead process's lease, which would run out by itself within 30 s

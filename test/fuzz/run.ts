@@ -196,6 +196,8 @@ export function faultsOf(operation: Operation, { invalid, envelope }: Prepared, 
   const code = /"code":\s*"(\w+)"/.exec(answer.text)?.[1] ?? '';
   if (answer.status >= 500 && !(answer.status === 503 && ABSENT.has(code)) && answer.status !== 504)
     faults.push(`${answer.status} ${code}`);
+  // slow is one thing; what was taken and then refused by an engine is another
+  if (code === 'CONFIG_NOT_APPLIED') faults.push(answer.text);
   if (invalid && accepted && !saysSo(operation, answer)) faults.push(`accepted, but ${invalid}`);
   const declared = operation.responses[answer.status];
   if (!declared) return [...faults, `status ${answer.status} ${code} is not declared`];

@@ -154,6 +154,14 @@ export class World {
     if (kind === 'webhook') this.things.delete('delivery');
   }
 
+  /** What was made after a backup is gone when that is restored. */
+  forgetAllBut(kind: string): void {
+    const kept = this.things.get(kind);
+    this.things.clear();
+    this.forgetSessions();
+    if (kept) this.things.set(kind, kept);
+  }
+
   /** An id of this kind's form that nothing has. */
   unknown(kind: string): string {
     if (kind === 'configVersion') return '999999';

@@ -87,6 +87,10 @@ export class StripeDouble {
   faultsMade = 0;
   /** A card that is declined: payment methods with this id. */
   readonly declined = 'pm_declined';
+  /** The card has no money for the rest of a period. */
+  declineUpgrades = false;
+  /** Payment method → customer. */
+  readonly attached = new Map<string, string>();
   private readonly ordered: Fault[] = [];
   private readonly answers = new Map<string, { fingerprint: string; answer: Answer }>();
   private readonly server: Server;
@@ -199,8 +203,13 @@ export class StripeDouble {
     ['GET', /^\/v1\/billing\/meters$/, (_, __, query) => this.page([...this.meters.values()], query)],
     ['POST', /^\/v1\/billing\/meters$/, (_, params) => this.createMeter(params)],
     ['POST', /^\/v1\/billing\/meter_events$/, (_, params) => this.createMeterEvent(params)],
-    ['POST', /^\/v1\/payment_methods\/(\w+)\/attach$/, ([id]) => ({ id, object: 'payment_method' })],
+    ['POST', /^\/v1\/payment_methods\/(\w+)\/attach$/, ([id], params) => this.attach(id!, params)],
     ['POST', /^\/v1\/checkout\/sessions$/, (_, params) => this.createCheckout(params)],
+    [
+      'GET',
+      /^\/v1\/checkout\/sessions\/(\w+)$/,
+      ([id]) => this.found('checkout session', this.checkouts, id!),
+    ],
     ['POST', /^\/v1\/checkout\/sessions\/(\w+)\/expire$/, ([id]) => this.expireCheckout(id!)],
     [
       'POST',
@@ -311,6 +320,22 @@ export class StripeDouble {
     return made;
   }
 
+  private attach(id: string, params: Params) {
+    this.attached.set(id, word(params.customer));
+    return { id, object: 'payment_method' };
+  }
+
+  /** A method that was not attached to the customer cannot pay for it. */
+  private setMethod(found: Stripe.Subscription, method: string): void {
+    if (this.attached.get(method) !== found.customer)
+      throw new ApiError(400, {
+        type: 'invalid_request_error',
+        param: 'default_payment_method',
+        message: `No such PaymentMethod: '${method}'; it must be attached to the customer`,
+      });
+    found.default_payment_method = method;
+  }
+
   private updateSubscription(id: string, params: Params) {
     const found = this.found('subscription', this.subscriptions, id);
     if (found.status === 'canceled')
@@ -318,6 +343,15 @@ export class StripeDouble {
         type: 'invalid_request_error',
         message: 'A canceled subscription can only update its cancellation_details and metadata.',
       });
+    if (params.items && this.declineUpgrades)
+      throw new ApiError(402, {
+        type: 'card_error',
+        code: 'card_declined',
+        message: 'Your card was declined.',
+      });
+    if (params.default_payment_method) this.setMethod(found, word(params.default_payment_method));
+    if (params.collection_method)
+      found.collection_method = params.collection_method as Stripe.Subscription.CollectionMethod;
     if (params.cancel_at_period_end !== undefined)
       found.cancel_at_period_end = params.cancel_at_period_end === 'true';
     for (const change of listOf(params.items)) this.changeItem(found, change);
@@ -361,8 +395,13 @@ export class StripeDouble {
   completeCheckout(id: string): Stripe.Subscription {
     const session = this.found('checkout session', this.checkouts, id);
     const { customer, line_items, subscription_data } = session.params;
-    const { metadata } = subscription_data as Params;
-    const made = this.createSubscription({ customer: customer!, items: line_items!, metadata: metadata! });
+    const { metadata, trial_period_days: trial } = subscription_data as Params;
+    const made = this.createSubscription({
+      customer: customer!,
+      items: line_items!,
+      metadata: metadata!,
+      ...(trial && { trial_period_days: trial }),
+    });
     session.status = 'complete';
     this.emit('checkout.session.completed', { id, object: 'checkout.session', subscription: made.id });
     return made;
@@ -370,6 +409,11 @@ export class StripeDouble {
 
   private expireCheckout(id: string) {
     const session = this.found('checkout session', this.checkouts, id);
+    if (session.status !== 'open')
+      throw new ApiError(400, {
+        type: 'invalid_request_error',
+        message: `Only Checkout Sessions with a status in ["open"] can be expired. This one is ${session.status}.`,
+      });
     session.status = 'expired';
     this.emit('checkout.session.expired', { id, object: 'checkout.session', status: 'expired' });
     return session;

@@ -1,8 +1,7 @@
-import { PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsEmail, IsString, MaxLength, MinLength, ValidateIf } from 'class-validator';
 import type { Role } from '../../common/permissions.js';
-import { IsLine, MayBeAbsent } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsLine, MayBeAbsent } from '../../platform/http/index.js';
 
 const trimmed = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value);
 
@@ -43,6 +42,15 @@ export class LoginRequest {
   @IsString()
   @MaxLength(64)
   tenant_id?: string;
+
+  /**
+   * To join the tenant of `tenant_id`, which has invited the address of this account.
+   * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+   */
+  @MayBeAbsent()
+  @IsString()
+  @MaxLength(128)
+  invitation_token?: string;
 }
 
 export class RegisterRequest {
@@ -223,7 +231,7 @@ class ProfileFields {
   last_name: string;
 }
 
-export class UpdateProfileRequest extends PartialType(ProfileFields, { skipNullProperties: false }) {}
+export class UpdateProfileRequest extends AllMayBeAbsent(ProfileFields) {}
 
 export class ChangePasswordRequest {
   /** @example the-old-password */

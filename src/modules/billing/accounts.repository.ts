@@ -18,8 +18,13 @@ export class BillingAccountsRepository {
     await tx.query('UPDATE billing_accounts SET credit = $2 WHERE tenant_id = $1', [tenantId, credit]);
   }
 
+  /** The first time counts. */
   async useTrial(tx: Transaction, tenantId: string, at: Date): Promise<void> {
-    await tx.query('UPDATE billing_accounts SET trial_used_at = $2 WHERE tenant_id = $1', [tenantId, at]);
+    await tx.query(
+      `INSERT INTO billing_accounts (tenant_id, trial_used_at) VALUES ($1, $2)
+       ON CONFLICT (tenant_id) DO UPDATE SET trial_used_at = coalesce(billing_accounts.trial_used_at, $2)`,
+      [tenantId, at],
+    );
   }
 
   async customerOf(tx: Transaction, tenantId: string): Promise<string | null> {

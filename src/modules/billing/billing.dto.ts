@@ -149,7 +149,8 @@ export class UsageResponse {
    */
   usage: number;
   /**
-   * What usage over the included amounts costs so far, in minor units (cents).
+   * What usage over the included amounts costs so far, in minor units (cents); 0 in a trial.
+   * Without a subscription no invoice is made of it.
    * @example 125
    */
   cost: number;

@@ -2,7 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '../../platform/database/index.js';
 import { type Plan, PlansReadModel, TenantPlans } from '../tenants/index.js';
 import { BillingAccountsRepository } from './accounts.repository.js';
-import { noTrial, portalNotAvailable, subscriptionExists, trialUsed } from './billing.errors.js';
+import {
+  noTrial,
+  paymentOutstanding,
+  portalNotAvailable,
+  subscriptionExists,
+  trialUsed,
+} from './billing.errors.js';
 import type { InvoiceLine, SubscriptionChange, SubscriptionOrder } from './billing.types.js';
 import { BillingRecord } from './billing-record.js';
 import { type ChangeDecision, ChangeDecisions } from './change-decision.js';
@@ -41,6 +47,7 @@ export class BuiltinProvider extends PaymentProvider {
       await this.tenants.lock(tx, order.tenantId);
       const [existing] = await this.subscriptions.live(tx, order.tenantId);
       if (existing) throw subscriptionExists(existing.id);
+      if (await this.invoicing.isOverdue(tx, order.tenantId, now)) throw paymentOutstanding();
       const plan = await this.plans.newest(tx, order.plan);
       if (order.trial) await this.useTrial(tx, order.tenantId, plan, now);
       const subscription = await this.subscriptions.insert(tx, newSubscription(order, plan, now));
@@ -57,8 +64,7 @@ export class BuiltinProvider extends PaymentProvider {
       const subscription = await this.subscriptions.lock(tx, tenantId, id);
       const decision = await this.decisions.decide(tx, subscription, change);
       if (change.paymentMethod !== undefined) subscription.payment_method = change.paymentMethod;
-      if (change.cancelAtPeriodEnd !== undefined)
-        await this.setCancel(tx, subscription, change.cancelAtPeriodEnd);
+      if (decision.cancel !== undefined) await this.setCancel(tx, subscription, decision.cancel);
       if (change.plan === undefined && change.cycle === undefined)
         return this.subscriptions.save(tx, subscription);
       if (decision.kind === 'upgrade') return this.upgrade(tx, subscription, decision, now);
@@ -113,7 +119,6 @@ export class BuiltinProvider extends PaymentProvider {
     subscription.pending_plan = pending ? to.id : null;
     subscription.pending_plan_version = pending ? to.version : null;
     subscription.pending_cycle = pending ? cycle : null;
-    if (to.id === 'free') await this.setCancel(tx, subscription, true);
     const saved = await this.subscriptions.save(tx, subscription);
     if (pending) {
       const day = saved.current_period_end.toISOString();
@@ -123,7 +128,7 @@ export class BuiltinProvider extends PaymentProvider {
   }
 
   private async upgrade(tx: Transaction, subscription: Subscription, decision: ChangeDecision, now: Date) {
-    const { from, to, cycle } = decision;
+    const { to, cycle } = decision;
     const lines = await this.upgradeLines(tx, subscription, decision, now);
     Object.assign(subscription, {
       plan: to.id,
@@ -135,7 +140,7 @@ export class BuiltinProvider extends PaymentProvider {
       pending_cycle: null,
     });
     const saved = await this.subscriptions.save(tx, subscription);
-    await this.recorder.subscription(tx, saved, 'upgraded', `Upgraded from ${from.name} to ${to.name}`);
+    await this.recorder.subscription(tx, saved, 'upgraded', upgradeText(decision));
     await this.invoicing.issue(
       tx,
       {
@@ -169,6 +174,11 @@ export class BuiltinProvider extends PaymentProvider {
     return [credit, ...usage, wholePeriod(newPrice, subscription.period)];
   }
 }
+
+const upgradeText = ({ from, to, cycle }: ChangeDecision): string =>
+  from.id === to.id
+    ? `${to.name} is billed ${cycle} from now on`
+    : `Upgraded from ${from.name} to ${to.name}`;
 
 /** A trial is one period of its own; the first that is paid for begins when it ends. */
 function newSubscription(order: SubscriptionOrder, plan: Plan, now: Date): NewSubscription {

@@ -11,6 +11,8 @@ export interface ChangeDecision {
   from: Plan;
   to: Plan;
   cycle: BillingCycle;
+  /** What becomes of the end with the period; undefined: it stays as it is. */
+  cancel: boolean | undefined;
 }
 
 /** Decides what a wanted change of terms means; the same for both providers. */
@@ -41,11 +43,21 @@ export class ChangeDecisions {
     if (kind === 'upgrade' && !['active', 'trialing'].includes(subscription.status))
       throw paymentOutstanding();
     if (kind === 'downgrade') await this.requireFit(tx, subscription.tenant_id, to);
-    return { kind, from, to, cycle };
+    return { kind, from, to, cycle, cancel: cancelOf(change, kind) };
   }
 
   private async requireFit(tx: Transaction, tenantId: string, plan: Plan): Promise<void> {
     const excess = await this.limits.excessOf(tx, tenantId, plan);
     if (excess.length) throw exceedsPlan(plan.id, excess);
   }
+}
+
+/**
+ * Going down to the free plan is an end with the period. Whoever names a plan for the time after the period, the present
+ * one or a lower one, wants to go on; an upgrade says nothing of that time.
+ */
+function cancelOf({ plan, cancelAtPeriodEnd }: SubscriptionChange, kind: ChangeKind): boolean | undefined {
+  if (plan === 'free') return true;
+  if (cancelAtPeriodEnd !== undefined) return cancelAtPeriodEnd;
+  return plan !== undefined && kind !== 'upgrade' ? false : undefined;
 }

@@ -9,7 +9,7 @@ import { SubscriptionsRepository } from './subscriptions.repository.js';
 export const GRACE_DAYS = 7;
 
 /** Whether the subscription is good for its plan at this moment. */
-export function entitles(subscription: Subscription, now: Date): boolean {
+function entitles(subscription: Subscription, now: Date): boolean {
   if (subscription.status === 'active' || subscription.status === 'trialing') return true;
   if (subscription.status !== 'past_due') return false;
   const since = subscription.past_due_since ?? now;

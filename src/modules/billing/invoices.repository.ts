@@ -97,9 +97,16 @@ export class InvoicesRepository {
     );
   }
 
-  async hasOverdue(tx: Transaction, tenantId: string, subscriptionId: string, now: Date): Promise<boolean> {
+  /** @param subscriptionId null: of any subscription of the built-in provider */
+  async hasOverdue(
+    tx: Transaction,
+    tenantId: string,
+    subscriptionId: string | null,
+    now: Date,
+  ): Promise<boolean> {
     const rows = await tx.query(
-      `SELECT 1 FROM invoices WHERE tenant_id = $1 AND subscription_id = $2 AND status = 'open' AND due_at <= $3 LIMIT 1`,
+      `SELECT 1 FROM invoices WHERE tenant_id = $1 AND provider = 'builtin' AND ($2::text IS NULL OR subscription_id = $2)
+         AND status = 'open' AND due_at <= $3 LIMIT 1`,
       [tenantId, subscriptionId, now],
     );
     return rows.length > 0;

@@ -64,6 +64,11 @@ export class Invoicing {
     return invoice;
   }
 
+  /** Whether the tenant owes for this or an earlier subscription: nobody begins anew while it does. */
+  isOverdue(tx: Transaction, tenantId: string, now: Date): Promise<boolean> {
+    return this.invoices.hasOverdue(tx, tenantId, null, now);
+  }
+
   /** A payment that the operator saw arrive. */
   async markPaid(tx: Transaction, invoice: Invoice, now: Date): Promise<Invoice> {
     Object.assign(invoice, { status: 'paid', amount_paid: invoice.amount_due, paid_at: now });

@@ -30,7 +30,7 @@ export const unusedTime = (plan: PricedPlan, period: Period, at: Date): InvoiceL
   line(`Unused time on ${plan.name}`, 0 - splitPrice(plan.price, period, at).unused, at, period.end);
 
 /** What the rest of the period costs. */
-export const remainingTime = (plan: PricedPlan, period: Period, at: Date): InvoiceLine =>
+const remainingTime = (plan: PricedPlan, period: Period, at: Date): InvoiceLine =>
   line(`Remaining time on ${plan.name}`, splitPrice(plan.price, period, at).unused, at, period.end);
 
 /** A whole period in advance. */

@@ -11,8 +11,6 @@ export interface Usage {
   aiJobs: number;
 }
 
-export const NO_USAGE: Readonly<Usage> = { requests: 0, bytes: 0, aiJobs: 0 };
-
 export interface RatedMeter {
   meter: 'requests' | 'bandwidth_gb' | 'ai_jobs';
   quantity: number;
@@ -51,11 +49,16 @@ function rateAiJobs(plan: Plan, jobs: number): RatedMeter {
   return { meter: 'ai_jobs', quantity: jobs, included: plan.limits.aiJobsPerMonth, overage: 0, amount: 0 };
 }
 
-export const rate = (plan: Plan, usage: Usage): RatedMeter[] => [
+/** @param limits whose limits hold, when that is another plan than the one that is billed */
+export const rate = (plan: Plan, usage: Usage, limits = plan): RatedMeter[] => [
   rateRequests(plan, usage.requests),
   rateTraffic(plan, usage.bytes),
-  rateAiJobs(plan, usage.aiJobs),
+  rateAiJobs(limits, usage.aiJobs),
 ];
+
+/** The same usage where nothing is billed. */
+export const free = (meters: readonly RatedMeter[]): RatedMeter[] =>
+  meters.map((meter) => ({ ...meter, amount: 0 }));
 
 export const costOf = (meters: readonly RatedMeter[]): number => meters.reduce((sum, m) => sum + m.amount, 0);
 

@@ -151,7 +151,50 @@ describe('Subscriptions of the built-in billing', () => {
     expect(await codeOf(change(a, { plan: 'enterprise' }, at('2026-07-02T00:00:00')))).toContain(
       'SUBSCRIPTION_ENDED',
     );
+    for (const { id } of await invoicesOf(gone)) await invoices.markPaid(id, at('2026-07-02T00:00:00'));
     await start(gone, 'professional', at('2026-07-03T00:00:00'));
+  });
+
+  it('goes on with the plan that is named after an end was ordered, but not for an upgrade', async () => {
+    const s = await start(await app.tenant(), 'professional', at('2026-06-01T00:00:00'));
+    const named = async (plan: PlanId) => {
+      const { cancel_at_period_end, pending_plan } = await change(s, { plan }, at('2026-06-10T00:00:00'));
+      return [cancel_at_period_end, pending_plan];
+    };
+    expect(await named('free')).toEqual([true, null]);
+    expect(await named('professional')).toEqual([false, null]);
+    expect(await named('free')).toEqual([true, null]);
+    expect(await named('basic')).toEqual([false, 'basic']);
+    await change(s, { cancelAtPeriodEnd: true }, at('2026-06-11T00:00:00'));
+    expect(await named('enterprise')).toEqual([true, null]);
+  });
+
+  it('says in the history what an upgrade changed', async () => {
+    const tenantId = await app.tenant();
+    const s = await start(tenantId, 'basic', at('2026-06-01T00:00:00'));
+    await change(s, { cycle: 'yearly' }, at('2026-06-10T00:00:00'));
+    await change(s, { plan: 'professional' }, at('2026-06-11T00:00:00'));
+    const rows = await app.db.sql(
+      `SELECT description FROM billing_history WHERE tenant_id = $1 AND type = 'subscription.upgraded' ORDER BY id`,
+      [tenantId],
+    );
+    expect(rows.map((r) => r.description)).toEqual([
+      'Basic is billed yearly from now on',
+      'Upgraded from Basic to Professional',
+    ]);
+  });
+
+  it('begins nothing anew while an invoice of an earlier subscription is overdue', async () => {
+    const tenantId = await app.tenant();
+    await start(tenantId, 'basic', at('2026-06-01T00:00:00'));
+    await renewals.run(at('2026-06-15T00:01:00'));
+    await renewals.run(at('2026-06-22T00:02:00'));
+    await renewals.run(at('2026-07-01T00:10:00'));
+    expect(await app.planOf(tenantId)).toBe('free');
+    const again = () => codeOf(start(tenantId, 'basic', at('2026-07-02T00:00:00')));
+    expect(await again()).toContain('409 PAYMENT_OUTSTANDING');
+    for (const { id } of await invoicesOf(tenantId)) await invoices.markPaid(id, at('2026-07-02T00:00:00'));
+    expect(await again()).toBe('done');
   });
 
   it('gives one trial a tenant, which costs nothing and becomes a paid period', async () => {
@@ -172,6 +215,7 @@ describe('Subscriptions of the built-in billing', () => {
     expect(await linesOf(tenantId)).toEqual([['Professional: 2999']]);
     await change(s, { cancelAtPeriodEnd: true }, at('2026-06-16T00:00:00'));
     await renewals.run(at('2026-07-15T00:10:00'));
+    for (const { id } of await invoicesOf(tenantId)) await invoices.markPaid(id, at('2026-07-15T00:00:00'));
     const again = start(tenantId, 'basic', at('2026-07-16T00:00:00'), 'monthly', true);
     expect(await codeOf(again)).toContain('409 TRIAL_USED');
   });

@@ -3,7 +3,7 @@ import type { Transaction } from '../../platform/database/index.js';
 import { currentMonth, type Plan, PlansReadModel } from '../tenants/index.js';
 import type { Period } from './billing.types.js';
 import { periodAt } from './periods.js';
-import { costOf, type RatedMeter, rate } from './rating.js';
+import { costOf, free, type RatedMeter, rate, type Usage } from './rating.js';
 import type { Subscription } from './subscription.entity.js';
 import { SubscriptionsRepository } from './subscriptions.repository.js';
 import { UsageRepository } from './usage.repository.js';
@@ -14,7 +14,10 @@ export interface CurrentUsage {
   meters: RatedMeter[];
   /** Requests carried. */
   requests: number;
-  /** Minor units of the plan's currency; what usage over the included amounts has cost so far. */
+  /**
+   * Minor units of the plan's currency; what usage over the included amounts has cost so far. 0 in a trial. Without a
+   * subscription it is what the plan that an operator gave would cost; no invoice is made of it.
+   */
   cost: number;
 }
 
@@ -38,7 +41,15 @@ export class UsageService {
     const plan = await this.plans.ofTenant(tx, tenantId);
     const period = usagePeriodOf(subscription, now);
     const used = await this.usage.sum(tx, tenantId, period);
-    const meters = rate(plan, used);
+    const meters = await this.rate(tx, subscription, plan, used);
     return { plan, period, meters, requests: used.requests, cost: costOf(meters) };
+  }
+
+  /** As the invoice will: by the subscription's plan, also while the tenant has lost it; a trial costs nothing. */
+  private async rate(tx: Transaction, subscription: Subscription | null, plan: Plan, used: Usage) {
+    if (!subscription) return rate(plan, used);
+    const billed = await this.plans.get(tx, subscription.plan, subscription.plan_version);
+    const meters = rate(billed, used, plan);
+    return subscription.status === 'trialing' ? free(meters) : meters;
   }
 }

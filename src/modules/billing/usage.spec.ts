@@ -10,6 +10,7 @@ import { RecentTraffic } from '../telemetry/recent-traffic.js';
 import { TelemetryRepository } from '../telemetry/telemetry.repository.js';
 import { TrafficMetrics } from '../telemetry/traffic-metrics.js';
 import { TrafficRecorder } from '../telemetry/traffic-recorder.js';
+import { BuiltinProvider } from './builtin.provider.js';
 import { UsageService } from './usage.service.js';
 import { UsageCollector } from './usage-collector.js';
 import { UsageMeter } from './usage-meter.js';
@@ -95,6 +96,39 @@ describe('Metering', () => {
       }),
       { numRuns: 8 },
     );
+  });
+
+  it('shows as cost what the invoice will have: nothing in a trial, the subscription’s plan while it is unpaid', async () => {
+    const now = new Date();
+    const tenantId = await app.tenant();
+    const order = {
+      tenantId,
+      plan: 'basic',
+      cycle: 'monthly',
+      paymentMethod: 'manual',
+      email: 'a@b.c',
+    } as const;
+    const s = await app.get(BuiltinProvider).start({ ...order, trial: true }, now);
+    await app.db.sql('INSERT INTO usage_minutes VALUES ($1, $2, 375000, 0)', [
+      tenantId,
+      s.usage_period_start,
+    ]);
+    const current = async () => {
+      const { plan, cost, meters } = await app.db.database.tenant(tenantId, (tx) =>
+        app.get(UsageService).current(tx, tenantId, now),
+      );
+      return [plan.id, cost, meters.find((m) => m.meter === 'requests')!.overage];
+    };
+    expect(await current()).toEqual(['basic', 0, 125_000]);
+    const set = (status: string, plan: string) =>
+      Promise.all([
+        app.db.sql('UPDATE subscriptions SET status = $2 WHERE id = $1', [s.id, status]),
+        app.db.sql('UPDATE tenants SET plan = $2 WHERE id = $1', [tenantId, plan]),
+      ]);
+    await set('active', 'basic');
+    expect(await current()).toEqual(['basic', 125, 125_000]);
+    await set('unpaid', 'free');
+    expect(await current()).toEqual(['free', 125, 125_000]);
   });
 
   it('shows usage and its cost in the calendar month for a tenant without a subscription', async () => {

@@ -3,7 +3,7 @@ import { newId } from '../../common/ids.js';
 import type { Transaction } from '../../platform/database/index.js';
 
 /** A node that has not been heard of for this long does not count as live. */
-export const LIVE_SECONDS = 5;
+const LIVE_SECONDS = 5;
 const FORGET_AFTER = '1 day';
 
 /** `active`: heard of just now; `draining`: takes no new work; `down`: silent; `left`: stopped in order. */

@@ -12,8 +12,8 @@ const HEARTBEAT_MS = 1000;
 /** A notification may be lost; this often the table is looked at as well. */
 const LOOK_AGAIN_MS = 250;
 /** Notification that a node runs another configuration version. */
-export const APPLIED = 'applied';
-export interface Applied {
+const APPLIED = 'applied';
+interface Applied {
   nodeId: string;
   version: number;
 }

@@ -45,7 +45,7 @@ export class MatchCondition {
   in: 'header' | 'query';
 
   /**
-   * Header (in any case), or query parameter of letters, digits and `-_.~`.
+   * Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
    * @example x-beta
    */
   @IsFieldName()

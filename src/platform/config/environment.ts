@@ -214,7 +214,7 @@ export class Environment {
 }
 
 /** Raised at start; its message names the variable and says what it takes. */
-export class EnvironmentError extends Error {
+class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError';
 }
 

@@ -11,7 +11,7 @@ export type Transaction = EntityManager;
 /** Role of every connection: owns nothing, sees only the tenant that the transaction names. */
 export const RUNTIME_ROLE = 'veloflux_app';
 /** Role that a transaction takes for work across tenants (jobs, sign-in, superadmins). */
-export const SYSTEM_ROLE = 'veloflux_system';
+const SYSTEM_ROLE = 'veloflux_system';
 
 const MAX_ATTEMPTS = 4;
 const NARROW = prepared(`SELECT set_config('app.tenant_id', $1, true), set_config('role', $2, true)`);

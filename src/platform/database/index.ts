@@ -1,4 +1,4 @@
-export { Database, RUNTIME_ROLE, SYSTEM_ROLE, type Transaction } from './database.js';
+export { Database, type Transaction } from './database.js';
 export { DatabaseModule } from './database.module.js';
 export { DatabaseClock } from './database-clock.js';
 export { DatabaseUrl } from './database-url.js';

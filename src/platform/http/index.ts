@@ -10,13 +10,11 @@ export { ApiPage, ListEnvelope, PageQuery, pageRequest } from './pagination.js';
 export { queryBoolean, queryInteger, queryNumber } from './query-values.js';
 export {
   ActsOnGet,
-  contextOf,
   outsideOfRequest,
-  type RequestContext,
   requestContext,
 } from './request-context.js';
 export { fieldErrors, parseBody, REQUEST_CHECKS } from './validation.js';
-export { IsDuration, IsLine, MayBeAbsent } from './validators.js';
+export { AllMayBeAbsent, IsDuration, IsLine, MayBeAbsent } from './validators.js';
 export {
   APPLIES_CONFIGURATION,
   ApiCreates,

@@ -50,7 +50,7 @@ export class PageQuery {
   limit?: number;
 }
 
-export const DEFAULT_LIMIT = 50;
+const DEFAULT_LIMIT = 50;
 export const pageRequest = (query: PageQuery, defaultLimit = DEFAULT_LIMIT) => ({
   page: query.page ?? 1,
   limit: query.limit ?? defaultLimit,
@@ -95,7 +95,7 @@ export const ApiPage = (item: new (...args: never[]) => object, description = 'O
 
 /** Sends a {@link Page} as a JSON array with `X-Total-Count` and `Link` (RFC 8288), or in the v1.0 envelope. */
 @Injectable()
-export class PageInterceptor implements NestInterceptor {
+class PageInterceptor implements NestInterceptor {
   constructor(private readonly reflector: Reflector) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {

@@ -16,7 +16,7 @@ import { parseJsonBody } from './json-body.js';
 import { beginRequest } from './request-context.js';
 
 /** Largest body of an ordinary request; routes that import documents allow more in their route configuration. */
-export const BODY_LIMIT_BYTES = 100 * 1024;
+const BODY_LIMIT_BYTES = 100 * 1024;
 /** Node drops headers beyond about a thousand without a word, `Authorization` among them. */
 const MAX_HEADERS = 100;
 const COMPRESS_FROM_BYTES = 1024;

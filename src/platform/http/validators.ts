@@ -1,5 +1,5 @@
-import { applyDecorators } from '@nestjs/common';
-import { ApiProperty } from '@nestjs/swagger';
+import { applyDecorators, type Type } from '@nestjs/common';
+import { ApiProperty, PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import {
   IsString,
@@ -14,6 +14,13 @@ import { DURATION, parseDuration } from '../../common/durations.js';
 
 /** The field may be left out. Unlike with class-validator's `IsOptional`, null is a value and must be a valid one. */
 export const MayBeAbsent = () => ValidateIf((_, value) => value !== undefined);
+
+/**
+ * The fields of a DTO, each of which may be left out. Unlike Nest's plain `PartialType`, which means `IsOptional`, null is
+ * a value here too.
+ */
+export const AllMayBeAbsent = <T>(fields: Type<T>): Type<Partial<T>> =>
+  PartialType(fields, { skipNullProperties: false });
 
 /** A duration such as `250ms`, `30s`, `5m` between two others. */
 export const IsDuration = (min: string, max: string, options?: ValidationOptions): PropertyDecorator => {

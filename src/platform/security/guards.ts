@@ -12,7 +12,7 @@ const FAILURE = Symbol('authentication failure');
 type Failing = FastifyRequest & { [FAILURE]?: unknown };
 
 /** The credential of a request: `Authorization: Bearer …` or `X-API-Key`. */
-export function credentialOf(request: { headers: Record<string, unknown> }): string | null {
+function credentialOf(request: { headers: Record<string, unknown> }): string | null {
   const header = request.headers.authorization;
   if (typeof header === 'string') return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? '';
   const key = request.headers['x-api-key'];

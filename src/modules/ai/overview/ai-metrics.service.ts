@@ -31,7 +31,7 @@ export class AiMetricsService {
     return this.database.tenant(tenantId, async (tx) => {
       const { enabled } = await this.config.getIn(tx, tenantId);
       const current = await this.fleet.algorithm(tx, tenantId);
-      const capacity = await this.fleet.capacity(tx, tenantId);
+      const load = await this.fleet.load(tx, tenantId);
       const { coverage, ...performance } = await this.performance.lastWeek(tx, tenantId);
       return {
         enabled,
@@ -43,7 +43,7 @@ export class AiMetricsService {
           basis,
           prediction_time: next.timestamp,
           optimal_backends: await this.fleet.fastest(tx, tenantId),
-          scaling_recommendation: scalingFor(next.upper, capacity),
+          scaling_recommendation: scalingFor(next.upper, load),
         },
         model_performance: { load_predictor: performance },
         ...(detailed && {
@@ -51,7 +51,8 @@ export class AiMetricsService {
             forecast_lower: next.lower,
             forecast_upper: next.upper,
             interval_coverage: coverage,
-            capacity_per_minute: capacity,
+            capacity_per_minute: load?.isFull ? load.carried : null,
+            best_minute: load?.carried ?? null,
             comparison_basis: compared.basis,
             algorithms: compared.algorithms,
           },

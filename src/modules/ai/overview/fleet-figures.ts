@@ -4,7 +4,7 @@ import type { Transaction } from '../../../platform/database/index.js';
 import { BackendsReadModel } from '../../backends/index.js';
 import { type PoolRow, PoolsReadModel } from '../../pools/index.js';
 import { LiveBackends, TrafficReadModel } from '../../telemetry/index.js';
-import { measuredCapacity } from './capacity.js';
+import { type MeasuredLoad, measuredLoad } from './capacity.js';
 
 const WEEK_MS = 7 * 86_400_000;
 const MAX_POOLS = 1000;
@@ -21,7 +21,7 @@ export function mostUsed(pools: readonly Pick<PoolRow, 'algorithm'>[]): string {
 /** What a tenant's pools and backends do now, and how much they were seen to carry. */
 @Injectable()
 export class FleetFigures {
-  private readonly capacities = new LRUCache<string, { value: number | null }>({
+  private readonly loads = new LRUCache<string, { value: MeasuredLoad | null }>({
     max: 500,
     ttl: CAPACITY_MS,
   });
@@ -38,14 +38,14 @@ export class FleetFigures {
     return mostUsed(await this.pools.find(tx, tenantId, {}, { limit: MAX_POOLS, offset: 0 }));
   }
 
-  /** Requests a minute, see {@link measuredCapacity}, of the last 7 days; kept for a minute. */
-  async capacity(tx: Transaction, tenantId: string): Promise<number | null> {
-    const known = this.capacities.get(tenantId);
+  /** Requests a minute, see {@link measuredLoad}, of the last 7 days; kept for a minute. */
+  async load(tx: Transaction, tenantId: string): Promise<MeasuredLoad | null> {
+    const known = this.loads.get(tenantId);
     if (known) return known.value;
     const to = new Date();
     const minutes = await this.traffic.series(tx, { tenantId }, new Date(to.getTime() - WEEK_MS), to, 60);
-    const value = measuredCapacity(minutes);
-    this.capacities.set(tenantId, { value });
+    const value = measuredLoad(minutes);
+    this.loads.set(tenantId, { value });
     return value;
   }
 

@@ -26,7 +26,7 @@ export class MetricsQuery extends DetailQuery {
   history?: boolean;
 }
 
-export const SCALING = ['scale_up', 'maintain', 'scale_down'] as const;
+const SCALING = ['scale_up', 'maintain', 'scale_down'] as const;
 export type Scaling = (typeof SCALING)[number];
 
 export class PredictionDataResponse {
@@ -115,10 +115,16 @@ export class MetricsDetails {
    */
   interval_coverage: number | null;
   /**
-   * Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+   * Requests a minute that can be carried: `best_minute`, when answers took longer then than in quiet minutes, or when
+   * more brought errors. Null while the pools were never seen full.
    * @example 1200
    */
   capacity_per_minute: number | null;
+  /**
+   * Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+   * @example 1200
+   */
+  best_minute: number | null;
   /** @example no recorded traffic */
   comparison_basis: string;
   algorithms: AlgorithmFiguresResponse[];

@@ -9,10 +9,10 @@ import type { TrainingRow } from './training.repository.js';
 /** Models that can be trained. `nlp` and `sentiment-analysis` are other names of `sentiment`. */
 export const TRAINABLE = ['load_predictor', 'sentiment', 'sentiment-analysis', 'nlp'] as const;
 export type Trainable = (typeof TRAINABLE)[number];
-export const TRAINING_STATUSES = ['pending', 'running', 'completed', 'failed', 'stopped'] as const;
+const TRAINING_STATUSES = ['pending', 'running', 'completed', 'failed', 'stopped'] as const;
 export type TrainingStatus = (typeof TRAINING_STATUSES)[number];
 
-export const MAX_ROWS = 20_000;
+const MAX_ROWS = 20_000;
 
 /** Checks a long array by hand: the validator's own way is super-linear in keys. */
 function IsArrayOf(

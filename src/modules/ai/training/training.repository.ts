@@ -5,7 +5,7 @@ import type { Transaction } from '../../../platform/database/index.js';
 import type { TrainingInfo } from '../core/index.js';
 import type { TrainingMetrics, TrainingStatus } from './training.dto.js';
 
-export interface TrainingParams {
+interface TrainingParams {
   epochs?: number;
 }
 

@@ -17,7 +17,7 @@ import { TrainingRunner } from './training-runner.js';
 const MAX_OPEN = 20;
 
 /** One name a model: the documents know the sentiment model by three. */
-export const modelOf = (modelType: Trainable): 'load_predictor' | 'sentiment' =>
+const modelOf = (modelType: Trainable): 'load_predictor' | 'sentiment' =>
   modelType === 'load_predictor' ? 'load_predictor' : 'sentiment';
 const namesOf = (modelType: Trainable): string[] =>
   modelOf(modelType) === 'sentiment' ? ['sentiment', 'sentiment-analysis', 'nlp'] : ['load_predictor'];

@@ -62,6 +62,7 @@ export class StripeSync {
     const subscription = known
       ? await this.subscriptions.save(tx, Object.assign(known, values))
       : await this.subscriptions.insert(tx, { tenant_id: tenantId, provider: 'stripe', ...values });
+    if (state.trialEnd) await this.accounts.useTrial(tx, tenantId, now);
     if (state.customerId) await this.accounts.linkCustomer(tx, tenantId, state.customerId);
     await this.invoices.adopt(tx, tenantId, state.id, subscription.id);
     await this.record(tx, subscription, before);

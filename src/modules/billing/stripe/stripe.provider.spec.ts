@@ -187,6 +187,85 @@ describe('Billing by Stripe', () => {
     expect((await read(s)).status).toBe('incomplete_expired');
   });
 
+  it('opens one checkout at a time: another order closes the first page, and none is opened beside a paid one', async () => {
+    const tenantId = await app.tenant();
+    const first = await create(tenantId, { payment_method: 'stripe' });
+    const second = await create(tenantId, { payment_method: 'stripe', plan: 'professional' });
+    expect(stripe.checkouts.get(first.checkout_id!)!.status).toBe('expired');
+    expect((await read(first)).status).toBe('incomplete_expired');
+    // paid, and no event of it has come yet
+    stripe.completeCheckout(second.checkout_id!);
+    expect(await codeOf(create(tenantId, { payment_method: 'stripe', plan: 'enterprise' }))).toBe(
+      '409 ORDER_IN_PROGRESS',
+    );
+    await deliverAll();
+    expect(await app.planOf(tenantId)).toBe('professional');
+  });
+
+  it('makes one subscription of two different orders at once', async () => {
+    const tenantId = await app.tenant();
+    const answers = await Promise.all([
+      codeOf(create(tenantId, { plan: 'basic' })),
+      codeOf(create(tenantId, { plan: 'professional' })),
+    ]);
+    expect(answers.sort()).toEqual(['409 ORDER_IN_PROGRESS', 'done']);
+    const ofTenant = [...stripe.subscriptions.values()].filter((s) => s.metadata.tenant_id === tenantId);
+    expect(ofTenant).toHaveLength(1);
+  });
+
+  it('uses the trial up when it begins: not by a declined card, not by a checkout that nobody paid', async () => {
+    const tenantId = await app.tenant();
+    const trial = { plan: 'professional', trial: true } as const;
+    expect(await codeOf(create(tenantId, { ...trial, payment_method: stripe.declined }))).toBe(
+      '422 VALIDATION_ERROR',
+    );
+    const given = await create(tenantId, { ...trial, payment_method: 'stripe' });
+    await subscriptions.cancel(tenantId, given.id);
+    const s = await create(tenantId, { ...trial, payment_method: 'stripe' });
+    stripe.completeCheckout(s.checkout_id!);
+    await deliverAll();
+    const running = await read(s);
+    expect(running.status).toBe('trialing');
+    const object = atStripe(running);
+    object.status = 'canceled';
+    stripe.emit('customer.subscription.deleted', object);
+    await deliverAll();
+    expect(await codeOf(create(tenantId, trial))).toBe('409 TRIAL_USED');
+  });
+
+  it('changes how it is paid: another card, by invoice, and shows it', async () => {
+    const s = await create(await app.tenant(), {});
+    const card = await update(s, { payment_method: 'pm_other' });
+    expect([card.payment_method, atStripe(s).default_payment_method]).toEqual(['pm_other', 'pm_other']);
+    const manual = await update(s, { payment_method: 'manual' });
+    expect([manual.payment_method, atStripe(s).collection_method]).toEqual(['manual', 'send_invoice']);
+    const back = await update(s, { payment_method: 'pm_other' });
+    expect([back.payment_method, atStripe(s).collection_method]).toEqual([
+      'pm_other',
+      'charge_automatically',
+    ]);
+    expect(await codeOf(update(s, { payment_method: 'my mother' }))).toBe('422 VALIDATION_ERROR');
+  });
+
+  it('tries an upgrade anew after the card was declined', async () => {
+    const s = await create(await app.tenant(), {});
+    stripe.declineUpgrades = true;
+    expect(await codeOf(update(s, { plan: 'enterprise' }))).toBe('422 VALIDATION_ERROR');
+    stripe.declineUpgrades = false;
+    expect((await update(s, { plan: 'enterprise' })).plan).toBe('enterprise');
+  });
+
+  it('goes on with the plan that is named after an end was ordered', async () => {
+    const s = await create(await app.tenant(), { plan: 'professional' });
+    await update(s, { plan: 'free' });
+    expect(atStripe(s).cancel_at_period_end).toBe(true);
+    expect((await update(s, { plan: 'professional' })).cancel_at_period_end).toBe(false);
+    await update(s, { plan: 'free' });
+    const down = await update(s, { plan: 'basic' });
+    expect([down.cancel_at_period_end, down.pending_plan]).toEqual([false, 'basic']);
+    expect(atStripe(s).cancel_at_period_end).toBe(false);
+  });
+
   it('keeps the newer of two readings of one object, whichever answer comes first', async () => {
     const tenantId = await app.tenant();
     const s = await create(tenantId, {});

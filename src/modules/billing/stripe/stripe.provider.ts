@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type Stripe from 'stripe';
 import { AppError } from '../../../common/errors.js';
@@ -5,12 +6,18 @@ import { Environment } from '../../../platform/config/environment.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
 import { type Plan, PlansReadModel, TenantPlans } from '../../tenants/index.js';
 import { BillingAccountsRepository } from '../accounts.repository.js';
-import { noTrial, subscriptionExists, trialUsed } from '../billing.errors.js';
+import {
+  noTrial,
+  orderInProgress,
+  subscriptionExists,
+  trialUsed,
+  unknownPaymentMethod,
+} from '../billing.errors.js';
 import type { SubscriptionChange, SubscriptionOrder } from '../billing.types.js';
 import { type ChangeDecision, ChangeDecisions } from '../change-decision.js';
 import { PAYMENT_DAYS } from '../invoicing.service.js';
 import { PaymentProvider } from '../payment-provider.js';
-import { monthsOf, periodsFrom, startOfMinute } from '../periods.js';
+import { DAY_MS, monthsOf, periodsFrom, startOfMinute } from '../periods.js';
 import { priceOf } from '../plan-change.js';
 import type { Subscription } from '../subscription.entity.js';
 import { SubscriptionsRepository } from '../subscriptions.repository.js';
@@ -22,6 +29,13 @@ import { StripeSync } from './stripe-sync.service.js';
 
 /** Ids of payment methods, and of the older cards and sources. */
 const PAYMENT_METHOD = /^(pm|card|src)_/;
+/** No order is on its way to Stripe for longer: three tries for each of the few requests. */
+const ORDER_MS = 2 * 60_000;
+const NEVER_WAS = { status: 'incomplete_expired', provider_status: 'incomplete_expired' } as const;
+
+const isSameOrder = (s: Subscription, { plan, cycle, paymentMethod, trial }: SubscriptionOrder): boolean =>
+  [s.plan, s.billing_cycle, s.payment_method, s.trial_end !== null].join() ===
+  [plan, cycle, paymentMethod, trial].join();
 
 /**
  * Billing by Stripe: it keeps the subscriptions, takes the payments and writes the invoices; we ask for changes and
@@ -49,6 +63,7 @@ export class StripeProvider extends PaymentProvider {
   }
 
   async start(order: SubscriptionOrder): Promise<Subscription> {
+    await this.closeCheckouts(order);
     const { subscription, plan } = await this.reserve(order, new Date());
     try {
       const customer = await this.customer(order);
@@ -69,10 +84,11 @@ export class StripeProvider extends PaymentProvider {
     let subscription = found;
     if (change.paymentMethod !== undefined)
       subscription = await this.setPaymentMethod(subscription, change.paymentMethod);
-    const free = decision.to.id === 'free' && change.plan === 'free';
-    const cancel = free ? true : change.cancelAtPeriodEnd;
-    if (cancel !== undefined) subscription = await this.setCancel(subscription, cancel);
-    if (free || (change.plan === undefined && change.cycle === undefined)) return subscription;
+    const { cancel } = decision;
+    if (cancel !== undefined && cancel !== subscription.cancel_at_period_end)
+      subscription = await this.setCancel(subscription, cancel);
+    if (change.plan === 'free' || (change.plan === undefined && change.cycle === undefined))
+      return subscription;
     if (decision.kind === 'upgrade') return this.upgrade(subscription, decision);
     if (decision.kind === 'downgrade') return this.downgrade(subscription, decision);
     return this.releaseSchedule(subscription);
@@ -97,9 +113,9 @@ export class StripeProvider extends PaymentProvider {
       const [existing] = await this.subscriptions.live(tx, order.tenantId);
       if (existing) throw subscriptionExists(existing.id);
       const plan = await this.plans.newest(tx, order.plan);
-      const begun = await this.begunBefore(tx, order, plan);
+      const begun = await this.begunBefore(tx, order, plan, now);
       if (begun) return { subscription: begun, plan };
-      if (order.trial) await this.useTrial(tx, order.tenantId, plan, now);
+      if (order.trial) await this.requireTrial(tx, order.tenantId, plan);
       const start = startOfMinute(now);
       const subscription = await this.subscriptions.insert(tx, {
         tenant_id: order.tenantId,
@@ -113,32 +129,42 @@ export class StripeProvider extends PaymentProvider {
         currency: plan.currency,
         amount: priceOf(plan, order.cycle),
         ...periodsFrom(start, monthsOf(order.cycle)),
+        ...(order.trial && { trial_end: new Date(start.getTime() + plan.trialDays * DAY_MS) }),
       });
       return { subscription, plan };
     });
   }
 
-  /** The same order again goes on with the row, and so with the keys, of the first one; another order ends it. */
-  private async begunBefore(tx: Transaction, order: SubscriptionOrder, plan: Plan) {
+  /**
+   * The same order again goes on with the row, and so with the keys, of the first one. Another order ends it, but not
+   * while the first may be on its way to Stripe: both would be paid.
+   */
+  private async begunBefore(tx: Transaction, order: SubscriptionOrder, plan: Plan, now: Date) {
     let same: Subscription | null = null;
     for (const s of await this.subscriptions.incomplete(tx, order.tenantId)) {
-      const terms = [s.plan, s.plan_version, s.billing_cycle, s.payment_method].join();
-      const isSame = terms === [plan.id, plan.version, order.cycle, order.paymentMethod].join();
-      if (isSame && s.external_id === null && !same) same = s;
-      else if (s.external_id === null)
-        await this.subscriptions.save(
-          tx,
-          Object.assign(s, { status: 'incomplete_expired', provider_status: 'incomplete_expired' }),
-        );
+      if (s.external_id !== null) continue;
+      if (!same && isSameOrder(s, order) && s.plan_version === plan.version) same = s;
+      else if (s.checkout_id === null && now.getTime() - s.created_at.getTime() < ORDER_MS)
+        throw orderInProgress();
+      else await this.subscriptions.save(tx, Object.assign(s, NEVER_WAS));
     }
     return same;
   }
 
-  private async useTrial(tx: Transaction, tenantId: string, plan: Plan, now: Date): Promise<void> {
+  /** Pages of other orders that nobody paid are closed before another one opens. @throws AppError 409 when one was paid */
+  private async closeCheckouts(order: SubscriptionOrder): Promise<void> {
+    const waiting = await this.database.tenant(order.tenantId, (tx) =>
+      this.subscriptions.incomplete(tx, order.tenantId),
+    );
+    for (const other of waiting.filter((s) => s.checkout_id !== null && !isSameOrder(s, order)))
+      await this.abandon(other);
+  }
+
+  /** It is used up when Stripe says that it began: an order may be refused, a checkout never paid. */
+  private async requireTrial(tx: Transaction, tenantId: string, plan: Plan): Promise<void> {
     if (plan.trialDays === 0) throw noTrial(plan.id);
     const { trialUsed: used } = await this.accounts.lock(tx, tenantId);
     if (used) throw trialUsed();
-    await this.accounts.useTrial(tx, tenantId, now);
   }
 
   private async customer({ tenantId, email }: { tenantId: string; email?: string }): Promise<string> {
@@ -249,18 +275,35 @@ export class StripeProvider extends PaymentProvider {
     });
   }
 
+  /**
+   * A key of this call alone, for what may be refused and tried again: Stripe answers a key for a day as it did first, a
+   * declined card too. What it stands for has the same effect twice as once.
+   */
+  private newKey(subscription: Subscription, what: string): Stripe.RequestOptions {
+    return { idempotencyKey: `${subscription.id}:${what}:${randomUUID()}` };
+  }
+
   private key(subscription: Subscription, what: string): Stripe.RequestOptions {
     return { idempotencyKey: `${subscription.id}:${subscription.version}:${what}` };
   }
 
-  private setPaymentMethod(subscription: Subscription, method: string): Promise<Subscription> {
-    return this.apply(subscription, (api) =>
-      api.subscriptions.update(
+  /** By invoice, or with a card or the like, which is attached to the customer first. */
+  private async setPaymentMethod(subscription: Subscription, method: string): Promise<Subscription> {
+    const isManual = method === 'manual';
+    if (!isManual && !PAYMENT_METHOD.test(method)) throw unknownPaymentMethod();
+    const customer = await this.customer({ tenantId: subscription.tenant_id });
+    const changed = await this.apply(subscription, async (api) => {
+      if (!isManual)
+        await api.paymentMethods.attach(method, { customer }, this.newKey(subscription, `attach:${method}`));
+      return api.subscriptions.update(
         subscription.external_id!,
-        { default_payment_method: method },
-        this.key(subscription, `method:${method}`),
-      ),
-    );
+        isManual
+          ? { collection_method: 'send_invoice', days_until_due: PAYMENT_DAYS }
+          : { collection_method: 'charge_automatically', default_payment_method: method },
+        this.newKey(subscription, `method:${method}`),
+      );
+    });
+    return this.store(changed, { payment_method: method });
   }
 
   private async setCancel(subscription: Subscription, cancel: boolean): Promise<Subscription> {
@@ -294,7 +337,7 @@ export class StripeProvider extends PaymentProvider {
           payment_behavior: 'error_if_incomplete',
           metadata: { plan: to.id },
         },
-        this.key(subscription, `upgrade:${to.id}:${cycle}`),
+        this.newKey(subscription, `upgrade:${to.id}:${cycle}`),
       );
     });
   }
@@ -353,14 +396,21 @@ export class StripeProvider extends PaymentProvider {
     });
   }
 
+  /** @throws AppError 409 when it was paid: its subscription is on the way here */
+  private async closeCheckout(subscription: Subscription, checkout: string): Promise<void> {
+    const { status } = await this.gateway.forCaller((api) => api.checkout.sessions.retrieve(checkout));
+    if (status === 'complete') throw orderInProgress();
+    if (status !== 'open') return;
+    await this.gateway.forCaller((api) =>
+      api.checkout.sessions.expire(checkout, {}, this.newKey(subscription, 'expire')),
+    );
+  }
+
   /** A checkout that is not wanted any more. */
   private async abandon(subscription: Subscription): Promise<Subscription> {
     const { checkout_id: checkout } = subscription;
-    if (checkout)
-      await this.gateway.forCaller((api) =>
-        api.checkout.sessions.expire(checkout, {}, this.key(subscription, 'expire')),
-      );
-    return this.store(subscription, { status: 'incomplete_expired', provider_status: 'incomplete_expired' });
+    if (checkout) await this.closeCheckout(subscription, checkout);
+    return this.store(subscription, NEVER_WAS);
   }
 
   private store(subscription: Subscription, values: Partial<Subscription>): Promise<Subscription> {

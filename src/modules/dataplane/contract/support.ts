@@ -145,7 +145,7 @@ export class Upstream {
   }
 }
 
-export function echo(request: IncomingMessage, response: ServerResponse, { name }: Upstream): void {
+function echo(request: IncomingMessage, response: ServerResponse, { name }: Upstream): void {
   let body = '';
   request.setEncoding('utf8');
   request.on('data', (chunk: string) => {

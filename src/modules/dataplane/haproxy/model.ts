@@ -80,7 +80,7 @@ export const TABLE_NAMES = [
 export type TableName = (typeof TABLE_NAMES)[number];
 
 /** Maps by name, and lists (patterns without a value) by file name. */
-export interface Tables {
+interface Tables {
   readonly maps: Readonly<Record<TableName, ReadonlyMap<string, string>>>;
   readonly lists: ReadonlyMap<string, ReadonlySet<string>>;
 }

@@ -87,7 +87,7 @@ export class NotificationChannels {
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** `smtps://user:password@host:465`, or `smtp://host:587` with STARTTLS; a relay on this machine is spoken to plainly. */
-export function smtpServerOf(url: string, from: string): SmtpServer {
+function smtpServerOf(url: string, from: string): SmtpServer {
   const { protocol, hostname, port, username, password } = new URL(url);
   const implicit = protocol === 'smtps:';
   return {

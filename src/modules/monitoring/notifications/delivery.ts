@@ -17,7 +17,7 @@ export type DeliveryFailure =
   /** The receiver has a fault of its own. */
   | 'unavailable';
 
-export interface Delivered {
+interface Delivered {
   readonly delivered: true;
   /** What the receiver said. */
   readonly detail: string;

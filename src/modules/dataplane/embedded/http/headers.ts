@@ -22,7 +22,7 @@ const NEVER_NAMED = new Set(['host', 'content-length', 'close', 'keep-alive']);
 const LONGEST_HOP_BY_HOP = 19;
 
 /** Fields that the Connection fields name, or null: nearly always it only says close or keep-alive. */
-export function fieldsNamedByConnection(raw: readonly string[]): Set<string> | null {
+function fieldsNamedByConnection(raw: readonly string[]): Set<string> | null {
   let named: Set<string> | null = null;
   for (let i = 0; i < raw.length; i += 2) {
     if (raw[i].length !== 10 || raw[i].toLowerCase() !== 'connection') continue;
