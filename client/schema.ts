@@ -3650,7 +3650,8 @@ export interface components {
             /** @example Doe */
             last_name?: string;
             /**
-             * @description Without one the person is invited: the answer carries `invitation_token`, with which they register.
+             * @description Without one the person is invited: the answer carries `invitation_token`, with which they register, or sign in when
+             *     the address has an account already (its password stays what it is).
              * @example secure_password
              */
             password?: string;
@@ -6174,6 +6175,11 @@ export interface components {
              * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
              */
             tenant_id?: string;
+            /**
+             * @description To join the tenant of `tenant_id`, which has invited the address of this account.
+             * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+             */
+            invitation_token?: string;
         };
         LogoutResponse: {
             /** @example true */
@@ -6205,7 +6211,7 @@ export interface components {
              */
             in: "header" | "query";
             /**
-             * @description Header (in any case), or query parameter of letters, digits and `-_.~`.
+             * @description Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
              * @example x-beta
              */
             name: string;
@@ -6245,10 +6251,16 @@ export interface components {
              */
             interval_coverage: number | null;
             /**
-             * @description Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+             * @description Requests a minute that can be carried: `best_minute`, when answers took longer then than in quiet minutes, or when
+             *     more brought errors. Null while the pools were never seen full.
              * @example 1200
              */
             capacity_per_minute: number | null;
+            /**
+             * @description Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+             * @example 1200
+             */
+            best_minute: number | null;
             comparison_basis: string;
             algorithms: components["schemas"]["AlgorithmFiguresResponse"][];
         };
@@ -8924,7 +8936,8 @@ export interface components {
              */
             usage: number;
             /**
-             * @description What usage over the included amounts costs so far, in minor units (cents).
+             * @description What usage over the included amounts costs so far, in minor units (cents); 0 in a trial.
+             *     Without a subscription no invoice is made of it.
              * @example 125
              */
             cost: number;
@@ -10689,6 +10702,7 @@ export interface operations {
                      *         "forecast_upper": 601,
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
+                     *         "best_minute": 1200,
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -10763,6 +10777,7 @@ export interface operations {
                      *         "forecast_upper": 601,
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
+                     *         "best_minute": 1200,
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -14035,7 +14050,8 @@ export interface operations {
                  *       "username": "admin",
                  *       "email": "user@example.com",
                  *       "password": "your_password",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
                  */
                 "application/json": components["schemas"]["LoginRequest"];
@@ -16973,6 +16989,31 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
+                /**
+                 * @example {
+                 *       "format": "veloflux-config/1",
+                 *       "pools": [
+                 *         {
+                 *           "name": "web_servers",
+                 *           "algorithm": "weighted_round_robin",
+                 *           "connect_timeout": "5s",
+                 *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
+                 *           "retries": 2,
+                 *           "backends": []
+                 *         }
+                 *       ],
+                 *       "routes": [
+                 *         {
+                 *           "host": "app.example.com",
+                 *           "pool": "api_servers",
+                 *           "path_prefix": "/api",
+                 *           "ssl_enabled": true
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {
@@ -17050,6 +17091,31 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
+                /**
+                 * @example {
+                 *       "format": "veloflux-config/1",
+                 *       "pools": [
+                 *         {
+                 *           "name": "web_servers",
+                 *           "algorithm": "weighted_round_robin",
+                 *           "connect_timeout": "5s",
+                 *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
+                 *           "retries": 2,
+                 *           "backends": []
+                 *         }
+                 *       ],
+                 *       "routes": [
+                 *         {
+                 *           "host": "app.example.com",
+                 *           "pool": "api_servers",
+                 *           "path_prefix": "/api",
+                 *           "ssl_enabled": true
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {
@@ -21939,7 +22005,8 @@ export interface operations {
                  *       "username": "admin",
                  *       "email": "user@example.com",
                  *       "password": "your_password",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
                  */
                 "application/json": components["schemas"]["LoginRequest"];
