@@ -12,7 +12,8 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
-import { ALERT_STATES, type Alert, type AlertState, SEVERITIES, type Severity } from './alert.js';
+import type { Alert } from './alert.entity.js';
+import { ALERT_STATES, type AlertState, SEVERITIES, type Severity } from './alert.js';
 import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-channels.js';
 
 /** An object whose values are all texts, as labels are. */
