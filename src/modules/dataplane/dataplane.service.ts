@@ -80,6 +80,11 @@ export class DataPlaneService implements OnApplicationBootstrap, BeforeApplicati
     this.engine.onHealthChange(listener);
   }
 
+  /** Why this node's engine does not run the tenant's newest configuration; null when it is not refused. */
+  refusalOf(tenantId: string): string | null {
+    return this.keeper.refusalOf(tenantId);
+  }
+
   /** Resolves once this node runs `version` or cannot, or after `timeoutMs`. */
   async caughtUp(version: number, timeoutMs: number): Promise<void> {
     if (this.keeper.current.version >= version) return;
