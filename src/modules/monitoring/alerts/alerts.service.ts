@@ -5,7 +5,8 @@ import { Database, Notifications, type Transaction } from '../../../platform/dat
 import { Journal } from '../../../platform/journal/index.js';
 import type { Principal } from '../../../platform/security/index.js';
 import { requireTenant } from '../../tenants/index.js';
-import { ALERT_CHANGED, type Alert, type AlertChanged, type AlertReport } from './alert.js';
+import type { Alert } from './alert.entity.js';
+import { ALERT_CHANGED, type AlertChanged, type AlertReport } from './alert.js';
 import { type AlertCounts, type AlertFilter, AlertsRepository } from './alerts.repository.js';
 import { DeliveryQueue } from './delivery-queue.js';
 
