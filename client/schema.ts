@@ -5467,7 +5467,18 @@ export interface components {
         };
         CreateSubscriptionRequest: {
             /**
-             * @description The plan; or send `plan_id`.
+             * @description `manual`: invoices are paid by bank transfer. With Stripe: the id of a payment method, or `stripe` for a checkout
+             *     page whose address the answer has.
+             * @example card_123
+             */
+            payment_method?: string;
+            /**
+             * @description Begin with the plan's trial, once a tenant.
+             * @example false
+             */
+            trial?: boolean;
+            /**
+             * @description The plan; or send `plan_id`. For an upgrade one above the present plan.
              * @example professional
              * @enum {string}
              */
@@ -5483,17 +5494,6 @@ export interface components {
              * @enum {string}
              */
             billing_cycle?: "monthly" | "yearly";
-            /**
-             * @description `manual`: invoices are paid by bank transfer. With Stripe: the id of a payment method, or `stripe` for a checkout
-             *     page whose address the answer has.
-             * @example card_123
-             */
-            payment_method?: string;
-            /**
-             * @description Begin with the plan's trial, once a tenant.
-             * @example false
-             */
-            trial?: boolean;
         };
         CreateTenantRequest: {
             name: string;
@@ -9016,14 +9016,14 @@ export interface components {
         };
         UpgradeRequest: {
             /**
-             * @description A higher plan than the present one; or send `plan_id`.
-             * @example enterprise
+             * @description The plan; or send `plan_id`. For an upgrade one above the present plan.
+             * @example professional
              * @enum {string}
              */
             plan?: "basic" | "professional" | "enterprise";
             /**
              * @description The same as `plan`.
-             * @example enterprise
+             * @example professional
              * @enum {string}
              */
             plan_id?: "basic" | "professional" | "enterprise";
@@ -15868,11 +15868,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "payment_method": "card_123",
+                 *       "trial": false,
                  *       "plan": "professional",
                  *       "plan_id": "professional",
-                 *       "billing_cycle": "monthly",
-                 *       "payment_method": "card_123",
-                 *       "trial": false
+                 *       "billing_cycle": "monthly"
                  *     }
                  */
                 "application/json": components["schemas"]["CreateSubscriptionRequest"];
@@ -16104,8 +16104,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "plan": "enterprise",
-                 *       "plan_id": "enterprise",
+                 *       "plan": "professional",
+                 *       "plan_id": "professional",
                  *       "billing_cycle": "monthly"
                  *     }
                  */
@@ -17271,31 +17271,6 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
-                /**
-                 * @example {
-                 *       "format": "veloflux-config/1",
-                 *       "pools": [
-                 *         {
-                 *           "name": "web_servers",
-                 *           "algorithm": "weighted_round_robin",
-                 *           "connect_timeout": "5s",
-                 *           "response_timeout": "30s",
-                 *           "sticky_sessions": true,
-                 *           "retries": 2,
-                 *           "backends": []
-                 *         }
-                 *       ],
-                 *       "routes": [
-                 *         {
-                 *           "host": "app.example.com",
-                 *           "pool": "api_servers",
-                 *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {
@@ -17373,31 +17348,6 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
-                /**
-                 * @example {
-                 *       "format": "veloflux-config/1",
-                 *       "pools": [
-                 *         {
-                 *           "name": "web_servers",
-                 *           "algorithm": "weighted_round_robin",
-                 *           "connect_timeout": "5s",
-                 *           "response_timeout": "30s",
-                 *           "sticky_sessions": true,
-                 *           "retries": 2,
-                 *           "backends": []
-                 *         }
-                 *       ],
-                 *       "routes": [
-                 *         {
-                 *           "host": "app.example.com",
-                 *           "pool": "api_servers",
-                 *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {

@@ -12,12 +12,12 @@ import type { Subscription } from './subscription.entity.js';
 
 const PAID_PLANS = PLANS.filter((plan) => plan !== 'free');
 
-export class CreateSubscriptionRequest {
+class PaidPlanChoice {
   /**
-   * The plan; or send `plan_id`.
+   * The plan; or send `plan_id`. For an upgrade one above the present plan.
    * @example professional
    */
-  @ValidateIf((o: CreateSubscriptionRequest) => o.plan !== undefined || o.plan_id === undefined)
+  @ValidateIf((o: PaidPlanChoice) => o.plan !== undefined || o.plan_id === undefined)
   @IsIn(PAID_PLANS)
   plan?: PlanId;
 
@@ -33,7 +33,9 @@ export class CreateSubscriptionRequest {
   @MayBeAbsent()
   @IsIn(BILLING_CYCLES)
   billing_cycle?: BillingCycle;
+}
 
+export class CreateSubscriptionRequest extends PaidPlanChoice {
   /**
    * `manual`: invoices are paid by bank transfer. With Stripe: the id of a payment method, or `stripe` for a checkout
    * page whose address the answer has.
@@ -89,28 +91,7 @@ export class UpdateSubscriptionRequest {
   cancel_at_period_end?: boolean;
 }
 
-export class UpgradeRequest {
-  /**
-   * A higher plan than the present one; or send `plan_id`.
-   * @example enterprise
-   */
-  @ValidateIf((o: UpgradeRequest) => o.plan !== undefined || o.plan_id === undefined)
-  @IsIn(PAID_PLANS)
-  plan?: PlanId;
-
-  /**
-   * The same as `plan`.
-   * @example enterprise
-   */
-  @MayBeAbsent()
-  @IsIn(PAID_PLANS)
-  plan_id?: PlanId;
-
-  /** @example monthly */
-  @MayBeAbsent()
-  @IsIn(BILLING_CYCLES)
-  billing_cycle?: BillingCycle;
-}
+export class UpgradeRequest extends PaidPlanChoice {}
 
 export class PendingChangeResponse {
   /** @example basic */

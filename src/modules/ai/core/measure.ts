@@ -1,5 +1,5 @@
 /** Values beyond this lose whole numbers, and their squares and cubes leave the range of a double. */
-export const MAX_MEASURE = 1e15;
+const MAX_MEASURE = 1e15;
 
 /** A number that the models can compute with. JSON has no NaN, but `1e999` is read as Infinity. */
 export const isMeasure = (value: unknown): value is number =>
