@@ -20321,6 +20321,10 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description Beginning of an e-mail address or of a name, in any case. */
+                search?: string;
+                role?: "owner" | "admin" | "member" | "viewer";
+                status?: "active" | "invited";
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"users": […]}` */
