@@ -15089,6 +15089,8 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description A type, or all that begin so: `invoice`, `subscription`. */
+                type?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"history": […]}` */
@@ -15140,6 +15142,8 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                status?: "draft" | "open" | "paid" | "void" | "uncollectible";
+                subscription_id?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"invoices": […]}` */
@@ -15513,6 +15517,7 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                status?: "incomplete" | "incomplete_expired" | "trialing" | "active" | "past_due" | "unpaid" | "paused" | "canceled";
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"subscriptions": […]}` */
