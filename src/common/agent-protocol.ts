@@ -29,7 +29,7 @@ export const AgentCloseCode = {
   unsupportedVersion: 4426,
 } as const;
 
-export const COMMAND_VERBS = ['start', 'stop', 'restart'] as const;
+const COMMAND_VERBS = ['start', 'stop', 'restart'] as const;
 export type CommandVerb = (typeof COMMAND_VERBS)[number];
 
 /**
@@ -105,7 +105,7 @@ export interface CommandResultFrame {
 
 export type AgentFrame = HelloFrame | ReportFrame | CommandResultFrame;
 
-export interface SettingsFrame {
+interface SettingsFrame {
   readonly type: 'settings';
   readonly protocol: number;
   /** Seconds between reports, 1–3600. */

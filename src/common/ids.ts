@@ -1,6 +1,6 @@
 import { typeid } from 'typeid-js';
 
-export const ID_PREFIXES = [
+const ID_PREFIXES = [
   'tenant',
   'user',
   'session',

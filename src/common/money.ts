@@ -43,7 +43,7 @@ export function allocate(amount: number, weights: readonly number[]): number[] {
 }
 
 /** How many decimals the currency has: 2 for USD, 0 for JPY, 3 for KWD (ISO 4217, as ICU has it). */
-export const minorDigits = (currency: string): number =>
+const minorDigits = (currency: string): number =>
   new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
 
 /** 2999 USD → 29.99, for the answers in which the documents show a decimal number. */

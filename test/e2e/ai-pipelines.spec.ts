@@ -1,5 +1,5 @@
 import type { VeloFluxClient } from '../../client/index.js';
-import { DaskCluster, daskPython } from '../support/dask.js';
+import { DaskCluster, describeWithDask } from '../support/dask.js';
 import { DaskBridgeProcess } from '../support/dask-bridge.js';
 import { OllamaDouble } from '../support/ollama-double.js';
 import { newTenant, startServer, type TestServer, testDirectory, until } from '../support/server.js';
@@ -216,14 +216,12 @@ it('a run whose node is killed is begun anew and has one end', async () => {
 }, 60_000);
 
 // test/integration/dask-bridge.spec.ts compares the results; this is the way through the whole program
-const withDask = daskPython === null || process.env.VELOFLUX_LONG !== '1' ? it.skip : it;
-withDask(
-  'a batch goes to the Dask cluster and comes back as it would here',
-  async () => {
-    const cluster = new DaskCluster(daskPython!);
+describeWithDask('with a Dask cluster', (python) => {
+  it('a batch goes there and comes back as it would here', async () => {
+    const cluster = new DaskCluster(python);
     await cluster.startScheduler();
     cluster.startWorker('one', 1);
-    const bridge = await DaskBridgeProcess.start(daskPython!, cluster.address, 'a token of the bridge');
+    const bridge = await DaskBridgeProcess.start(python, cluster.address, 'a token of the bridge');
     const env = { DASK_BRIDGE_URL: bridge.url, DASK_BRIDGE_TOKEN: 'a token of the bridge' };
     const connected = await startServer({ env });
     try {
@@ -242,6 +240,5 @@ withDask(
       await bridge.stop();
       await cluster.stop();
     }
-  },
-  60_000,
-);
+  }, 60_000);
+});

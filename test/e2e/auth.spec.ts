@@ -121,6 +121,50 @@ describe('people of a tenant', () => {
     expect((await register({ email: colleague })).data?.user.role).toBe('member');
   });
 
+  it('join with an account that exists by the invitation’s token only: whoever registered first may be anybody', async () => {
+    const owner = await newTenant(server, 'basic');
+    const guest = await newTenant(server);
+    const invited = await server.client(owner.token).POST('/api/tenants/{tenant_id}/users', {
+      params: { path: { tenant_id: owner.tenantId } },
+      body: { email: guest.email, role: 'admin' },
+    });
+    expect(invited.data?.status).toBe('invited');
+    const enter = (invitation_token?: string) =>
+      server.client().POST('/api/auth/login', {
+        body: {
+          email: guest.email,
+          password: guest.password,
+          tenant_id: owner.tenantId,
+          invitation_token,
+        },
+      });
+    expect((await enter()).error).toMatchObject({ code: 'INVITATION_REQUIRED' });
+    expect((await enter('guessed')).response.status).toBe(403);
+    const joined = await enter(invited.data!.invitation_token!);
+    expect(joined.data?.user).toMatchObject({ tenant_id: owner.tenantId, role: 'admin' });
+    expect((await enter()).response.status).toBe(200);
+  });
+
+  it('may register on their own although others have invited them', async () => {
+    const owner = await newTenant(server, 'basic');
+    const email = `${unique('guest')}@example.com`;
+    await server.client(owner.token).POST('/api/tenants/{tenant_id}/users', {
+      params: { path: { tenant_id: owner.tenantId } },
+      body: { email, role: 'admin' },
+    });
+    const password = 'long-enough-1';
+    const register = () =>
+      server.client().POST('/api/auth/register', { body: { email, password, name: 'G' } });
+    const own = await register();
+    expect(own.data?.user.role).toBe('owner');
+    expect(own.data?.tenant_id).not.toBe(owner.tenantId);
+    expect((await register()).response.status).toBe(409);
+    const entered = await server.client().POST('/api/auth/login', {
+      body: { email, password, tenant_id: owner.tenantId },
+    });
+    expect(entered.error).toMatchObject({ code: 'INVITATION_REQUIRED' });
+  });
+
   it('keep at least one owner, also when two go at once', async () => {
     const first = await newTenant(server, 'basic');
     const email = `${unique('second')}@example.com`;

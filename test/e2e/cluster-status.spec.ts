@@ -1,5 +1,5 @@
 import { AgentProgram } from '../support/agent-program.js';
-import { DaskCluster, daskPython } from '../support/dask.js';
+import { DaskCluster, describeWithDask } from '../support/dask.js';
 import { HttpDouble } from '../support/http-double.js';
 import { adminToken, startServer, type TestServer, until } from '../support/server.js';
 
@@ -7,14 +7,7 @@ type Status = Record<string, number> & { status: string };
 /** A worker's Python takes its time on a busy machine. */
 const PATIENCE_MS = 60_000;
 
-const describeWithDask = daskPython === null ? describe.skip : describe;
-if (daskPython === null) {
-  console.warn(
-    'Dask tests skipped: no Python with distributed (Debian: python3-distributed python3-prometheus-client)',
-  );
-}
-
-describeWithDask('the cluster’s status with a real Dask scheduler and a worker under an agent', () => {
+describeWithDask('the cluster’s status with a real Dask scheduler and a worker under an agent', (python) => {
   jest.setTimeout(120_000);
   let cluster: DaskCluster;
   let ollama: HttpDouble;
@@ -47,7 +40,7 @@ describeWithDask('the cluster’s status with a real Dask scheduler and a worker
     );
 
   beforeAll(async () => {
-    cluster = new DaskCluster(daskPython as string);
+    cluster = new DaskCluster(python);
     await cluster.startScheduler();
     [ollama, webui] = [await new HttpDouble().start(), await new HttpDouble().start()];
     ollama.answers = { '/api/tags': { body: { models: [] } }, '/api/ps': { body: { models: [] } } };

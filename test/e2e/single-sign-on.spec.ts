@@ -182,6 +182,15 @@ describe('single sign-on', () => {
       ];
       expect(answers.map((a) => a.response.status)).toEqual([404, 404, 404]);
     });
+
+    it('are of a tenant that exists, for operators too', async () => {
+      const operator = server.client(await adminToken(server));
+      const { response } = await operator.PUT('/api/tenants/{tenant_id}/oidc/config', {
+        params: { path: { tenant_id: 'tenant_01jz3k5v8hf0vbn2x4q6t8w0ya' } },
+        body: { provider_url: provider.url, client_id: 'client' },
+      });
+      expect(response.status).toBe(404);
+    });
   });
 
   describe('the test of a provider', () => {
@@ -425,10 +434,8 @@ describe('single sign-on', () => {
       expect(await sessions(at)).toBe(2);
     });
 
-    it('opens no account of an owner, an operator, or another tenant', async () => {
-      const other = await newTenant(server);
+    it('opens no account of an owner or an operator', async () => {
       const at = await realSite((domain) => ({
-        stranger: { ...ada(domain), email: other.email },
         operator: { ...ada(domain), email: 'admin@cluster-ai.local' },
       }));
       const client = { client_id: 'client', client_secret: SECRET, redirect_uris: [at.callback] };
@@ -436,10 +443,72 @@ describe('single sign-on', () => {
         params: { path: { id: at.tenantId } },
         body: { settings: { allow_registration_domains: ['example.com', 'cluster-ai.local'] } },
       });
-      await expectRefused(at, await signIn(at, 'stranger'), 403, 'SSO_NOT_ALLOWED');
       await expectRefused(at, await signIn(at, 'operator'), 403, 'SSO_NOT_ALLOWED');
       await provider.configure([client], { owner: { ...ada(at.domain), email: at.email } });
       await expectRefused(at, await signIn(at, 'owner'), 403, 'SSO_NOT_ALLOWED');
+    });
+
+    describe('when somebody has taken the address before', () => {
+      const password = 'Correct-Horse-9';
+      const register = (at: Site, body: { tenant_id?: string; tenant_name?: string } = {}) =>
+        server.client().POST('/api/auth/register', {
+          body: { email: `ada@${at.domain}`, password, name: 'Not Ada', ...body },
+        });
+      const login = (at: Site, more: { tenant_id?: string } = {}) =>
+        server.client().POST('/api/auth/login', { body: { email: `ada@${at.domain}`, password, ...more } });
+
+      it('signs the person in to an account of the tenant, and leaves the other one what it was', async () => {
+        const at = await realSite(justAda);
+        const stranger = (await register(at)).data!;
+        const { status, body } = await signIn(at);
+        expect([status, body.user.tenant_id]).toEqual([200, at.tenantId]);
+        expect(body.user.user_id).not.toBe(stranger.user_id);
+        expect((await login(at)).data?.user).toMatchObject({
+          user_id: stranger.user_id,
+          tenant_id: stranger.tenant_id,
+        });
+        expect((await login(at, { tenant_id: at.tenantId })).response.status).toBe(401);
+        expect((await signIn(at)).body.user.user_id).toBe(body.user.user_id);
+      });
+
+      it('gives the invitation to the person, not to the account', async () => {
+        const at = await realSite(justAda);
+        await register(at);
+        const invited = await server.client(at.token).POST('/api/tenants/{tenant_id}/users', {
+          params: { path: { tenant_id: at.tenantId } },
+          body: { email: `ada@${at.domain}`, role: 'admin', name: 'Ada' },
+        });
+        const { body } = await signIn(at);
+        expect(body.user.role).toBe('admin');
+        expect(body.user.user_id).not.toBe(invited.data!.id);
+        expect(await users(at)).toHaveLength(1);
+        expect((await login(at, { tenant_id: at.tenantId })).response.status).toBe(401);
+      });
+
+      it('voids password and sessions of who came into the tenant with a mere claim of the address', async () => {
+        const at = await realSite(justAda);
+        const claim = (await register(at, { tenant_id: at.tenantId })).data!;
+        const { body } = await signIn(at);
+        expect(body.user.user_id).toBe(claim.user_id);
+        expect((await server.client(claim.token).GET('/api/auth/me')).response.status).toBe(401);
+        expect((await login(at)).response.status).toBe(401);
+        expect((await server.client(body.token).GET('/api/auth/me')).response.status).toBe(200);
+        expect(await audited(at, 'auth.password_voided')).toHaveLength(1);
+      });
+    });
+
+    it('keeps nobody from registering with an address that some tenant’s provider asserts', async () => {
+      const at = await realSite(justAda);
+      await signIn(at);
+      const registered = await server.client().POST('/api/auth/register', {
+        body: { email: `ada@${at.domain}`, password: 'Correct-Horse-9', name: 'Ada' },
+      });
+      expect(registered.data?.tenant_id).not.toBe(at.tenantId);
+      const again = await server.client(at.token).POST('/api/tenants/{tenant_id}/users', {
+        params: { path: { tenant_id: at.tenantId } },
+        body: { email: `ada@${at.domain}`, role: 'viewer' },
+      });
+      expect(again.response.status).toBe(409);
     });
 
     it('is over for a disabled member, at once and until they are enabled', async () => {

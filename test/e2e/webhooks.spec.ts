@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import type { Schema, VeloFluxClient } from '../../client/index.js';
 import { messageSchema, violation } from '../fuzz/document.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -9,6 +10,7 @@ import {
   type SignedInTenant,
   startServer,
   type TestServer,
+  testDirectory,
   unique,
   until,
 } from '../support/server.js';
@@ -30,6 +32,7 @@ describe('webhooks', () => {
   let receiver: HttpDouble;
   let owner: SignedInTenant;
   let client: VeloFluxClient;
+  const dataDir = testDirectory();
   const env = () => ({
     DATABASE_URL: db.url,
     OUTGOING_EXCEPTIONS: '127.0.0.1',
@@ -38,22 +41,25 @@ describe('webhooks', () => {
   beforeAll(async () => {
     db = await testDatabase();
     receiver = await new HttpDouble().start();
-    server = await startServer({ env: env() });
+    server = await startServer({ dataDir, env: env() });
     owner = await newTenant(server, 'enterprise');
     client = server.client(owner.token);
   }, 60_000);
   afterAll(async () => {
     await server.stop();
+    rmSync(dataDir, { recursive: true, force: true });
     await receiver.stop();
     await db.close();
   });
 
-  /** A webhook of the tenant on a path of its own, which answers 200. */
+  const subscribed: { path: { id: string } }[] = [];
+  /** A webhook of the tenant on a path of its own, which answers 200; it goes with the test. */
   async function subscribe(...events: EventType[]) {
     const path = `/${unique('hook')}`;
     receiver.answers[path] = { status: 200 };
     const { data } = await client.POST('/api/webhooks', { body: { url: receiver.url + path, events } });
     const params = { path: { id: data!.id } };
+    subscribed.push(params);
     return {
       ...data!,
       path,
@@ -68,7 +74,8 @@ describe('webhooks', () => {
   }
   type Hook = Awaited<ReturnType<typeof subscribe>>;
 
-  afterEach(() => {
+  afterEach(async () => {
+    for (const params of subscribed.splice(0)) await client.DELETE('/api/webhooks/{id}', { params });
     const bodies = receiver.requests
       .filter((r) => r.headers['x-veloflux-event'])
       .map((r) => JSON.parse(r.body));
@@ -427,7 +434,7 @@ describe('webhooks', () => {
     await newPool();
     await until('the message to arrive', () => hook.received().length === 1);
     await server.kill();
-    server = await startServer({ dataDir: server.dataDir, env: env() });
+    server = await startServer({ dataDir, env: env() });
     client = server.client(owner.token);
     hook.answer(200);
     // the dead process's lease, which would run out by itself within 30 s

@@ -119,5 +119,6 @@ export class Lane {
     const changesPassword = id.includes('changePassword') && status < 300;
     if (changesPassword || (id.includes('logout') && status < 300)) this.world.forgetSessions();
     if (changesPassword || status === 423) await this.renew();
+    if (id === 'Backups_restore' && status < 300) this.world.forgetAllBut('backup');
   }
 }

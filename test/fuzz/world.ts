@@ -154,6 +154,14 @@ export class World {
     if (kind === 'webhook') this.things.delete('delivery');
   }
 
+  /** What was made after a backup is gone when that is restored. */
+  forgetAllBut(kind: string): void {
+    const kept = this.things.get(kind);
+    this.things.clear();
+    this.forgetSessions();
+    if (kept) this.things.set(kind, kept);
+  }
+
   /** An id of this kind's form that nothing has. */
   unknown(kind: string): string {
     if (kind === 'configVersion') return '999999';
@@ -279,6 +287,9 @@ const MAKERS: Record<string, (w: World) => Promise<string>> = {
     return String((await w.ask<{ version: number }[]>('GET', '/api/config/versions'))[0]!.version);
   },
   async alert(w) {
+    const labels = { alertname: 'Fuzz', severity: 'critical', tenant_id: w.tenant.tenantId };
+    const alerts = [{ status: 'firing', labels, annotations: {}, startsAt: new Date().toISOString() }];
+    await w.ask('POST', '/api/alerts/webhook', 'superadmin', { version: '4', status: 'firing', alerts });
     const list = await w.ask<{ id: string }[]>('GET', '/api/alerts');
     if (!list[0]) throw new Error('no alert');
     return list[0].id;

@@ -10,7 +10,7 @@ import type { Step } from '../../src/modules/ai/pipelines/step-schemas.js';
 import { type Predictor, withThreshold } from '../../src/modules/ai/predictions/predictor.js';
 import { Environment } from '../../src/platform/config/environment.js';
 import { seeded } from '../support/balancing.js';
-import { DaskCluster, daskPython } from '../support/dask.js';
+import { DaskCluster, describeWithDask } from '../support/dask.js';
 import { DaskBridgeProcess } from '../support/dask-bridge.js';
 import { until } from '../support/until.js';
 
@@ -97,16 +97,14 @@ function executor(url: string | undefined, token = TOKEN): BatchExecutor {
 const run = (on: BatchExecutor, steps: Step[], inputs: string[], target: Target, signal?: AbortSignal) =>
   on.execute('tenant', steps, inputs, target, signal ?? new AbortController().signal);
 
-const withDask = daskPython === null ? describe.skip : describe;
-
-withDask('the Dask bridge', () => {
-  const cluster = new DaskCluster(daskPython!);
+describeWithDask('the Dask bridge', (python) => {
+  const cluster = new DaskCluster(python);
   let bridge: DaskBridgeProcess;
 
   beforeAll(async () => {
     await cluster.startScheduler();
     cluster.startWorker('one', 2);
-    bridge = await DaskBridgeProcess.start(daskPython!, cluster.address, TOKEN);
+    bridge = await DaskBridgeProcess.start(python, cluster.address, TOKEN);
     const dask = new DaskBridge(
       Object.assign(new Environment(), { DASK_BRIDGE_URL: bridge.url, DASK_BRIDGE_TOKEN: TOKEN }),
     );

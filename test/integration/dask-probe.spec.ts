@@ -1,15 +1,8 @@
 import { DaskProbe } from '../../src/modules/cluster/probes/dask.probe.js';
-import { DaskCluster, daskPython } from '../support/dask.js';
+import { DaskCluster, describeWithDask } from '../support/dask.js';
 import { until } from '../support/until.js';
 
-const describeWithDask = daskPython === null ? describe.skip : describe;
-if (daskPython === null) {
-  console.warn(
-    'Dask tests skipped: no Python with distributed (Debian: python3-distributed python3-prometheus-client)',
-  );
-}
-
-describeWithDask('DaskProbe with a real scheduler and worker', () => {
+describeWithDask('DaskProbe with a real scheduler and worker', (python) => {
   jest.setTimeout(60_000);
   let cluster: DaskCluster;
   let probe: DaskProbe;
@@ -32,7 +25,7 @@ describeWithDask('DaskProbe with a real scheduler and worker', () => {
   };
 
   beforeAll(async () => {
-    cluster = new DaskCluster(daskPython as string);
+    cluster = new DaskCluster(python);
     await cluster.startScheduler();
     probe = new DaskProbe(cluster.httpUrl, 10_000);
   });

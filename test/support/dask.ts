@@ -9,11 +9,18 @@ import { until } from './until.js';
 const PYTHONS = ['/usr/bin/python3', 'python3'];
 
 /** The Python that has Dask's distributed scheduler, null when none has (Debian: python3-distributed). */
-export const daskPython =
+const daskPython =
   PYTHONS.find(
     (python) =>
       spawnSync(python, ['-c', 'import distributed, prometheus_client'], { stdio: 'ignore' }).status === 0,
   ) ?? null;
+
+/** The tests where a Python has Dask, with that Python; elsewhere one test that is skipped and says why. */
+export function describeWithDask(name: string, tests: (python: string) => void): void {
+  if (daskPython !== null) describe(name, () => tests(daskPython));
+  else
+    it.skip(`${name}: skipped, no Python has Dask (Debian: python3-distributed python3-prometheus-client)`, () => {});
+}
 
 /** What `DaskCluster.submit` runs: tasks that sleep, and tasks that fail. */
 const CLIENT = `

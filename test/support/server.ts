@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createClient, type VeloFluxClient } from '../../client/index.js';
+import { haproxiesOf, killAll } from './processes.js';
 
 const MAIN = path.resolve('dist/src/main.js');
 const START_LIMIT_MS = 60_000;
@@ -23,7 +24,10 @@ export interface TestServer {
   client(token?: string): VeloFluxClient;
   /** Asks it to stop as an operator would and waits until it has. @returns the exit code */
   stop(): Promise<number | null>;
-  /** kill -9 */
+  /**
+   * kill -9. An HAProxy of its data directory carries on, as it should, when the directory was given: who gave it stops
+   * what is left there (`killAll(haproxiesOf(dataDir))`). A directory of the server's own goes with all that runs in it.
+   */
   kill(): Promise<void>;
 }
 
@@ -81,6 +85,9 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     async kill() {
       child.kill('SIGKILL');
       await exited;
+      if (options.dataDir) return;
+      killAll(haproxiesOf(dataDir));
+      rmSync(dataDir, { recursive: true, force: true });
     },
   };
 }

@@ -1,8 +1,7 @@
-import { PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsEmail, IsString, MaxLength, MinLength, ValidateIf } from 'class-validator';
 import type { Role } from '../../common/permissions.js';
-import { IsLine, MayBeAbsent } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsLine, MayBeAbsent } from '../../platform/http/index.js';
 
 const trimmed = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.trim() : value);
 
@@ -43,6 +42,15 @@ export class LoginRequest {
   @IsString()
   @MaxLength(64)
   tenant_id?: string;
+
+  /**
+   * To join the tenant of `tenant_id`, which has invited the address of this account.
+   * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+   */
+  @MayBeAbsent()
+  @IsString()
+  @MaxLength(128)
+  invitation_token?: string;
 }
 
 export class RegisterRequest {
@@ -223,7 +231,7 @@ class ProfileFields {
   last_name: string;
 }
 
-export class UpdateProfileRequest extends PartialType(ProfileFields, { skipNullProperties: false }) {}
+export class UpdateProfileRequest extends AllMayBeAbsent(ProfileFields) {}
 
 export class ChangePasswordRequest {
   /** @example the-old-password */
@@ -247,4 +255,39 @@ export class ChangePasswordResponse {
   success: boolean;
   /** @example Password changed; your other sessions have ended */
   message: string;
+}
+
+export class ForgotPasswordRequest {
+  /** @example user@example.com */
+  @Transform(trimmed)
+  @IsEmail()
+  @MaxLength(254)
+  email: string;
+}
+
+export class ResetPasswordRequest {
+  /** @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00 */
+  @IsString()
+  @MinLength(1)
+  @MaxLength(128)
+  token: string;
+
+  /**
+   * 8 to 256 characters.
+   * @example a-long-enough-password
+   */
+  @IsString()
+  @MinLength(8)
+  @MaxLength(256)
+  new_password: string;
+}
+
+export class PasswordResetResponse {
+  /**
+   * Hand it on to the person; it is shown once and good for one use.
+   * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+   */
+  reset_token: string;
+  /** @example 2026-06-20T15:30:00.000Z */
+  expires_at: string;
 }

@@ -56,7 +56,7 @@ export class AuthService implements OnApplicationBootstrap {
     if (seeded) this.logger.log("The first superadmin is 'admin'");
   }
 
-  /** @throws AppError 401 INVALID_CREDENTIALS, 403 TENANT_SUSPENDED, 423 ACCOUNT_LOCKED */
+  /** @throws AppError 401 INVALID_CREDENTIALS, 403 TENANT_SUSPENDED or INVITATION_REQUIRED, 423 ACCOUNT_LOCKED */
   async login(request: LoginRequest, userAgent: string | null): Promise<SignedIn> {
     const identifier = (request.email ?? request.username)!;
     const { found, key } = await this.beginAttempt(identifier);
@@ -69,7 +69,7 @@ export class AuthService implements OnApplicationBootstrap {
     return this.database.system(async (tx) => {
       if (!found.account.superadmin && !(await this.accounts.isOpen(tx, tenantId))) throw tenantSuspended();
       await this.lockouts.clear(tx, key);
-      await this.accounts.signedIn(tx, found.account.id, tenantId);
+      await this.accounts.signedIn(tx, found.account.id, tenantId, request.invitation_token);
       const tokens = await this.sessions.open(tx, found.account.id, tenantId, userAgent);
       await this.note(tx, tenantId, found.account, 'auth.login', `${found.account.email} signed in`);
       return { tokens, account: found.account, tenantId };

@@ -1,4 +1,4 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn, VersionColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { AdminState } from '../../common/load-balancing.js';
 import type { HealthCheck } from './health-check.js';
 
@@ -13,7 +13,9 @@ export class Backend {
   @Column('text') admin_state: AdminState;
   /** What differs from the pool's health check; null: nothing. */
   @Column('jsonb', { nullable: true }) health_check: Partial<HealthCheck> | null;
-  @VersionColumn() version: number;
-  @CreateDateColumn({ type: 'timestamptz' }) created_at: Date;
-  @UpdateDateColumn({ type: 'timestamptz' }) updated_at: Date;
+  @Column('int') version: number;
+  @Column('timestamptz') created_at: Date;
+  @Column('timestamptz') updated_at: Date;
+  /** On the weight, see `WeightFactors`; 1: none. No part of what a user configures, so only loaded by name. */
+  @Column('real', { select: false }) weight_factor: number;
 }

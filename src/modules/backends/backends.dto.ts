@@ -1,4 +1,4 @@
-import { IntersectionType, PartialType, PickType } from '@nestjs/swagger';
+import { IntersectionType, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   IsIn,
@@ -18,7 +18,7 @@ import {
   type HealthState,
 } from '../../common/load-balancing.js';
 import type { BackendStats } from '../../common/traffic.js';
-import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { IsBackendAddress } from './address.validator.js';
 import type { BackendRow } from './backends.read-model.js';
 import { HealthCheckRequest, HealthCheckResponse } from './health-check.dto.js';
@@ -72,15 +72,13 @@ class BackendFields {
   health_check: HealthCheckRequest | null;
 }
 
-const OPTIONAL = { skipNullProperties: false };
-
 export class CreateBackendRequest extends IntersectionType(
   PickType(BackendFields, ['address', 'pool']),
-  PartialType(PickType(BackendFields, ['weight', 'region', 'admin_state', 'health_check']), OPTIONAL),
+  AllMayBeAbsent(PickType(BackendFields, ['weight', 'region', 'admin_state', 'health_check'])),
 ) {}
 
 /** Only what is sent changes; inside `health_check` too. */
-export class UpdateBackendRequest extends PartialType(BackendFields, OPTIONAL) {}
+export class UpdateBackendRequest extends AllMayBeAbsent(BackendFields) {}
 
 export class BackendListQuery extends PageQuery {
   /**

@@ -1,33 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { AdminState } from '../../common/load-balancing.js';
-import type { Transaction } from '../../platform/database/index.js';
+import { columnsOf, prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
+import { Backend } from './backend.entity.js';
 import type { HealthCheck } from './health-check.js';
 
 /** A backend together with what it takes from its pool. */
-export interface BackendRow {
-  id: string;
-  tenant_id: string;
-  pool_id: string;
-  pool: string;
-  address: string;
-  weight: number;
-  region: string | null;
-  admin_state: AdminState;
-  health_check: Partial<HealthCheck> | null;
-  pool_health_check: HealthCheck;
-  version: number;
-  created_at: Date;
-  updated_at: Date;
-}
+export type BackendRow = Omit<Backend, 'weight_factor'> & { pool: string; pool_health_check: HealthCheck };
 
 /** What the data plane needs of a backend. */
-export type BackendSource = Pick<
-  BackendRow,
-  'id' | 'tenant_id' | 'pool_id' | 'address' | 'weight' | 'region' | 'admin_state' | 'health_check'
-> & {
-  /** On the weight, see `WeightFactors`; 1: none. */
-  weight_factor: number;
-};
+export type BackendSource = Omit<Backend, 'version' | 'created_at' | 'updated_at'>;
 
 export interface BackendFilter {
   id?: string;
@@ -36,8 +17,7 @@ export interface BackendFilter {
   admin_state?: AdminState;
 }
 
-const SELECT = `SELECT b.id, b.tenant_id, b.pool_id, p.name AS pool, b.address, b.weight, b.region, b.admin_state,
-    b.health_check, p.health_check AS pool_health_check, b.version, b.created_at, b.updated_at
+const SELECT = `SELECT ${columnsOf(Backend, 'b')}, p.name AS pool, p.health_check AS pool_health_check
   FROM backends b JOIN pools p ON p.tenant_id = b.tenant_id AND p.id = b.pool_id`;
 
 const COLUMNS = { id: 'b.id', pool: 'p.name', region: 'b.region', admin_state: 'b.admin_state' } as const;
@@ -54,6 +34,9 @@ function where(tenantId: string, filter: BackendFilter): { sql: string; values: 
 
 const SELECT_SOURCE = `SELECT id, tenant_id, pool_id, address, weight, region, admin_state, health_check, weight_factor
     FROM backends`;
+const OF_POOLS = prepared(`${SELECT} WHERE b.tenant_id = $1 AND b.pool_id = ANY ($2) ORDER BY b.id`);
+const SOURCES_OF_TENANTS = prepared(`${SELECT_SOURCE} WHERE tenant_id = ANY ($1) ORDER BY id`);
+const SOURCES_OF_POOLS = prepared(`${SELECT_SOURCE} WHERE tenant_id = $1 AND pool_id = ANY ($2) ORDER BY id`);
 
 /** Reads backends, in the order in which they were made. */
 @Injectable()
@@ -84,19 +67,7 @@ export class BackendsReadModel {
   }
 
   ofPools(tx: Transaction, tenantId: string, poolIds: readonly string[]): Promise<BackendRow[]> {
-    return tx.query(`${SELECT} WHERE b.tenant_id = $1 AND b.pool_id = ANY ($2) ORDER BY b.id`, [
-      tenantId,
-      poolIds,
-    ]);
-  }
-
-  /** Pools that these backends are in now. */
-  async poolsOf(tx: Transaction, tenantId: string, ids: readonly string[]): Promise<string[]> {
-    const rows: { pool_id: string }[] = await tx.query(
-      'SELECT DISTINCT pool_id FROM backends WHERE tenant_id = $1 AND id = ANY ($2)',
-      [tenantId, ids],
-    );
-    return rows.map((row) => row.pool_id);
+    return rowsOf(tx, OF_POOLS, tenantId, poolIds);
   }
 
   /** All backends of these tenants, or of every tenant for null; takes a system transaction. */
@@ -111,16 +82,11 @@ export class BackendsReadModel {
    * everything is at the mercy of stale statistics.
    */
   sources(tx: Transaction, tenantIds: readonly string[] | null): Promise<BackendSource[]> {
-    return tx.query(`${SELECT_SOURCE} WHERE $1::text[] IS NULL OR tenant_id = ANY ($1) ORDER BY id`, [
-      tenantIds,
-    ]);
+    return tenantIds ? rowsOf(tx, SOURCES_OF_TENANTS, tenantIds) : tx.query(`${SELECT_SOURCE} ORDER BY id`);
   }
 
   /** As `sources`, of these pools. */
   sourcesOf(tx: Transaction, tenantId: string, poolIds: readonly string[]): Promise<BackendSource[]> {
-    return tx.query(`${SELECT_SOURCE} WHERE tenant_id = $1 AND pool_id = ANY ($2) ORDER BY id`, [
-      tenantId,
-      poolIds,
-    ]);
+    return rowsOf(tx, SOURCES_OF_POOLS, tenantId, poolIds);
   }
 }

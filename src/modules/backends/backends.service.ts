@@ -1,17 +1,22 @@
 import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
 import type { HealthState } from '../../common/load-balancing.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
-import { Database, type Transaction, violatedConstraint } from '../../platform/database/index.js';
+import { Database, type Transaction, together, violatedConstraint } from '../../platform/database/index.js';
 import { checkIfMatch } from '../../platform/http/index.js';
 import { Journal } from '../../platform/journal/index.js';
 import { LiveBackends } from '../telemetry/index.js';
 import { PlanLimits } from '../tenants/index.js';
 import { BackendAddressPolicy } from './address-policy.js';
-import type { Backend } from './backend.entity.js';
 import type { CreateBackendRequest, UpdateBackendRequest } from './backends.dto.js';
 import { backendExists, backendNotFound, unknownPool } from './backends.errors.js';
 import type { BackendFilter, BackendRow } from './backends.read-model.js';
-import { BackendsRepository, type ParentPool } from './backends.repository.js';
+import {
+  BackendsRepository,
+  type ConfiguredBackend,
+  type NewBackend,
+  type ParentPool,
+} from './backends.repository.js';
 import { type HealthCheck, requireTimeoutWithinInterval, withDefaults } from './health-check.js';
 
 /** Makes, changes and removes the upstreams of a tenant's pools. */
@@ -67,20 +72,25 @@ export class BackendsService {
   createIn(tx: Transaction, tenantId: string, request: CreateBackendRequest): Promise<BackendRow> {
     const address = this.addresses.accept(request.address);
     return this.refuseTaken(address, request.pool, async () => {
-      await this.limits.requireRoom(tx, tenantId, 'backends');
-      const pool = await this.parent(tx, tenantId, request.pool);
-      const overrides = overridesOf({}, request.health_check, pool);
-      const backend = await this.backends.insert(tx, {
+      const [, pool] = await together(
+        this.limits.requireRoom(tx, tenantId, 'backends'),
+        this.parent(tx, tenantId, request.pool),
+      );
+      const backend: NewBackend = {
+        id: newId('backend'),
         tenant_id: tenantId,
         pool_id: pool.id,
         address,
         weight: request.weight ?? 100,
         region: request.region ?? null,
         admin_state: request.admin_state ?? 'enabled',
-        health_check: overrides,
-      });
-      await this.record(tx, backend, pool, 'created');
-      return rowOf(backend, pool);
+        health_check: overridesOf({}, request.health_check, pool),
+      };
+      const [made] = await together(
+        this.backends.insert(tx, backend),
+        this.record(tx, backend, pool, 'created'),
+      );
+      return rowOf(made, pool);
     });
   }
 
@@ -105,16 +115,15 @@ export class BackendsService {
     const { address, pool: poolName, health_check, ...plain } = change;
     const accepted = address === undefined ? undefined : this.addresses.accept(address);
     return this.refuseTaken(address ?? '', poolName, async () => {
-      const backend = await this.locked(tx, tenantId, id, ifMatch);
-      const pool =
-        poolName === undefined
-          ? await this.backends.parentOf(tx, backend)
-          : await this.parent(tx, tenantId, poolName);
-      Object.assign(backend, plain, { pool_id: pool.id, address: accepted ?? backend.address });
+      const { backend, pool: before } = await this.locked(tx, tenantId, id, ifMatch);
+      const pool = poolName === undefined ? before : await this.parent(tx, tenantId, poolName);
+      Object.assign(backend, defined(plain), { pool_id: pool.id, address: accepted ?? backend.address });
       if (health_check !== undefined)
         backend.health_check = overridesOf(backend.health_check ?? {}, health_check, pool);
-      const saved = await this.backends.save(tx, backend);
-      await this.record(tx, saved, pool, 'updated', Object.keys(change));
+      const [saved] = await together(
+        this.backends.save(tx, backend),
+        this.record(tx, backend, pool, 'updated', Object.keys(change), before),
+      );
       return rowOf(saved, pool);
     });
   }
@@ -125,17 +134,15 @@ export class BackendsService {
 
   /** As `delete`, as a part of `tx`. */
   async deleteIn(tx: Transaction, tenantId: string, id: string, ifMatch: number[] | null = null) {
-    const backend = await this.locked(tx, tenantId, id, ifMatch);
-    const pool = await this.backends.parentOf(tx, backend);
-    await this.backends.delete(tx, backend);
-    await this.record(tx, backend, pool, 'deleted');
+    const { backend, pool } = await this.locked(tx, tenantId, id, ifMatch);
+    await together(this.backends.delete(tx, backend), this.record(tx, backend, pool, 'deleted'));
   }
 
   private async locked(tx: Transaction, tenantId: string, id: string, ifMatch: number[] | null) {
-    const backend = await this.backends.lock(tx, tenantId, id);
-    if (!backend) throw backendNotFound(id);
-    checkIfMatch(ifMatch, backend.version);
-    return backend;
+    const found = await this.backends.lock(tx, tenantId, id);
+    if (!found) throw backendNotFound(id);
+    checkIfMatch(ifMatch, found.backend.version);
+    return found;
   }
 
   private async parent(tx: Transaction, tenantId: string, name: string): Promise<ParentPool> {
@@ -146,16 +153,18 @@ export class BackendsService {
 
   private record(
     tx: Transaction,
-    backend: Backend,
+    backend: NewBackend,
     pool: ParentPool,
     verb: 'created' | 'updated' | 'deleted',
     fields?: string[],
+    before = pool,
   ) {
     return this.journal.recordConfiguration(tx, {
       tenantId: backend.tenant_id,
       action: `backend.${verb}`,
       message: `Backend '${backend.address}' in pool '${pool.name}' ${verb}${fields?.length ? `: ${fields.join(', ')}` : ''}`,
       object: { type: 'backend', id: backend.id, name: backend.address },
+      affects: [pool.id, before.id],
     });
   }
 
@@ -181,13 +190,16 @@ function overridesOf(
   pool: ParentPool,
 ): Partial<HealthCheck> | null {
   if (!change) return null;
-  const defined = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
-  const overrides = { ...before, ...defined };
+  const overrides = { ...before, ...defined(change) };
   requireTimeoutWithinInterval(withDefaults(overrides, pool.health_check));
   return overrides;
 }
 
-const rowOf = (backend: Backend, pool: ParentPool): BackendRow => ({
+/** Without what was not sent. */
+const defined = <T extends object>(change: T): Partial<T> =>
+  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<T>;
+
+const rowOf = (backend: ConfiguredBackend, pool: ParentPool): BackendRow => ({
   ...backend,
   pool: pool.name,
   pool_health_check: pool.health_check,

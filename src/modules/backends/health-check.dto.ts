@@ -1,6 +1,5 @@
-import { PartialType } from '@nestjs/swagger';
 import { IsBoolean, IsInt, Matches, Max, MaxLength, Min } from 'class-validator';
-import { IsDuration } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsDuration } from '../../platform/http/index.js';
 
 /** How a backend's health is found out. */
 export class HealthCheckResponse {
@@ -61,4 +60,4 @@ export class HealthCheckResponse {
   fall: number;
 }
 
-export class HealthCheckRequest extends PartialType(HealthCheckResponse, { skipNullProperties: false }) {}
+export class HealthCheckRequest extends AllMayBeAbsent(HealthCheckResponse) {}

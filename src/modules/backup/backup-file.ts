@@ -19,7 +19,7 @@ export interface WrittenFile {
  * when they are exactly these, so that any changed or missing byte shows, also in places that gzip does not check
  * (RFC 1952: time, flags, padding bits). `zcat` reads such a file to the end.
  */
-export function sealOf(sha256: string): Buffer {
+function sealOf(sha256: string): Buffer {
   const text = Buffer.from(`{"seal":"sha256:${sha256}"}\n`);
   const head = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1, 0, 0, 0, 0]);
   head.writeUInt16LE(text.length, 11);

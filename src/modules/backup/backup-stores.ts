@@ -23,6 +23,7 @@ export interface BackupStore {
   remove(id: string): Promise<void>;
 }
 
+/** Name of a backup's file or object, in every store. */
 export const fileName = (id: string): string => `${id}.ndjson.gz`;
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'EIO', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ESTALE']);
@@ -34,7 +35,7 @@ export function fileError(error: unknown): unknown {
   return UNUSABLE.has(code) ? storeUnavailable(error) : error;
 }
 
-export class DirectoryStore implements BackupStore {
+class DirectoryStore implements BackupStore {
   constructor(private readonly directory: string) {}
 
   async keep(id: string, file: string): Promise<void> {
@@ -73,7 +74,7 @@ const TRIES = 3;
 const BACKOFF = { initialMs: 400, maxMs: 1000 };
 
 /** S3 and what speaks like it (MinIO, Ceph, R2). An object appears when its upload is complete. */
-export class S3Store implements BackupStore {
+class S3Store implements BackupStore {
   constructor(
     private readonly client: S3Client,
     private readonly bucket: string,

@@ -1,4 +1,4 @@
-import { AppError, conflict, notFound, unavailable } from '../../common/errors.js';
+import { AppError, notFound, unavailable } from '../../common/errors.js';
 
 export const backupNotFound = (id: string) => notFound('Backup', id);
 /** Nothing was changed. */
@@ -21,6 +21,5 @@ export const storeUnavailable = (cause: unknown) =>
   unavailable('BACKUP_STORE_UNAVAILABLE', 'The place for backups takes no files now; try again', 30, cause);
 export const fileUnreachable = (cause?: unknown) =>
   unavailable('BACKUP_UNREACHABLE', 'The file of this backup cannot be read here', 30, cause);
-export const notReady = (id: string) => conflict('BACKUP_NOT_READY', `The backup '${id}' is not finished`);
 export const uploadTooLarge = (bytes: number) =>
   new AppError(413, 'PAYLOAD_TOO_LARGE', `An uploaded backup has at most ${bytes} bytes`);

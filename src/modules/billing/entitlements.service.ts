@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { DAY_MS } from '../../common/durations.js';
 import type { Transaction } from '../../platform/database/index.js';
 import { type Plan, PlansReadModel, TenantPlans } from '../tenants/index.js';
-import { DAY_MS } from './periods.js';
 import type { Subscription } from './subscription.entity.js';
 import { SubscriptionsRepository } from './subscriptions.repository.js';
 
@@ -9,7 +9,7 @@ import { SubscriptionsRepository } from './subscriptions.repository.js';
 export const GRACE_DAYS = 7;
 
 /** Whether the subscription is good for its plan at this moment. */
-export function entitles(subscription: Subscription, now: Date): boolean {
+function entitles(subscription: Subscription, now: Date): boolean {
   if (subscription.status === 'active' || subscription.status === 'trialing') return true;
   if (subscription.status !== 'past_due') return false;
   const since = subscription.past_due_since ?? now;

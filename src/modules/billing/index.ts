@@ -1,3 +1,2 @@
 export { BillingModule } from './billing.module.js';
-export { type CurrentUsage, UsageService } from './usage.service.js';
-export { type Meter, UsageMeter } from './usage-meter.js';
+export { UsageMeter } from './usage-meter.js';

@@ -30,7 +30,7 @@ export const unusedTime = (plan: PricedPlan, period: Period, at: Date): InvoiceL
   line(`Unused time on ${plan.name}`, 0 - splitPrice(plan.price, period, at).unused, at, period.end);
 
 /** What the rest of the period costs. */
-export const remainingTime = (plan: PricedPlan, period: Period, at: Date): InvoiceLine =>
+const remainingTime = (plan: PricedPlan, period: Period, at: Date): InvoiceLine =>
   line(`Remaining time on ${plan.name}`, splitPrice(plan.price, period, at).unused, at, period.end);
 
 /** A whole period in advance. */
@@ -43,6 +43,7 @@ export const prorate = (from: PricedPlan, to: PricedPlan, period: Period, at: Da
   remainingTime(to, period, at),
 ];
 
+/** Sum in minor units; below zero when credit is left. */
 export const sumOf = (lines: readonly InvoiceLine[]): number => lines.reduce((sum, l) => sum + l.amount, 0);
 
 /** `0 - amount` would show -0 for nothing; this is what a credit line carries. */

@@ -11,8 +11,6 @@ export interface Usage {
   aiJobs: number;
 }
 
-export const NO_USAGE: Readonly<Usage> = { requests: 0, bytes: 0, aiJobs: 0 };
-
 export interface RatedMeter {
   meter: 'requests' | 'bandwidth_gb' | 'ai_jobs';
   quantity: number;
@@ -62,6 +60,7 @@ export const rate = (plan: Plan, usage: Usage, limits = plan): RatedMeter[] => [
 export const free = (meters: readonly RatedMeter[]): RatedMeter[] =>
   meters.map((meter) => ({ ...meter, amount: 0 }));
 
+/** Sum in minor units. */
 export const costOf = (meters: readonly RatedMeter[]): number => meters.reduce((sum, m) => sum + m.amount, 0);
 
 const WORDS: Record<RatedMeter['meter'], (m: RatedMeter) => string> = {

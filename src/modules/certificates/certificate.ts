@@ -1,8 +1,8 @@
 /** Where a certificate comes from: handed over by a person, or ordered from a certificate authority (RFC 8555). */
-export type CertificateSource = 'upload' | 'acme';
+type CertificateSource = 'upload' | 'acme';
 
 /** How far an automatic one is: ordered for the first time, being ordered, failed last time, or issued. */
-export type AcmeState = 'pending' | 'ordering' | 'failed' | 'issued';
+type AcmeState = 'pending' | 'ordering' | 'failed' | 'issued';
 
 /** A certificate without its key. What it says of itself is null until it is issued. */
 export interface CertificateRow {

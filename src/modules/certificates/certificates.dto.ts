@@ -1,4 +1,3 @@
-import { PartialType } from '@nestjs/swagger';
 import {
   ArrayMaxSize,
   ArrayMinSize,
@@ -8,11 +7,11 @@ import {
   IsString,
   MaxLength,
 } from 'class-validator';
-import { MayBeAbsent, PageQuery } from '../../platform/http/index.js';
+import { DAY_MS } from '../../common/durations.js';
+import { AllMayBeAbsent, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import type { CertificateRow } from './certificate.js';
 
 const MOST_HOSTS = 100;
-const DAY_MS = 86_400_000;
 
 export class ReplaceCertificateRequest {
   /**
@@ -46,9 +45,7 @@ export class ReplaceCertificateRequest {
 }
 
 /** Either a certificate with its key, or `acme` with hosts. */
-export class CreateCertificateRequest extends PartialType(ReplaceCertificateRequest, {
-  skipNullProperties: false,
-}) {
+export class CreateCertificateRequest extends AllMayBeAbsent(ReplaceCertificateRequest) {
   /**
    * Whether to order it from the installation's certificate authority (ACME, HTTP-01) and to renew it when a third of
    * its life is left; then with `hosts`, without `certificate` and `private_key`, and without wildcards. False when not

@@ -1,4 +1,4 @@
 export { ClusterModule } from './cluster.module.js';
 export type { NodeRow } from './nodes.repository.js';
-export { APPLIED, type Applied, type AppliedResult, NodesService } from './nodes.service.js';
+export { NodesService } from './nodes.service.js';
 export { type ServiceReadings, ServiceWatch } from './probes/service-watch.js';

@@ -1,7 +1,7 @@
-import { OmitType, PartialType } from '@nestjs/swagger';
+import { OmitType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, Equals, IsArray, IsObject, ValidateNested } from 'class-validator';
-import { MayBeAbsent } from '../../platform/http/index.js';
+import { AllMayBeAbsent, MayBeAbsent } from '../../platform/http/index.js';
 import { CreateBackendRequest } from '../backends/index.js';
 import { CreatePoolRequest } from '../pools/index.js';
 import { CreateRouteRequest } from '../routes/index.js';
@@ -50,4 +50,4 @@ export class ConfigDocument {
   routes: ConfigRoute[];
 }
 
-export class ConfigImport extends PartialType(ConfigDocument, { skipNullProperties: false }) {}
+export class ConfigImport extends AllMayBeAbsent(ConfigDocument) {}

@@ -113,6 +113,7 @@ export class Importer {
   }
 }
 
+/** How many objects are made, changed and deleted. */
 export const changesOf = (operations: readonly Operation[]) => {
   const count = (action: Operation['action']) => operations.filter((o) => o.action === action).length;
   return { created: count('create'), updated: count('update'), deleted: count('delete') };
@@ -150,7 +151,7 @@ export function located(error: AppError, path: string): FieldError[] {
 }
 
 /** @throws AppError 422 with an error a wrong field, 400 when it is no document at all */
-export async function parseDocument(body: unknown): Promise<ConfigImport> {
+async function parseDocument(body: unknown): Promise<ConfigImport> {
   if (body === null || typeof body !== 'object' || Array.isArray(body))
     throw badRequest('INVALID_DOCUMENT', 'A configuration document is an object with pools and routes');
   const document = plainToInstance(ConfigImport, body);

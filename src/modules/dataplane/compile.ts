@@ -74,10 +74,12 @@ function weighted(
 export interface Touched {
   pools: ReadonlySet<string>;
   routes: ReadonlySet<string>;
+  /** Whether there may be a route to another host now, or none to one: certificates follow the hosts. */
+  hosts: boolean;
 }
 
 /**
- * `slice` with what was touched as the rows have it now; all else stays the same objects. Where routes were touched the
+ * `slice` with what was touched as the rows have it now; all else stays the same objects. Where hosts were touched the
  * rows hold all of the tenant's certificates and challenges.
  */
 export function patchTenant(
@@ -90,6 +92,7 @@ export function patchTenant(
   const pools = replaced(slice.pools, touched.pools, now.pools);
   if (!touched.routes.size) return { ...slice, pools };
   const routes = replaced(slice.routes, touched.routes, now.routes);
+  if (!touched.hosts) return { ...slice, pools, routes };
   return { tenantId: slice.tenantId, pools, routes, ...compileTls(rows, routes) };
 }
 

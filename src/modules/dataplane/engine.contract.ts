@@ -4,14 +4,15 @@ import { describeFeatures } from './contract/features.contract.js';
 import { describeHealth } from './contract/health.contract.js';
 import { describeHostile } from './contract/hostile.contract.js';
 import { describeRoutes } from './contract/routing.contract.js';
+import { describeSameness } from './contract/sameness.contract.js';
 import { describeStopping } from './contract/stopping.contract.js';
 import { describeFigures, describeTelemetry } from './contract/telemetry.contract.js';
 import { describeTls } from './contract/tls.contract.js';
 import { describeForwarding, describeVersions } from './contract/traffic.contract.js';
 
 /**
- * What every engine does, run with real upstreams on loopback. Where engines may differ (502 or 503 for a backend that
- * cannot be reached), both are accepted.
+ * What every engine does, run with real upstreams on loopback. Where engines may differ (411 or 413 for a long body of
+ * unknown length), both are accepted.
  */
 export function describeEngine(name: string, factory: EngineFactory): void {
   describe(name, () => {
@@ -28,6 +29,7 @@ export function describeEngine(name: string, factory: EngineFactory): void {
     describeHealth(engineUnderTest);
     describeFeatures(engineUnderTest);
     describeHostile(engineUnderTest);
+    describeSameness(engineUnderTest);
     describeTelemetry(engineUnderTest);
     describeFigures(engineUnderTest);
     describeTls(engineUnderTest);

@@ -6,5 +6,5 @@ export { BackendLoad } from './embedded/balancing/backend-load.js';
 export type { Candidate } from './embedded/balancing/balancer.js';
 export { createBalancer } from './embedded/balancing/create-balancer.js';
 export { hashString } from './embedded/balancing/hash.js';
-export type { EngineStats, HealthChange } from './engine.js';
+export type { HealthChange } from './engine.js';
 export { BACKEND_HEALTH, type BackendHealthChanged } from './telemetry-pump.js';

@@ -66,7 +66,6 @@ describe('SnapshotSource', () => {
   });
 
   it('reads of a tenant that it knows only what changed, and comes to the same', async () => {
-    lb.source.wholeBelow = 0;
     const tenant = await lb.tenant();
     const host = 'patched.example';
     for (const name of ['a', 'b', 'c']) {
@@ -103,7 +102,6 @@ describe('SnapshotSource', () => {
   });
 
   it('reads all of a tenant for which something else than its parts has changed', async () => {
-    lb.source.wholeBelow = 0;
     const tenant = await site('touched.example');
     const { version } = await lb.source.changedSince(0);
     // nobody tells of this one

@@ -1,7 +1,14 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Environment } from '../../platform/config/environment.js';
-import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
-import { Journal } from '../../platform/journal/index.js';
+import {
+  Database,
+  Notifications,
+  prepared,
+  rowsOf,
+  type Transaction,
+  together,
+} from '../../platform/database/index.js';
+import { type ConfigurationChange, Journal } from '../../platform/journal/index.js';
 import { compileTenant, patchTenant } from './compile.js';
 import type { TenantSlice } from './snapshot.js';
 import { TenantRowsReadModel } from './tenant-rows.read-model.js';
@@ -16,6 +23,16 @@ const MOST_TOUCHED = 2000;
 /** Types of the journal's objects that say what changed; one of another type may change anything of the tenant. */
 const PARTS = ['pool', 'backend', 'route'];
 
+const LOG_CHANGE = prepared(
+  `WITH logged AS (
+     INSERT INTO configuration_change_log (tenant_id, version, ids, complete)
+     SELECT $1, version, $2, true FROM config_state RETURNING version),
+   forgotten AS (
+     DELETE FROM configuration_change_log WHERE version <= (SELECT version FROM logged) - ${LOGGED_VERSIONS})
+   INSERT INTO configuration_changes (tenant_id, version) SELECT $1, version FROM logged
+   ON CONFLICT (tenant_id) DO UPDATE SET version = EXCLUDED.version`,
+);
+
 /** Routing configuration as of `version`. */
 export interface Reading {
   version: number;
@@ -23,10 +40,21 @@ export interface Reading {
   tenants: Map<string, TenantSlice>;
 }
 
-interface Known {
+/** A tenant that changed, null when there is none, with the newest version. */
+interface Change {
   version: number;
-  slice: TenantSlice;
+  tenant_id: string | null;
+  /** What is to be read again; null: everything. */
+  ids: string[] | null;
 }
+const CHANGES = prepared(
+  `SELECT s.version::float8 AS version, c.tenant_id, CASE WHEN log.complete THEN log.ids END AS ids
+   FROM config_state s LEFT JOIN configuration_changes c ON c.version > $1
+   LEFT JOIN LATERAL (
+     SELECT bool_and(l.complete AND l.ids IS NOT NULL) AS complete, array_agg(DISTINCT i) AS ids
+     FROM configuration_change_log l LEFT JOIN unnest(l.ids) i ON true
+     WHERE l.tenant_id = c.tenant_id AND l.version > $1) log ON true`,
+);
 
 /**
  * Reads routing configuration out of the database, consistent as of one version. Of a tenant that was read before only
@@ -34,9 +62,8 @@ interface Known {
  */
 @Injectable()
 export class SnapshotSource implements OnModuleInit {
-  /** A tenant with fewer pools and routes than this is read as a whole: that takes fewer round trips. */
-  wholeBelow = 100;
-  private readonly known = new Map<string, Known>();
+  /** What was read last of each tenant that has routing. */
+  private readonly known = new Map<string, TenantSlice>();
 
   constructor(
     private readonly database: Database,
@@ -48,13 +75,7 @@ export class SnapshotSource implements OnModuleInit {
 
   onModuleInit(): void {
     this.journal.onConfigurationChange(async (tx, change) => {
-      await tx.query(
-        `WITH logged AS (INSERT INTO configuration_change_log (tenant_id, version, ids) VALUES ($1, $2, $3)),
-              forgotten AS (DELETE FROM configuration_change_log WHERE version <= $2 - ${LOGGED_VERSIONS})
-         INSERT INTO configuration_changes (tenant_id, version) VALUES ($1, $2)
-         ON CONFLICT (tenant_id) DO UPDATE SET version = EXCLUDED.version`,
-        [change.tenantId, change.version, touchedIds(change.objects)],
-      );
+      await rowsOf(tx, LOG_CHANGE, change.tenantId, touchedIds(change));
     });
   }
 
@@ -75,22 +96,36 @@ export class SnapshotSource implements OnModuleInit {
   /** The tenants that changed after `since`; for 0 every tenant. The version and all rows are of one moment. */
   changedSince(since: number): Promise<Reading> {
     return this.database.systemSnapshot(async (tx) => {
-      const [{ version, changed }]: [{ version: number; changed: string[] }] = await tx.query(
-        `SELECT version::float8 AS version,
-                ARRAY(SELECT tenant_id FROM configuration_changes WHERE version > $1) AS changed FROM config_state`,
-        [since],
-      );
-      const tenants = since === 0 ? await this.wholeTenants(tx, null) : new Map<string, TenantSlice>();
-      const whole: string[] = [];
-      for (const id of since === 0 ? [] : changed) {
-        const slice = await this.patched(tx, id, version);
-        if (slice) tenants.set(id, slice);
-        else whole.push(id);
-      }
-      if (whole.length) for (const [id, slice] of await this.wholeTenants(tx, whole)) tenants.set(id, slice);
-      this.remember(tenants, version);
+      const changes = await rowsOf<Change>(tx, CHANGES, since);
+      const { version } = changes[0]!;
+      const tenants =
+        since === 0 ? await this.wholeTenants(tx, null) : await this.changed(tx, since, changes);
+      this.remember(tenants);
       return { version, tenants };
     });
+  }
+
+  private async changed(
+    tx: Transaction,
+    since: number,
+    changes: readonly Change[],
+  ): Promise<Map<string, TenantSlice>> {
+    const whole: string[] = [];
+    const patches: Promise<TenantSlice>[] = [];
+    for (const { version, tenant_id, ids } of changes) {
+      if (tenant_id === null) continue;
+      const known = this.known.get(tenant_id);
+      const isLogged = since > version - LOGGED_VERSIONS;
+      if (known && ids && isLogged && ids.length <= MOST_TOUCHED)
+        patches.push(this.patched(tx, known, new Set(ids)));
+      else whole.push(tenant_id);
+    }
+    const [tenants, ...slices] = await together(
+      whole.length ? this.wholeTenants(tx, whole) : Promise.resolve(new Map<string, TenantSlice>()),
+      ...patches,
+    );
+    for (const slice of slices) tenants.set(slice.tenantId, slice);
+    return tenants;
   }
 
   private async wholeTenants(tx: Transaction, tenantIds: string[] | null): Promise<Map<string, TenantSlice>> {
@@ -103,40 +138,28 @@ export class SnapshotSource implements OnModuleInit {
     );
   }
 
-  /** The tenant's slice, made from the one that was read last; null when all of it must be read. */
-  private async patched(tx: Transaction, tenantId: string, version: number): Promise<TenantSlice | null> {
-    const known = this.known.get(tenantId);
-    if (!known || this.isSmall(known.slice) || known.version <= version - LOGGED_VERSIONS) return null;
-    const log: { ids: string[] | null }[] = await tx.query(
-      'SELECT ids FROM configuration_change_log WHERE tenant_id = $1 AND version > $2',
-      [tenantId, known.version],
-    );
-    const ids = new Set<string>();
-    for (const entry of log) {
-      if (!entry.ids) return null;
-      for (const id of entry.ids) ids.add(id);
-    }
-    if (ids.size > MOST_TOUCHED) return null;
-    const touched = await this.rows.touchedBy(tx, known.slice, ids);
-    const rows = await this.rows.readTouched(tx, tenantId, touched);
-    return patchTenant(known.slice, touched, rows, this.environment.ALLOW_PRIVATE_BACKENDS);
+  /** The tenant's slice, made from the one that was read last. */
+  private async patched(tx: Transaction, slice: TenantSlice, ids: ReadonlySet<string>): Promise<TenantSlice> {
+    const of = (type: string) => new Set([...ids].filter((id) => id.startsWith(`${type}_`)));
+    const touched = { pools: of('pool'), routes: of('route'), hosts: ids.has('hosts') };
+    const rows = await this.rows.readTouched(tx, slice.tenantId, touched);
+    return patchTenant(slice, touched, rows, this.environment.ALLOW_PRIVATE_BACKENDS);
   }
 
-  private isSmall({ pools, routes }: TenantSlice): boolean {
-    return pools.length + routes.length < this.wholeBelow;
-  }
-
-  private remember(tenants: ReadonlyMap<string, TenantSlice>, version: number): void {
+  private remember(tenants: ReadonlyMap<string, TenantSlice>): void {
     for (const [id, slice] of tenants)
-      if (slice.pools.length || slice.routes.length) this.known.set(id, { version, slice });
+      if (slice.pools.length || slice.routes.length) this.known.set(id, slice);
       else this.known.delete(id);
   }
 }
 
-/** Null when something else than pools, backends and routes was at work, or nothing that has a name. */
-function touchedIds(objects: readonly { type: string; id: string }[]): string[] | null {
+/**
+ * Ids of everything that is to be read again. Null when something else than pools, backends and routes was at work, or
+ * nothing that has a name.
+ */
+function touchedIds({ objects, affected }: ConfigurationChange): string[] | null {
   if (objects.length === 0) return null;
   const parts = objects.filter(({ type }) => type !== 'configuration');
   if (parts.length > MOST_TOUCHED || parts.some(({ type }) => !PARTS.includes(type))) return null;
-  return [...new Set(parts.map(({ id }) => id))];
+  return [...new Set([...parts.map(({ id }) => id), ...affected])];
 }

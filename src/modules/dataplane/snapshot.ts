@@ -1,8 +1,6 @@
 import type { AdminState, Algorithm } from '../../common/load-balancing.js';
 
 export {
-  ADMIN_STATES,
-  type AdminState,
   ALGORITHMS,
   type Algorithm,
   type HealthState,

@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { Transaction } from '../../platform/database/index.js';
+import { type Transaction, together } from '../../platform/database/index.js';
 import { BackendsReadModel } from '../backends/index.js';
 import { CertificatesReadModel } from '../certificates/index.js';
 import { PoolsReadModel } from '../pools/index.js';
 import { RoutesReadModel } from '../routes/index.js';
 import type { TenantRows, Touched } from './compile.js';
-import type { TenantSlice } from './snapshot.js';
 
 type Groups = Map<string, { [K in keyof TenantRows]: TenantRows[K][number][] }>;
 
@@ -21,36 +20,32 @@ export class TenantRowsReadModel {
 
   /** Of these tenants, each of which is in the answer, or of every tenant for null. Takes a system transaction. */
   async read(tx: Transaction, tenantIds: readonly string[] | null): Promise<Map<string, TenantRows>> {
-    return byTenant(tenantIds ?? [], {
-      pools: await this.pools.ofTenants(tx, tenantIds),
-      backends: await this.backends.sources(tx, tenantIds),
-      routes: await this.routes.served(tx, tenantIds),
-      certificates: await this.certificates.served(tx, tenantIds),
-      challenges: await this.certificates.challenges(tx, tenantIds),
-    });
-  }
-
-  /** What changes to these pools, backends and routes touch: a backend the pool that it is in and the one that it was in. */
-  async touchedBy(tx: Transaction, slice: TenantSlice, ids: ReadonlySet<string>): Promise<Touched> {
-    const of = (type: string) => [...ids].filter((id) => id.startsWith(`${type}_`));
-    const backends = of('backend');
-    const pools = new Set(of('pool'));
-    if (backends.length) {
-      for (const id of await this.backends.poolsOf(tx, slice.tenantId, backends)) pools.add(id);
-      for (const pool of slice.pools) if (pool.backends.some(({ id }) => ids.has(id))) pools.add(pool.id);
-    }
-    return { pools, routes: new Set(of('route')) };
+    const [pools, backends, routes, certificates, challenges] = await together(
+      this.pools.ofTenants(tx, tenantIds),
+      this.backends.sources(tx, tenantIds),
+      this.routes.served(tx, tenantIds),
+      this.certificates.served(tx, tenantIds),
+      this.certificates.challenges(tx, tenantIds),
+    );
+    return byTenant(tenantIds ?? [], { pools, backends, routes, certificates, challenges });
   }
 
   /** The rows of what was touched, as `patchTenant` takes them. */
   async readTouched(tx: Transaction, tenantId: string, touched: Touched): Promise<TenantRows> {
-    const [pools, routes] = [[...touched.pools], [...touched.routes]];
+    const ids = { pools: [...touched.pools], routes: [...touched.routes] };
+    const [pools, backends, routes, certificates, challenges] = await together(
+      ids.pools.length ? this.pools.byIds(tx, tenantId, ids.pools) : undefined,
+      ids.pools.length ? this.backends.sourcesOf(tx, tenantId, ids.pools) : undefined,
+      ids.routes.length ? this.routes.servedByIds(tx, tenantId, ids.routes) : undefined,
+      touched.hosts ? this.certificates.served(tx, [tenantId]) : undefined,
+      touched.hosts ? this.certificates.challenges(tx, [tenantId]) : undefined,
+    );
     return {
-      pools: pools.length ? await this.pools.byIds(tx, tenantId, pools) : [],
-      backends: pools.length ? await this.backends.sourcesOf(tx, tenantId, pools) : [],
-      routes: routes.length ? await this.routes.servedByIds(tx, tenantId, routes) : [],
-      certificates: routes.length ? await this.certificates.served(tx, [tenantId]) : [],
-      challenges: routes.length ? await this.certificates.challenges(tx, [tenantId]) : [],
+      pools: pools ?? [],
+      backends: backends ?? [],
+      routes: routes ?? [],
+      certificates: certificates ?? [],
+      challenges: challenges ?? [],
     };
   }
 }

@@ -1,16 +1,6 @@
-export {
-  ALERT_CHANGED,
-  type Alert,
-  type AlertChanged,
-  type AlertReport,
-  type AlertState,
-  SEVERITIES,
-  type Severity,
-} from './alerts/alert.js';
+export { SEVERITIES, type Severity } from './alerts/alert.js';
 export { AlertsService } from './alerts/alerts.service.js';
 export { ClusterOverview, type ClusterReading } from './cluster-overview.js';
-export { ProgramLogService } from './logs/program-log.service.js';
 export { MonitoringModule } from './monitoring.module.js';
 export { SIGNATURE_HEADER, signWebhook } from './notifications/index.js';
 export { HostMetricsService } from './system/host-metrics.service.js';
-export type { HostSample } from './system/host-sampler.js';

@@ -1,4 +1,4 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn, VersionColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Algorithm } from '../../common/load-balancing.js';
 import type { HealthCheck } from '../backends/index.js';
 
@@ -13,7 +13,7 @@ export class Pool {
   @Column('text') connect_timeout: string;
   @Column('text') response_timeout: string;
   @Column('int') retries: number;
-  @VersionColumn() version: number;
-  @CreateDateColumn({ type: 'timestamptz' }) created_at: Date;
-  @UpdateDateColumn({ type: 'timestamptz' }) updated_at: Date;
+  @Column('int') version: number;
+  @Column('timestamptz') created_at: Date;
+  @Column('timestamptz') updated_at: Date;
 }

@@ -1,4 +1,4 @@
-import { IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
+import { IntersectionType, OmitType, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   IsBoolean,
@@ -19,7 +19,7 @@ import {
   type Algorithm,
   type HealthState,
 } from '../../common/load-balancing.js';
-import { IsDuration, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsDuration, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { HealthCheckRequest, HealthCheckResponse } from '../backends/index.js';
 import type { LiveBackends } from '../telemetry/index.js';
 import type { PoolWithBackends } from './pools.read-model.js';
@@ -79,15 +79,13 @@ class PoolFields {
   retries: number;
 }
 
-const OPTIONAL = { skipNullProperties: false };
-
 export class CreatePoolRequest extends IntersectionType(
   PickType(PoolFields, ['name', 'algorithm']),
-  PartialType(OmitType(PoolFields, ['name', 'algorithm']), OPTIONAL),
+  AllMayBeAbsent(OmitType(PoolFields, ['name', 'algorithm'])),
 ) {}
 
 /** Only what is sent changes; inside `health_check` too. */
-export class UpdatePoolRequest extends PartialType(PoolFields, OPTIONAL) {}
+export class UpdatePoolRequest extends AllMayBeAbsent(PoolFields) {}
 
 export class PoolListQuery extends PageQuery {
   /** @example weighted_round_robin */

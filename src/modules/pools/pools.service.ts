@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
-import { Database, type Transaction, violatedConstraint } from '../../platform/database/index.js';
+import { Database, type Transaction, together, violatedConstraint } from '../../platform/database/index.js';
 import { checkIfMatch } from '../../platform/http/index.js';
 import { Journal } from '../../platform/journal/index.js';
 import {
@@ -11,11 +12,10 @@ import {
   withDefaults,
 } from '../backends/index.js';
 import { PlanLimits } from '../tenants/index.js';
-import type { Pool } from './pool.entity.js';
 import type { CreatePoolRequest, UpdatePoolRequest } from './pools.dto.js';
 import { poolExists, poolInUse, poolNotFound } from './pools.errors.js';
 import type { PoolFilter, PoolRow, PoolWithBackends } from './pools.read-model.js';
-import { PoolsRepository } from './pools.repository.js';
+import { type NewPool, PoolsRepository } from './pools.repository.js';
 
 /** Makes, changes and removes a tenant's pools. */
 @Injectable()
@@ -53,7 +53,8 @@ export class PoolsService {
     requireTimeoutWithinInterval(health_check);
     return this.refuseTaken(request.name, async () => {
       await this.limits.requireRoom(tx, tenantId, 'pools');
-      const pool = await this.pools.insert(tx, {
+      const fields: NewPool = {
+        id: newId('pool'),
         tenant_id: tenantId,
         name: request.name,
         algorithm: request.algorithm,
@@ -62,8 +63,8 @@ export class PoolsService {
         connect_timeout: request.connect_timeout ?? '5s',
         response_timeout: request.response_timeout ?? '30s',
         retries: request.retries ?? 2,
-      });
-      await this.record(tx, pool, 'created');
+      };
+      const [pool] = await together(this.pools.insert(tx, fields), this.record(tx, fields, 'created'));
       return { pool, backends: [] };
     });
   }
@@ -90,9 +91,13 @@ export class PoolsService {
       const pool = await this.locked(tx, tenantId, name, ifMatch);
       const health_check = withDefaults(change.health_check ?? {}, pool.health_check);
       requireTimeoutWithinInterval(health_check);
-      const saved = await this.pools.save(tx, Object.assign(pool, change, { health_check }));
-      await this.record(tx, saved, 'updated', Object.keys(change));
-      return (await this.withBackends(tx, tenantId, [saved]))[0]!;
+      const changed = { ...pool, ...defined(change), health_check };
+      const [saved, , backends] = await together(
+        this.pools.save(tx, changed),
+        this.record(tx, changed, 'updated', Object.keys(change)),
+        this.backends.ofPools(tx, tenantId, [pool.id]),
+      );
+      return { pool: saved, backends };
     });
   }
 
@@ -106,8 +111,7 @@ export class PoolsService {
     const pool = await this.locked(tx, tenantId, name, ifMatch);
     const users = await this.pools.users(tx, pool);
     if (users.backends.length || users.routes.length) throw poolInUse(name, users);
-    await this.pools.delete(tx, pool);
-    await this.record(tx, pool, 'deleted');
+    await together(this.pools.delete(tx, pool), this.record(tx, pool, 'deleted'));
   }
 
   private async withBackends(
@@ -131,14 +135,14 @@ export class PoolsService {
     tenantId: string,
     name: string,
     ifMatch: number[] | null,
-  ): Promise<Pool> {
+  ): Promise<PoolRow> {
     const pool = await this.pools.lock(tx, tenantId, name);
     if (!pool) throw poolNotFound(name);
     checkIfMatch(ifMatch, pool.version);
     return pool;
   }
 
-  private record(tx: Transaction, pool: Pool, verb: 'created' | 'updated' | 'deleted', fields?: string[]) {
+  private record(tx: Transaction, pool: NewPool, verb: 'created' | 'updated' | 'deleted', fields?: string[]) {
     return this.journal.recordConfiguration(tx, {
       tenantId: pool.tenant_id,
       action: `pool.${verb}`,
@@ -156,3 +160,7 @@ export class PoolsService {
     }
   }
 }
+
+/** Without what was not sent. */
+const defined = <T extends object>(change: T): Partial<T> =>
+  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<T>;

@@ -23,9 +23,11 @@ import {
   AreCidrs,
   AreFieldNames,
   AreOrigins,
+  HasThreeDecimals,
   IsFieldName,
   IsHeaderMap,
-  IsHeaderValue,
+  IsMediaType,
+  IsOneLine,
   IsRedirectTarget,
   Named,
 } from './route-validators.js';
@@ -43,7 +45,7 @@ export class MatchCondition {
   in: 'header' | 'query';
 
   /**
-   * Header (in any case) or query parameter.
+   * Header (in any case), or query parameter of letters, digits and `-_.~`.
    * @example x-beta
    */
   @IsFieldName()
@@ -54,7 +56,7 @@ export class MatchCondition {
    * @example on
    */
   @MayBeAbsent()
-  @IsString()
+  @IsOneLine()
   @MaxLength(1024)
   equals?: string;
 }
@@ -86,7 +88,8 @@ export class RouteRateLimit {
    * Requests a second of one client address that pass in the long run.
    * @example 50
    */
-  @IsNumber({ maxDecimalPlaces: 3 })
+  @IsNumber()
+  @HasThreeDecimals()
   @Min(0.001)
   @Max(1_000_000)
   requests_per_second: number;
@@ -172,7 +175,7 @@ export class RouteMaintenance {
   body: string;
 
   /** @example text/plain; charset=utf-8 */
-  @IsHeaderValue()
+  @IsMediaType()
   @MaxLength(256)
   content_type: string;
 }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { applyDecorators } from '@nestjs/common';
 import { registerDecorator } from 'class-validator';
+import { HOP_BY_HOP_FIELDS } from '../../common/http-fields.js';
 
 /** A check of one value, with the sentence that follows the field's name when it fails. */
 function rule(name: string, message: string, validate: (value: unknown) => boolean, each = false) {
@@ -19,23 +20,11 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 const VALUE = /^(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?$/;
 const MAX_VALUE = 4096;
 const MAX_HEADERS = 32;
-/** Framing and connection handling belong to the proxy (RFC 9110 §7.6.1, RFC 9112 §6). */
-const PROTECTED = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'content-length',
-]);
+/** Framing and connection handling belong to the proxy. */
+const PROTECTED: ReadonlySet<string> = new Set([...HOP_BY_HOP_FIELDS, 'host', 'content-length']);
 
 const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
-export const isHeaderValue = (value: unknown): value is string =>
+const isHeaderValue = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= MAX_VALUE && VALUE.test(value);
 const mayBeChanged = (value: unknown) => isToken(value) && !PROTECTED.has(value.toLowerCase());
 
@@ -53,6 +42,25 @@ function isHeaderMap(value: unknown): boolean {
 export const IsFieldName = rule('isFieldName', 'must be a header or parameter name', isToken);
 export const AreFieldNames = rule('isFieldName', 'must be header names', isToken, true);
 export const IsHeaderValue = rule('isHeaderValue', 'must be a header value on one line', isHeaderValue);
+/** class-validator's own rule fails on numbers that are written with an exponent. */
+export const HasThreeDecimals = rule(
+  'hasThreeDecimals',
+  'must have at most 3 decimals',
+  (value) => typeof value === 'number' && Number(value.toFixed(3)) === value,
+);
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?: *; *[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
+export const IsMediaType = rule(
+  'isMediaType',
+  'must be a media type such as text/html; charset=utf-8',
+  (value) => typeof value === 'string' && MEDIA_TYPE.test(value),
+);
+/** A line break, or NUL, is in no header, and no engine could be told of it. */
+export const IsOneLine = rule(
+  'isOneLine',
+  'must be on one line',
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it refuses
+  (value) => typeof value === 'string' && !/[\u0000\r\n]/.test(value),
+);
 export const IsHeaderMap = rule(
   'isHeaderMap',
   `must map up to ${MAX_HEADERS} header names to values on one line; hop-by-hop headers, Host and Content-Length cannot be set`,
@@ -66,7 +74,7 @@ export const AreChangeableHeaders = rule(
 );
 
 /** A block such as `203.0.113.0/24`, or one address. */
-export function isCidr(value: unknown): boolean {
+function isCidr(value: unknown): boolean {
   const [, address = '', bits] =
     typeof value === 'string' ? (/^([^/]+)(?:\/(\d{1,3}))?$/.exec(value) ?? []) : [];
   const family = address.includes('%') ? 0 : isIP(address);

@@ -1,4 +1,4 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, UpdateDateColumn, VersionColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { StoredFeatures } from './route-features.js';
 
 @Entity('routes')
@@ -10,7 +10,7 @@ export class Route {
   @Column('text') pool_id: string;
   @Column('boolean') ssl_enabled: boolean;
   @Column('jsonb') features: StoredFeatures;
-  @VersionColumn() version: number;
-  @CreateDateColumn({ type: 'timestamptz' }) created_at: Date;
-  @UpdateDateColumn({ type: 'timestamptz' }) updated_at: Date;
+  @Column('int') version: number;
+  @Column('timestamptz') created_at: Date;
+  @Column('timestamptz') updated_at: Date;
 }

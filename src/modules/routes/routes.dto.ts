@@ -1,7 +1,7 @@
-import { IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
+import { IntersectionType, OmitType, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsObject, IsString, MaxLength, ValidateNested } from 'class-validator';
-import { MayBeAbsent, PageQuery } from '../../platform/http/index.js';
+import { AllMayBeAbsent, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { normaliseHost } from './host.js';
 import { IsPathPrefix, RouteFeaturesBody } from './route-features.dto.js';
 import { fromStored } from './route-features.js';
@@ -50,15 +50,13 @@ class RouteFields {
   features: RouteFeaturesBody;
 }
 
-const OPTIONAL = { skipNullProperties: false };
-
 export class CreateRouteRequest extends IntersectionType(
   PickType(RouteFields, ['host', 'pool']),
-  PartialType(OmitType(RouteFields, ['host', 'pool']), OPTIONAL),
+  AllMayBeAbsent(OmitType(RouteFields, ['host', 'pool'])),
 ) {}
 
 /** Only what is sent changes; `features` is replaced as a whole. */
-export class UpdateRouteRequest extends PartialType(RouteFields, OPTIONAL) {}
+export class UpdateRouteRequest extends AllMayBeAbsent(RouteFields) {}
 
 export class RouteListQuery extends PageQuery {
   /** @example app.example.com */

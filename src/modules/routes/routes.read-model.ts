@@ -1,29 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import type { Transaction } from '../../platform/database/index.js';
-import type { StoredFeatures } from './route-features.js';
+import { columnsOf, prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
+import { Route } from './route.entity.js';
 
 /** A route together with the names of the pools that it points to. */
-export interface RouteRow {
-  id: string;
-  tenant_id: string;
-  host: string;
-  path_prefix: string;
-  pool_id: string;
+export interface RouteRow extends Route {
   pool: string;
-  ssl_enabled: boolean;
-  features: StoredFeatures;
   /** Names of the pools of a split, by id. */
   split_pools: Record<string, string>;
-  version: number;
-  created_at: Date;
-  updated_at: Date;
 }
 
 /** What the data plane needs of a route. */
-export type RouteSource = Pick<
-  RouteRow,
-  'id' | 'tenant_id' | 'host' | 'path_prefix' | 'pool_id' | 'ssl_enabled' | 'features'
->;
+export type RouteSource = Omit<Route, 'version' | 'created_at' | 'updated_at'>;
 
 export interface RouteFilter {
   id?: string;
@@ -32,15 +19,17 @@ export interface RouteFilter {
 }
 
 const JOINED = 'routes r JOIN pools p ON p.tenant_id = r.tenant_id AND p.id = r.pool_id';
-const SELECT = `SELECT r.id, r.tenant_id, r.host, r.path_prefix, r.pool_id, p.name AS pool, r.ssl_enabled, r.features,
+const SELECT = `SELECT ${columnsOf(Route, 'r')}, p.name AS pool,
     CASE WHEN r.features ? 'split' THEN
       (SELECT jsonb_object_agg(s.id, s.name) FROM pools s WHERE s.tenant_id = r.tenant_id
         AND s.id IN (SELECT t ->> 'pool_id' FROM jsonb_array_elements(r.features -> 'split') t))
-    ELSE '{}' END AS split_pools,
-    r.version, r.created_at, r.updated_at
+    ELSE '{}' END AS split_pools
   FROM ${JOINED}`;
+const GET = prepared(`${SELECT} WHERE r.tenant_id = $1 AND r.id = $2`);
 const SERVED = `SELECT id, tenant_id, host, path_prefix, pool_id, ssl_enabled, features FROM routes
   WHERE tenant_id IN (SELECT id FROM tenants WHERE status = 'active')`;
+const SERVED_OF_TENANTS = prepared(`${SERVED} AND tenant_id = ANY ($1) ORDER BY id`);
+const SERVED_BY_IDS = prepared(`${SERVED} AND tenant_id = $1 AND id = ANY ($2) ORDER BY id`);
 const MATCHES = `r.tenant_id = $1 AND ($2::text IS NULL OR r.id = $2) AND ($3::text IS NULL OR r.host = $3)
   AND ($4::text IS NULL OR p.name = $4)`;
 
@@ -55,7 +44,7 @@ const parameters = (tenantId: string, { id, host, pool }: RouteFilter) => [
 @Injectable()
 export class RoutesReadModel {
   async get(tx: Transaction, tenantId: string, id: string): Promise<RouteRow | null> {
-    return (await this.find(tx, tenantId, { id }, { limit: 1, offset: 0 }))[0] ?? null;
+    return (await rowsOf<RouteRow>(tx, GET, tenantId, id))[0] ?? null;
   }
 
   find(
@@ -84,11 +73,11 @@ export class RoutesReadModel {
    * Takes a system transaction.
    */
   served(tx: Transaction, tenantIds: readonly string[] | null): Promise<RouteSource[]> {
-    return tx.query(`${SERVED} AND ($1::text[] IS NULL OR tenant_id = ANY ($1)) ORDER BY id`, [tenantIds]);
+    return tenantIds ? rowsOf(tx, SERVED_OF_TENANTS, tenantIds) : tx.query(`${SERVED} ORDER BY id`);
   }
 
   /** Those of these routes that the data plane serves. Takes a system transaction. */
   servedByIds(tx: Transaction, tenantId: string, ids: readonly string[]): Promise<RouteSource[]> {
-    return tx.query(`${SERVED} AND tenant_id = $1 AND id = ANY ($2) ORDER BY id`, [tenantId, ids]);
+    return rowsOf(tx, SERVED_BY_IDS, tenantId, ids);
   }
 }

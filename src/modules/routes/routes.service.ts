@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
-import { Database, type Transaction, violatedConstraint } from '../../platform/database/index.js';
+import { Database, type Transaction, together, violatedConstraint } from '../../platform/database/index.js';
 import { checkIfMatch } from '../../platform/http/index.js';
 import { Journal } from '../../platform/journal/index.js';
 import { unknownPool } from '../backends/index.js';
@@ -12,7 +13,7 @@ import { checkFeatures, toStored } from './route-features.js';
 import type { CreateRouteRequest, UpdateRouteRequest } from './routes.dto.js';
 import { hostTaken, routeExists, routeNotFound } from './routes.errors.js';
 import type { RouteFilter, RouteRow } from './routes.read-model.js';
-import { RoutesRepository } from './routes.repository.js';
+import { type NewRoute, RoutesRepository } from './routes.repository.js';
 
 /** Makes, changes and removes what decides which pool a request goes to. */
 @Injectable()
@@ -49,18 +50,25 @@ export class RoutesService {
     const features = request.features ?? {};
     checkFeatures(features);
     return this.refuseEqual(async () => {
-      await this.limits.requireRoom(tx, tenantId, 'routes');
-      const pools = await this.pools(tx, tenantId, request.pool, features);
-      const route = await this.routes.insert(tx, {
+      const [, pools] = await together(
+        this.limits.requireRoom(tx, tenantId, 'routes'),
+        this.pools(tx, tenantId, request.pool, features),
+      );
+      const route: NewRoute = {
+        id: newId('route'),
         tenant_id: tenantId,
         host: normaliseHost(request.host)!,
         path_prefix: normalisePath(request.path_prefix ?? '/')!,
         pool_id: pools.get(request.pool)!,
         ssl_enabled: request.ssl_enabled ?? false,
         features: toStored(features, pools),
-      });
-      await this.record(tx, route, 'created');
-      return this.read(tx, tenantId, route.id);
+      };
+      const [, , row] = await together(
+        this.routes.insert(tx, route),
+        this.record(tx, route, 'created'),
+        this.read(tx, tenantId, route.id),
+      );
+      return row;
     });
   }
 
@@ -86,13 +94,18 @@ export class RoutesService {
     const host = change.host === undefined ? null : normaliseHost(change.host)!;
     if (change.features) checkFeatures(change.features);
     return this.refuseEqual(async () => {
-      const route = await this.locked(tx, tenantId, id, ifMatch);
-      const hostBefore = route.host;
-      await this.change(tx, route, change, host);
-      await this.routes.save(tx, route);
-      if (route.host !== hostBefore) await this.routes.releaseHost(tx, tenantId, hostBefore);
-      await this.record(tx, route, 'updated', Object.keys(change));
-      return this.read(tx, tenantId, id);
+      const [before, pools] = await together(
+        this.locked(tx, tenantId, id, ifMatch),
+        this.pools(tx, tenantId, change.pool, change.features ?? {}),
+      );
+      const route = changed(before, change, host, pools);
+      const [, , , row] = await together(
+        this.routes.save(tx, route),
+        route.host === before.host ? undefined : this.routes.releaseHost(tx, tenantId, before.host),
+        this.record(tx, route, 'updated', Object.keys(change), route.host !== before.host),
+        this.read(tx, tenantId, id),
+      );
+      return row;
     });
   }
 
@@ -103,9 +116,11 @@ export class RoutesService {
   /** As `delete`, as a part of `tx`. */
   async deleteIn(tx: Transaction, tenantId: string, id: string, ifMatch: number[] | null = null) {
     const route = await this.locked(tx, tenantId, id, ifMatch);
-    await this.routes.delete(tx, route);
-    await this.routes.releaseHost(tx, tenantId, route.host);
-    await this.record(tx, route, 'deleted');
+    await together(
+      this.routes.delete(tx, route),
+      this.routes.releaseHost(tx, tenantId, route.host),
+      this.record(tx, route, 'deleted'),
+    );
   }
 
   /**
@@ -117,16 +132,6 @@ export class RoutesService {
     if (!(await this.routes.claimHost(tx, tenantId, name))) throw hostTaken(name);
   }
 
-  private async change(tx: Transaction, route: Route, change: UpdateRouteRequest, host: string | null) {
-    const { pool, path_prefix, ssl_enabled, features } = change;
-    if (host !== null) route.host = host;
-    if (path_prefix !== undefined) route.path_prefix = normalisePath(path_prefix)!;
-    if (ssl_enabled !== undefined) route.ssl_enabled = ssl_enabled;
-    const pools = await this.pools(tx, route.tenant_id, pool, features ?? {});
-    if (pool !== undefined) route.pool_id = pools.get(pool)!;
-    if (features !== undefined) route.features = toStored(features, pools);
-  }
-
   /** Claims the host before the transaction is narrowed to the tenant. */
   private withHost<T>(
     tenantId: string,
@@ -135,8 +140,7 @@ export class RoutesService {
   ): Promise<T> {
     if (host === undefined) return this.database.tenant(tenantId, work);
     return this.database.system(async (tx) => {
-      await this.claimHost(tx, tenantId, host);
-      await this.database.narrowTo(tx, tenantId);
+      await together(this.claimHost(tx, tenantId, host), this.database.narrowTo(tx, tenantId));
       return work(tx);
     });
   }
@@ -176,13 +180,20 @@ export class RoutesService {
     return route;
   }
 
-  private record(tx: Transaction, route: Route, verb: 'created' | 'updated' | 'deleted', fields?: string[]) {
+  private record(
+    tx: Transaction,
+    route: NewRoute,
+    verb: 'created' | 'updated' | 'deleted',
+    fields?: string[],
+    otherHost = true,
+  ) {
     const name = route.host + route.path_prefix;
     return this.journal.recordConfiguration(tx, {
       tenantId: route.tenant_id,
       action: `route.${verb}`,
       message: `Route '${name}' ${verb}${fields?.length ? `: ${fields.join(', ')}` : ''}`,
       object: { type: 'route', id: route.id, name },
+      affects: otherHost ? ['hosts'] : [],
     });
   }
 
@@ -194,4 +205,21 @@ export class RoutesService {
       throw e;
     }
   }
+}
+
+function changed(
+  before: Route,
+  change: UpdateRouteRequest,
+  host: string | null,
+  pools: ReadonlyMap<string, string>,
+): Route {
+  const { pool, path_prefix, ssl_enabled, features } = change;
+  return {
+    ...before,
+    ...(host !== null && { host }),
+    ...(path_prefix !== undefined && { path_prefix: normalisePath(path_prefix)! }),
+    ...(ssl_enabled !== undefined && { ssl_enabled }),
+    ...(pool !== undefined && { pool_id: pools.get(pool)! }),
+    ...(features !== undefined && { features: toStored(features, pools) }),
+  };
 }

@@ -1,5 +1,5 @@
-import { PartialType } from '@nestjs/swagger';
 import { IsBoolean, IsIn, IsInt, isEmail, Max, Min, ValidateBy } from 'class-validator';
+import { AllMayBeAbsent } from '../../platform/http/index.js';
 import { LOG_LEVELS, type LogLevel } from '../../platform/observability/index.js';
 
 /** The installation's settings, in effect at once on every node. */
@@ -133,7 +133,7 @@ export const DEFAULT_SETTINGS: Readonly<SettingsResponse> = {
 };
 
 /** Any part of the settings; what is not sent stays as it is. */
-export class UpdateSettingsRequest extends PartialType(SettingsResponse, { skipNullProperties: false }) {}
+export class UpdateSettingsRequest extends AllMayBeAbsent(SettingsResponse) {}
 
 export class UpdateSettingsResponse {
   /** @example Settings updated successfully */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { TrafficDelta } from '../../common/traffic.js';
 
 /** Longest span that {@link RecentTraffic} answers for, in seconds. */
-export const RECENT_SECONDS = 60;
+const RECENT_SECONDS = 60;
 
 export interface TrafficRates {
   /** Seconds that the rates cover. */

@@ -7,7 +7,7 @@ import { hashToken } from '../../platform/security/index.js';
 import { MEMBERSHIP_CHANGED, type MembershipChanged } from './members.service.js';
 import type { Membership } from './membership.entity.js';
 import { PlanLimits } from './plan-limits.js';
-import { emailTaken } from './tenants.errors.js';
+import { emailTaken, invitationRequired } from './tenants.errors.js';
 import { TenantsRepository } from './tenants.repository.js';
 import type { User } from './user.entity.js';
 import { UsersRepository } from './users.repository.js';
@@ -23,7 +23,18 @@ export interface Account {
   disabled: boolean;
   createdAt: Date;
   lastLogin: Date | null;
-  memberships: { tenantId: string; role: TenantRole; status: 'active' | 'invited'; disabled: boolean }[];
+  /** The tenant whose sign-in provider vouches for the person; null for people with a password of their own. */
+  homeTenantId: string | null;
+  memberships: AccountMembership[];
+}
+
+export interface AccountMembership {
+  tenantId: string;
+  role: TenantRole;
+  status: 'active' | 'invited';
+  disabled: boolean;
+  /** False while the person only claims the address by which they were let in. */
+  vouched: boolean;
 }
 
 export interface Registration {
@@ -43,11 +54,13 @@ const toAccount = (user: User, memberships: Membership[]): Account => ({
   disabled: user.disabled,
   createdAt: user.created_at,
   lastLogin: user.last_login,
+  homeTenantId: user.home_tenant_id,
   memberships: memberships.map((m) => ({
     tenantId: m.tenant_id,
     role: m.role,
     status: m.status,
     disabled: m.disabled,
+    vouched: m.vouched,
   })),
 });
 
@@ -73,6 +86,20 @@ export class Accounts {
     identifier: string,
   ): Promise<{ account: Account; passwordHash: string | null } | null> {
     const user = await this.users.findForSignIn(tx, identifier);
+    if (!user) return null;
+    return {
+      account: toAccount(user, await this.users.memberships(tx, user.id)),
+      passwordHash: user.password_hash,
+    };
+  }
+
+  /** Whoever has the address among the tenant's people and those whom it invited; the hash as above. */
+  async findInTenant(
+    tx: Transaction,
+    tenantId: string,
+    email: string,
+  ): Promise<{ account: Account; passwordHash: string | null } | null> {
+    const user = await this.users.memberByEmail(tx, tenantId, email);
     if (!user) return null;
     return {
       account: toAccount(user, await this.users.memberships(tx, user.id)),
@@ -117,23 +144,30 @@ export class Accounts {
     return this.get(tx, userId);
   }
 
-  /** Notes a sign-in; one to a tenant that invited the person accepts the invitation. */
-  async signedIn(tx: Transaction, userId: string, tenantId: string): Promise<void> {
+  /**
+   * Notes a sign-in; one with the token of the tenant's invitation accepts it.
+   * @throws AppError 403 INVITATION_REQUIRED
+   */
+  async signedIn(tx: Transaction, userId: string, tenantId: string, invitation?: string): Promise<void> {
     await this.users.touchLogin(tx, userId);
     const member = await this.users.membership(tx, tenantId, userId);
-    if (member.status === 'invited')
-      await this.users.saveMember(tx, { ...member, status: 'active', invitation_hash: null });
+    if (member.status === 'active') return;
+    if (!invitation || member.invitation_hash !== hashToken(invitation)) throw invitationRequired();
+    await this.users.saveMember(tx, { ...member, status: 'active', invitation_hash: null });
   }
 
-  /** A new person with a tenant of their own. @throws AppError 409 EMAIL_TAKEN */
+  /**
+   * A new person with a tenant of their own; whom others have merely invited is new.
+   * @throws AppError 409 EMAIL_TAKEN
+   */
   async registerOwner(
     tx: Transaction,
     person: Registration,
     tenantName: string,
   ): Promise<{ userId: string; tenantId: string }> {
-    if (await this.users.findForSignIn(tx, person.email)) throw emailTaken();
+    const existing = await this.unclaimed(tx, person.email);
     const tenant = await this.tenants.insert(tx, { name: tenantName, plan: 'free' });
-    const user = await this.insert(tx, person);
+    const user = await this.claim(tx, existing, person);
     await this.users.addMember(tx, {
       tenant_id: tenant.id,
       user_id: user.id,
@@ -156,18 +190,20 @@ export class Accounts {
     const tenant = await this.tenants.get(tx, tenantId).catch((e: unknown) => {
       throw e instanceof AppError && e.status === 404 ? notInvited() : e;
     });
-    const existing = await this.users.findForSignIn(tx, person.email);
-    if (existing?.password_hash) throw emailTaken();
-    if (existing) return this.acceptInvitation(tx, existing, person, tenantId, invitation);
+    const existing = await this.unclaimed(tx, person.email);
+    const member = await this.users.memberByEmail(tx, tenantId, person.email);
+    if (member && member.id !== existing?.id) throw emailTaken();
+    if (existing && member) return this.acceptInvitation(tx, existing, person, tenantId, invitation);
     const domain = person.email.split('@')[1]!.toLowerCase();
     if (!tenant.settings.allow_registration_domains?.includes(domain)) throw notInvited();
     await this.limits.requireRoom(tx, tenantId, 'users');
-    const user = await this.insert(tx, person);
+    const user = await this.claim(tx, existing, person);
     await this.users.addMember(tx, {
       tenant_id: tenantId,
       user_id: user.id,
       role: 'member',
       status: 'active',
+      vouched: false,
     });
     return { userId: user.id };
   }
@@ -197,9 +233,36 @@ export class Accounts {
   ): Promise<string> {
     await this.limits.requireRoom(tx, tenantId, 'users');
     const { email, firstName: first_name, lastName: last_name } = person;
-    const user = await this.users.insert(tx, { email, first_name, last_name, password_hash: null });
+    const user = await this.users.insert(tx, {
+      email,
+      first_name,
+      last_name,
+      password_hash: null,
+      home_tenant_id: tenantId,
+    });
     await this.users.addMember(tx, { tenant_id: tenantId, user_id: user.id, role, status: 'active' });
     return user.id;
+  }
+
+  /** The tenant's provider proves whose the address is: an invitation is accepted, a password that a mere claim set is void. */
+  async vouch(tx: Transaction, tenantId: string, userId: string): Promise<void> {
+    const member = await this.users.membership(tx, tenantId, userId);
+    await this.users.save(tx, Object.assign(await this.users.get(tx, userId), { home_tenant_id: tenantId }));
+    await this.users.setPassword(tx, userId, null);
+    await this.users.saveMember(tx, { ...member, status: 'active', invitation_hash: null, vouched: true });
+  }
+
+  /** The person read what was mailed to their address: it is theirs. */
+  async proven(tx: Transaction, userId: string): Promise<void> {
+    for (const member of await this.users.memberships(tx, userId))
+      if (!member.vouched) await this.users.saveMember(tx, { ...member, vouched: true });
+  }
+
+  /** Takes the tenant's invitation back, for a person who came by another way. */
+  async withdrawInvitation(tx: Transaction, tenantId: string, userId: string): Promise<void> {
+    await this.users.removeMember(tx, tenantId, userId);
+    const left = await this.users.memberships(tx, userId);
+    if (!left.length && !(await this.users.passwordHash(tx, userId))) await this.users.delete(tx, userId);
   }
 
   /** Gives a member another role; sessions look again. */
@@ -219,19 +282,27 @@ export class Accounts {
   ) {
     const member = (await this.users.memberships(tx, user.id)).find((m) => m.tenant_id === tenantId);
     if (!invitation || member?.invitation_hash !== hashToken(invitation)) throw notInvited();
-    await this.users.save(
-      tx,
-      Object.assign(user, { first_name: person.firstName, last_name: person.lastName }),
-    );
-    await this.users.setPassword(tx, user.id, person.passwordHash);
+    await this.claim(tx, user, person);
     await this.users.saveMember(tx, { ...member, status: 'active', invitation_hash: null });
     await this.notifications.publish(tx, MEMBERSHIP_CHANGED, { userId: user.id } satisfies MembershipChanged);
     return { userId: user.id };
   }
 
-  private insert(tx: Transaction, person: Registration): Promise<User> {
+  /** Whom tenants have invited by this address, while nobody has registered with it. @throws AppError 409 EMAIL_TAKEN */
+  private async unclaimed(tx: Transaction, email: string): Promise<User | null> {
+    const user = await this.users.findForSignIn(tx, email);
+    if (!user) return null;
+    const active = (await this.users.memberships(tx, user.id)).some((m) => m.status === 'active');
+    if (user.password_hash || user.superadmin || active) throw emailTaken();
+    return user;
+  }
+
+  private async claim(tx: Transaction, existing: User | null, person: Registration): Promise<User> {
     const { email, firstName: first_name, lastName: last_name, passwordHash: password_hash } = person;
-    return this.users.insert(tx, { email, first_name, last_name, password_hash });
+    if (!existing) return this.users.insert(tx, { email, first_name, last_name, password_hash });
+    const user = await this.users.save(tx, Object.assign(existing, { first_name, last_name }));
+    await this.users.setPassword(tx, user.id, password_hash);
+    return user;
   }
 
   /** Makes the operator's own tenant and the first superadmin when there is no superadmin yet. */

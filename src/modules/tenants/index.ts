@@ -1,4 +1,4 @@
-export { type Account, Accounts, type Registration } from './accounts.service.js';
+export { type Account, type AccountMembership, Accounts, type Registration } from './accounts.service.js';
 export { MEMBERSHIP_CHANGED, type MembershipChanged, MembersService, splitName } from './members.service.js';
 export { type PlanExcess, PlanLimits, planLimitReached } from './plan-limits.js';
 export { PLANS, type Plan, type PlanId, type PlanLimitValues } from './plans.js';
@@ -8,4 +8,3 @@ export { TenantPlans } from './tenant-plans.js';
 export { currentMonth, requireTenant } from './tenant-scope.js';
 export { TenantsModule } from './tenants.module.js';
 export { TenantsService } from './tenants.service.js';
-export { UserResponse } from './users.dto.js';

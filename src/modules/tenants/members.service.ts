@@ -8,7 +8,7 @@ import { hashToken, PasswordHasher, type Principal, randomToken } from '../../pl
 import type { Membership } from './membership.entity.js';
 import { PlanLimits } from './plan-limits.js';
 import { requireTenant } from './tenant-scope.js';
-import { aboveYourself, alreadyMember, lastOwner } from './tenants.errors.js';
+import { aboveYourself, alreadyMember, lastOwner, noPassword } from './tenants.errors.js';
 import { type AddUserRequest, type UpdateUserRequest, UserResponse } from './users.dto.js';
 import { UsersRepository } from './users.repository.js';
 
@@ -54,7 +54,10 @@ export class MembersService {
     return this.database.system((tx) => this.add(tx, principal, tenantId, request, hash));
   }
 
-  /** Adds a person inside `tx`. Somebody who has an account elsewhere joins when they sign in to this tenant. */
+  /**
+   * Adds a person inside `tx`. Without a password, and when the address has an account already, they are invited: who
+   * has an account may be anybody who claimed the address, so that joining takes the invitation's token.
+   */
   async add(
     tx: Transaction,
     principal: Principal,
@@ -64,9 +67,9 @@ export class MembersService {
   ) {
     if (!mayGrant(principal.role, request.role)) throw aboveYourself();
     await this.limits.requireRoom(tx, tenantId, 'users');
+    if (await this.users.memberByEmail(tx, tenantId, request.email)) throw alreadyMember(request.email);
     const existing = await this.users.findForSignIn(tx, request.email);
-    const invitation = existing || hash ? null : randomToken();
-    if (existing) await this.refuseMember(tx, tenantId, existing.id, request.email);
+    const invitation = hash && !existing ? null : randomToken();
     const user =
       existing ??
       (await this.users.insert(tx, { email: request.email, ...splitName(request), password_hash: hash }));
@@ -74,7 +77,7 @@ export class MembersService {
       tenant_id: tenantId,
       user_id: user.id,
       role: request.role,
-      status: hash && !existing ? 'active' : 'invited',
+      status: invitation ? 'invited' : 'active',
       invitation_hash: invitation && hashToken(invitation),
     });
     await this.note(tx, tenantId, user.id, 'user.added', `User '${request.email}' added as ${request.role}`);
@@ -111,6 +114,22 @@ export class MembersService {
       if (member.role === 'owner') await this.keepAnOwner(tx, tenantId);
       await this.note(tx, tenantId, userId, 'user.removed', `User '${member.user.email}' removed`);
     });
+  }
+
+  /**
+   * The address of a member whose password `principal` may have set anew: that opens everything that is theirs.
+   * @throws AppError 403 above oneself and for people who work elsewhere, too; 404; 409 for people without a password
+   */
+  async resettable(tx: Transaction, principal: Principal, tenantId: string, userId: string): Promise<string> {
+    requireTenant(principal, tenantId);
+    const member = await this.changeable(tx, principal, tenantId, userId);
+    if (member.status === 'invited' || !(await this.users.passwordHash(tx, userId))) throw noPassword();
+    const elsewhere = (await this.users.memberships(tx, userId)).some(
+      (m) => m.tenant_id !== tenantId && m.status === 'active',
+    );
+    if (elsewhere && principal.role !== 'superadmin')
+      throw forbidden('This person works in several tenants; ask an operator of the installation');
+    return member.user.email;
   }
 
   /** Before a tenant goes: its people who work nowhere else go with it. */
@@ -167,16 +186,6 @@ export class MembersService {
 
   private async keepAnOwner(tx: Transaction, tenantId: string): Promise<void> {
     if ((await this.users.activeOwners(tx, tenantId)) === 0) throw lastOwner();
-  }
-
-  private async refuseMember(
-    tx: Transaction,
-    tenantId: string,
-    userId: string,
-    email: string,
-  ): Promise<void> {
-    const memberships = await this.users.memberships(tx, userId);
-    if (memberships.some((m) => m.tenant_id === tenantId)) throw alreadyMember(email);
   }
 
   private note(

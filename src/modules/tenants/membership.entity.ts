@@ -20,6 +20,8 @@ export class Membership {
   @Column('text') status: 'active' | 'invited';
   /** SHA-256 of the invitation token. */
   @Column('text', { nullable: true }) invitation_hash: string | null;
+  /** False while the person only claims the address by which they were let in. */
+  @Column('boolean') vouched: boolean;
   @Column('boolean') disabled: boolean;
   @CreateDateColumn({ type: 'timestamptz' }) created_at: Date;
 

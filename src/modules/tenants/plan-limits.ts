@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
 import type { Transaction } from '../../platform/database/index.js';
 import { LIMITED_KINDS, type LimitedKind, type Plan } from './plans.js';
-import { PlansReadModel } from './plans.read-model.js';
+import { PlansReadModel, type Standing } from './plans.read-model.js';
 import { TenantsRepository } from './tenants.repository.js';
 
 /** A tenant has more of something than a plan allows. */
@@ -32,9 +32,8 @@ export class PlanLimits {
    * @throws AppError 403 PLAN_LIMIT_REACHED with the limit and the plan that lifts it
    */
   async requireRoom(tx: Transaction, tenantId: string, kind: LimitedKind): Promise<void> {
-    await this.check(tx, tenantId, kind);
-    await this.tenants.lock(tx, tenantId);
-    await this.check(tx, tenantId, kind);
+    await this.check(tx, kind, await this.plans.standing(tx, tenantId, kind));
+    await this.check(tx, kind, await this.plans.lockedStanding(tx, tenantId, kind));
   }
 
   /** What the tenant has more of than `plan` allows; empty when it fits. */
@@ -49,8 +48,7 @@ export class PlanLimits {
     return excess;
   }
 
-  private async check(tx: Transaction, tenantId: string, kind: LimitedKind): Promise<void> {
-    const { plan, own, have } = await this.plans.standing(tx, tenantId, kind);
+  private async check(tx: Transaction, kind: LimitedKind, { plan, own, have }: Standing): Promise<void> {
     const ofPlan = plan.limits[kind];
     const limit = own !== null && (ofPlan === null || own < ofPlan) ? own : ofPlan;
     if (limit === null || have < limit) return;

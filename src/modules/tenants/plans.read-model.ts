@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { notFound } from '../../common/errors.js';
-import type { Transaction } from '../../platform/database/index.js';
+import { type Prepared, prepared, rowsOf, send, type Transaction } from '../../platform/database/index.js';
 import type { LimitedKind, Plan, PlanId } from './plans.js';
 
 /** The table in which each kind is counted. */
@@ -35,6 +35,30 @@ interface PlanRow {
   features: string[];
 }
 
+const PLAN_COLUMNS = [
+  'id',
+  'version',
+  'name',
+  'rank',
+  'currency',
+  'price_monthly',
+  'price_yearly',
+  'trial_days',
+  'max_pools',
+  'max_backends',
+  'max_routes',
+  'max_users',
+  'requests_per_month',
+  'ai_jobs_per_month',
+  'sso',
+  'backups_kept',
+  'included_requests',
+  'included_bytes',
+  'price_per_million_requests',
+  'price_per_gb',
+  'features',
+] satisfies (keyof PlanRow)[];
+
 /** bigint arrives as text; every figure here is below 2^53. */
 const integer = (value: string | null): number | null => (value === null ? null : Number(value));
 
@@ -64,6 +88,28 @@ const toPlan = (row: PlanRow): Plan => ({
   },
   features: row.features,
 });
+
+/** A tenant's plan, its own limit on users, and how many it has of one kind. */
+export interface Standing {
+  plan: Plan;
+  own: number | null;
+  have: number;
+}
+type StandingRow = PlanRow & Pick<Standing, 'own' | 'have'>;
+
+const standingOf = (kind: LimitedKind) =>
+  prepared(
+    `SELECT ${PLAN_COLUMNS.map((column) => `p.${column}`).join(', ')}, (t.settings ->> 'max_users')::int AS own,
+            (SELECT count(*)::int FROM ${COUNTED[kind]} c WHERE c.tenant_id = t.id) AS have
+     FROM tenants t JOIN plans p ON (p.id, p.version) = (t.plan, t.plan_version) WHERE t.id = $1`,
+  );
+const STANDING = {
+  pools: standingOf('pools'),
+  backends: standingOf('backends'),
+  routes: standingOf('routes'),
+  users: standingOf('users'),
+} satisfies Record<LimitedKind, Prepared>;
+const LOCK = prepared('SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE');
 
 /** What plans allow and cost. Any transaction may read them. */
 @Injectable()
@@ -113,20 +159,23 @@ export class PlansReadModel {
     return row.n;
   }
 
-  /** A tenant's plan, its own limit on users, and how many it has of one kind: in one round trip. */
-  async standing(
-    tx: Transaction,
-    tenantId: string,
-    kind: LimitedKind,
-  ): Promise<{ plan: Plan; own: number | null; have: number }> {
-    const rows: (PlanRow & { own: number | null; have: number })[] = await tx.query(
-      `SELECT p.*, (t.settings ->> 'max_users')::int AS own,
-              (SELECT count(*)::int FROM ${COUNTED[kind]} c WHERE c.tenant_id = t.id) AS have
-       FROM tenants t JOIN plans p ON (p.id, p.version) = (t.plan, t.plan_version) WHERE t.id = $1`,
-      [tenantId],
-    );
-    if (!rows[0]) throw notFound('Tenant', tenantId);
-    const { own, have } = rows[0];
-    return { plan: toPlan(rows[0]), own: kind === 'users' ? own : null, have };
+  /** In one round trip. */
+  async standing(tx: Transaction, tenantId: string, kind: LimitedKind): Promise<Standing> {
+    const [row] = await rowsOf<StandingRow>(tx, STANDING[kind], tenantId);
+    return toStanding(row, tenantId, kind);
   }
+
+  /**
+   * As `standing`, as of the moment at which the tenant's row was locked, until the transaction ends; see
+   * `TenantsRepository.lock`.
+   */
+  async lockedStanding(tx: Transaction, tenantId: string, kind: LimitedKind): Promise<Standing> {
+    const [, rows] = await send<[object[], StandingRow[]]>(tx, [LOCK, tenantId], [STANDING[kind], tenantId]);
+    return toStanding(rows[0], tenantId, kind);
+  }
+}
+
+function toStanding(row: StandingRow | undefined, tenantId: string, kind: LimitedKind): Standing {
+  if (!row) throw notFound('Tenant', tenantId);
+  return { plan: toPlan(row), own: kind === 'users' ? row.own : null, have: row.have };
 }

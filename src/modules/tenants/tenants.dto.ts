@@ -1,4 +1,3 @@
-import { PartialType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -15,7 +14,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { PLANS, type PlanId } from './plans.js';
 import type { Tenant } from './tenant.entity.js';
 
@@ -133,7 +132,7 @@ class TenantFields {
 }
 
 /** Any part of a tenant; what is not sent stays as it is, inside `settings` too. */
-export class UpdateTenantRequest extends PartialType(TenantFields, { skipNullProperties: false }) {}
+export class UpdateTenantRequest extends AllMayBeAbsent(TenantFields) {}
 
 export class TenantListQuery extends PageQuery {
   /**

@@ -10,6 +10,8 @@ export class User {
   @Column('text') last_name: string;
   /** Argon2id; null while the person was invited and has not registered. */
   @Column('text', { nullable: true, select: false }) password_hash: string | null;
+  /** The tenant whose sign-in provider vouches for the person, who has no password and works nowhere else. */
+  @Column('text', { nullable: true }) home_tenant_id: string | null;
   @Column('boolean') superadmin: boolean;
   @Column('boolean') disabled: boolean;
   @Column('timestamptz', { nullable: true }) last_login: Date | null;

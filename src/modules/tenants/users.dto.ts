@@ -1,7 +1,6 @@
-import { PartialType } from '@nestjs/swagger';
 import { IsBoolean, IsEmail, IsIn, IsString, MaxLength, MinLength } from 'class-validator';
 import { type Role, TENANT_ROLES, type TenantRole } from '../../common/permissions.js';
-import { IsLine, MayBeAbsent } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsLine, MayBeAbsent } from '../../platform/http/index.js';
 import type { Membership } from './membership.entity.js';
 
 export class AddUserRequest {
@@ -33,7 +32,8 @@ export class AddUserRequest {
   last_name?: string;
 
   /**
-   * Without one the person is invited: the answer carries `invitation_token`, with which they register.
+   * Without one the person is invited: the answer carries `invitation_token`, with which they register, or sign in when
+   * the address has an account already (its password stays what it is).
    * @example secure_password
    */
   @MayBeAbsent()
@@ -64,7 +64,7 @@ class UserFields {
   disabled: boolean;
 }
 
-export class UpdateUserRequest extends PartialType(UserFields, { skipNullProperties: false }) {}
+export class UpdateUserRequest extends AllMayBeAbsent(UserFields) {}
 
 export class UserResponse {
   /** @example user_01jz3k5v8hf0vbn2x4q6t8w0ya */

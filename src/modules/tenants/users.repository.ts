@@ -14,6 +14,7 @@ export interface NewUser {
   first_name: string;
   last_name: string;
   password_hash: string | null;
+  home_tenant_id?: string;
   superadmin?: boolean;
 }
 
@@ -26,6 +27,7 @@ export class UsersRepository {
       repository.create({
         id: newId('user'),
         username: user.email.toLowerCase(),
+        home_tenant_id: null,
         superadmin: false,
         disabled: false,
         last_login: null,
@@ -44,13 +46,26 @@ export class UsersRepository {
     return user;
   }
 
-  /** By e-mail address or user name, in any case, with the password's hash. */
+  /** By e-mail address or user name, in any case, with the password's hash; nobody whom a provider signs in. */
   findForSignIn(tx: Transaction, identifier: string): Promise<User | null> {
     return tx
       .getRepository(User)
       .createQueryBuilder('u')
       .addSelect('u.password_hash')
-      .where('lower(u.email) = :id OR lower(u.username) = :id', { id: identifier.toLowerCase() })
+      .where('u.home_tenant_id IS NULL')
+      .andWhere('(lower(u.email) = :id OR lower(u.username) = :id)', { id: identifier.toLowerCase() })
+      .getOne();
+  }
+
+  /** Whoever has this e-mail address, in any case, among the people of the tenant and those whom it invited. */
+  async memberByEmail(tx: Transaction, tenantId: string, email: string): Promise<User | null> {
+    return tx
+      .getRepository(User)
+      .createQueryBuilder('u')
+      .addSelect('u.password_hash')
+      .innerJoin(Membership, 'm', 'm.user_id = u.id AND m.tenant_id = :tenantId', { tenantId })
+      .where('lower(u.email) = :email', { email: email.toLowerCase() })
+      .orderBy('u.home_tenant_id', 'ASC', 'NULLS LAST')
       .getOne();
   }
 
@@ -59,7 +74,7 @@ export class UsersRepository {
     return row?.password_hash ?? null;
   }
 
-  async setPassword(tx: Transaction, id: string, hash: string): Promise<void> {
+  async setPassword(tx: Transaction, id: string, hash: string | null): Promise<void> {
     await tx.getRepository(User).update({ id }, { password_hash: hash });
   }
 
@@ -118,11 +133,12 @@ export class UsersRepository {
       role: TenantRole;
       status: 'active' | 'invited';
       invitation_hash?: string | null;
+      vouched?: boolean;
     },
   ): Promise<Membership> {
     return tx
       .getRepository(Membership)
-      .save({ invitation_hash: null, disabled: false, ...member } as Membership);
+      .save({ invitation_hash: null, disabled: false, vouched: true, ...member } as Membership);
   }
 
   saveMember(tx: Transaction, member: Membership): Promise<Membership> {

@@ -1,4 +1,3 @@
-import { PartialType } from '@nestjs/swagger';
 import {
   ArrayMaxSize,
   ArrayMinSize,
@@ -9,7 +8,7 @@ import {
   IsString,
   MaxLength,
 } from 'class-validator';
-import { IsDuration, IsLine, MayBeAbsent } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsDuration, IsLine, MayBeAbsent } from '../../platform/http/index.js';
 import type { DeliveryRow, EndpointRow } from './webhooks.repository.js';
 
 /** What a tenant can be told of. `*` is all of it. */
@@ -64,9 +63,7 @@ export class CreateWebhookEndpointRequest {
   enabled?: boolean;
 }
 
-export class UpdateWebhookEndpointRequest extends PartialType(CreateWebhookEndpointRequest, {
-  skipNullProperties: false,
-}) {}
+export class UpdateWebhookEndpointRequest extends AllMayBeAbsent(CreateWebhookEndpointRequest) {}
 
 export class RotateSecretQuery {
   /**

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
-import type { Transaction } from '../../platform/database/index.js';
+import { prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
 
 export interface EndpointRow {
   id: string;
@@ -49,6 +49,10 @@ export type NewDelivery = Pick<
 > & {
   replay_of?: string;
 };
+
+const WANTING = prepared(
+  `SELECT id FROM webhook_endpoints WHERE tenant_id = $1 AND enabled AND events && ARRAY[$2, '*'] ORDER BY id`,
+);
 
 @Injectable()
 export class WebhooksRepository {
@@ -128,10 +132,7 @@ export class WebhooksRepository {
 
   /** Ids of the endpoints that want to hear of this. */
   async wanting(tx: Transaction, tenantId: string, eventType: string): Promise<string[]> {
-    const rows: { id: string }[] = await tx.query(
-      `SELECT id FROM webhook_endpoints WHERE tenant_id = $1 AND enabled AND events && ARRAY[$2, '*'] ORDER BY id`,
-      [tenantId, eventType],
-    );
+    const rows = await rowsOf<{ id: string }>(tx, WANTING, tenantId, eventType);
     return rows.map((row) => row.id);
   }
 

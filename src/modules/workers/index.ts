@@ -1,2 +1,1 @@
-export { type ClusterStatus, ClusterStatusService } from './cluster-status.service.js';
 export { WorkersModule } from './workers.module.js';

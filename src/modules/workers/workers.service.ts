@@ -19,7 +19,7 @@ import { commandFailed, commandTimeout, workerNotFound, workerOffline } from './
 import { WorkersRepository } from './workers.repository.js';
 
 /** How long an agent has to confirm a command, seconds: longer than its own ten seconds of grace for a stop. */
-export const COMMAND_LIMIT_SECONDS = 15;
+const COMMAND_LIMIT_SECONDS = 15;
 
 /** The workers of the AI cluster, and what operators do with them. */
 @Injectable()

@@ -42,6 +42,8 @@ export async function connect(
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: queryTimeoutMs,
       keepAlive: true,
+      // statements that do not wait for one another's answers leave together, see `send`
+      pipeline: true,
     },
     poolErrorHandler: () => undefined,
   });

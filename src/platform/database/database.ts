@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import pg from 'pg';
-import { type DataSource, EntityManager, type QueryRunner } from 'typeorm';
+import { type DataSource, EntityManager } from 'typeorm';
 import { ConnectionQueue } from './connection-queue.js';
 import { isDatabaseDown, isRetryable } from './postgres-errors.js';
+import { forgetConnection, prepared, rememberConnection, rowsOf } from './statements.js';
 
 /** One open transaction. Repositories take it as their first argument; services pass it on. */
 export type Transaction = EntityManager;
@@ -10,9 +11,10 @@ export type Transaction = EntityManager;
 /** Role of every connection: owns nothing, sees only the tenant that the transaction names. */
 export const RUNTIME_ROLE = 'veloflux_app';
 /** Role that a transaction takes for work across tenants (jobs, sign-in, superadmins). */
-export const SYSTEM_ROLE = 'veloflux_system';
+const SYSTEM_ROLE = 'veloflux_system';
 
 const MAX_ATTEMPTS = 4;
+const NARROW = prepared(`SELECT set_config('app.tenant_id', $1, true), set_config('role', $2, true)`);
 
 interface Hooks {
   before: (() => Promise<void>)[];
@@ -62,15 +64,12 @@ export class Database {
   /** As `system`, to read only, and all of it as of one moment. */
   systemSnapshot<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const snapshot = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY';
-    return this.run(`${snapshot}; SET LOCAL ROLE ${SYSTEM_ROLE}`, work);
+    return this.run(`${snapshot}; SET LOCAL ROLE ${SYSTEM_ROLE}`, work, true);
   }
 
   /** Inside a system transaction: go on as `tenantId` only. There is no way back. */
   async narrowTo(tx: Transaction, tenantId: string): Promise<void> {
-    await tx.query(`SELECT set_config('app.tenant_id', $1, true), set_config('role', $2, true)`, [
-      tenantId,
-      RUNTIME_ROLE,
-    ]);
+    await rowsOf(tx, NARROW, tenantId, RUNTIME_ROLE);
   }
 
   /** Runs `work` as the last part of `tx`, before it commits; an error rolls everything back. */
@@ -94,10 +93,10 @@ export class Database {
     return hooks;
   }
 
-  private async run<T>(enter: string, work: (tx: Transaction) => Promise<T>) {
+  private async run<T>(enter: string, work: (tx: Transaction) => Promise<T>, readOnly = false) {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.inTurn(() => this.once(enter, work));
+        return await this.inTurn(() => this.once(enter, work, readOnly));
       } catch (e) {
         if (!isRetryable(e) || attempt >= MAX_ATTEMPTS) throw e;
       }
@@ -119,33 +118,43 @@ export class Database {
   /**
    * The driver's time limit leaves a query running on its connection; a rollback would queue behind it. When the
    * database is gone the connection is torn down instead, so that the caller hears of it within the limit.
+   *
+   * The beginning leaves together with the first statement of `work`: when it fails, that one runs in a transaction that
+   * has failed, or outside of the tenant and so sees nothing, and the connection ends before there is a second one.
+   * Nobody waits for the end of one that only reads: what comes next on the connection runs behind it.
    */
-  private async once<T>(enter: string, work: (tx: Transaction) => Promise<T>) {
+  private async once<T>(enter: string, work: (tx: Transaction) => Promise<T>, readOnly: boolean) {
     const runner = this.dataSource.createQueryRunner();
     const hooks: Hooks = { before: [], after: [] };
     const connection: PostgresConnection = await runner.connect();
+    const teardown = () => connection.connection?.stream?.destroy();
+    // what TypeORM's `startTransaction` notes
+    Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
+    const begun = connection.query(`START TRANSACTION; ${enter}`);
+    begun.catch(teardown);
     try {
-      await begin(runner, enter);
       hooksByTransaction.set(runner.manager, hooks);
+      rememberConnection(runner.manager, connection);
       const result = await work(runner.manager);
+      await begun;
       for (const hook of hooks.before) await hook();
-      await runner.commitTransaction();
+      const ended: Promise<unknown> = connection.query('COMMIT');
+      if (readOnly) ended.catch(teardown);
+      else await ended;
       for (const listener of hooks.after) listener();
       return result;
     } catch (e) {
-      if (isDatabaseDown(e)) connection.connection?.stream?.destroy();
+      if (isDatabaseDown(e)) teardown();
       else await runner.rollbackTransaction().catch(() => undefined);
-      throw e;
+      throw await begun.then(
+        () => e,
+        (first) => first,
+      );
     } finally {
+      forgetConnection(runner.manager);
       await runner.release().catch(() => undefined);
     }
   }
-}
-
-/** Starts the transaction and enters it in one round trip; TypeORM's `startTransaction` takes one for itself. */
-async function begin(runner: QueryRunner, enter: string): Promise<void> {
-  Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
-  await runner.query(`START TRANSACTION; ${enter}`);
 }
 
 /** TypeORM's own pool; its typings leave it out. */
@@ -153,7 +162,5 @@ interface ConnectionPool {
   query<T>(statement: { name: string; text: string; values: unknown[] }): Promise<{ rows: { result: T }[] }>;
 }
 
-/** The part of pg's Client that its typings leave out. */
-interface PostgresConnection {
-  connection?: { stream?: { destroy(): void } };
-}
+/** pg's Client with the part that its typings leave out. */
+type PostgresConnection = pg.ClientBase & { connection?: { stream?: { destroy(): void } } };

@@ -5,11 +5,13 @@ import pg from 'pg';
 import { outsideOfRequest } from '../http/request-context.js';
 import { Database, type Transaction } from './database.js';
 import { DatabaseUrl } from './database-url.js';
+import { prepared, rowsOf } from './statements.js';
 
 const CHANNEL = 'veloflux';
 /** PostgreSQL refuses a payload of 8000 bytes or more. */
 const MAX_PAYLOAD_BYTES = 7900;
 const RECONNECT_MS = 500;
+const NOTIFY = prepared('SELECT pg_notify($1, $2)');
 
 interface Envelope {
   from: string;
@@ -63,7 +65,7 @@ export class Notifications implements OnApplicationBootstrap, OnApplicationShutd
     const payload = JSON.stringify({ from: this.origin, topic, data } satisfies Envelope);
     if (Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES)
       throw new RangeError(`notification ${topic} is too large`);
-    await tx.query('SELECT pg_notify($1, $2)', [CHANNEL, payload]);
+    await rowsOf(tx, NOTIFY, CHANNEL, payload);
     this.database.afterCommit(tx, () => outsideOfRequest(() => this.emitter.emit(`topic:${topic}`, data)));
   }
 

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalidField, preconditionFailed } from '../../common/errors.js';
 
 /** Strong entity tag of a resource's version (RFC 9110 §8.8.3). */
-export const etagOf = (version: number): string => `"${version}"`;
+const etagOf = (version: number): string => `"${version}"`;
 
 /** Sends the entity tag of the resource that is answered. */
 export const sendEtag = (reply: FastifyReply, version: number): void =>

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer';
 import { badRequest, invalidField } from '../../common/errors.js';
 
 /** Limits on the shape of a body, checked before anything looks into it: validators are super-linear in keys. */
-export const MAX_DEPTH = 32;
-export const MAX_KEYS = 1000;
+const MAX_DEPTH = 32;
+const MAX_KEYS = 1000;
 
 export interface JsonLimits {
   maxDepth: number;

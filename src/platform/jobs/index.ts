@@ -1,4 +1,4 @@
 export { JobsModule } from './jobs.module.js';
 export { Leader } from './leader.js';
 export { type Periodic, repeat } from './periodic.js';
-export { type JobControl, WorkQueue, type WorkQueueOptions } from './work-queue.js';
+export { type JobControl, WorkQueue } from './work-queue.js';

@@ -123,6 +123,22 @@ describe('queued work', () => {
     expect((await rows())[0]).toMatchObject({ state: 'pending', attempts: 0 });
   });
 
+  it('is handed back when the node begins to stop while a row is being taken', async () => {
+    let handled = false;
+    const q = queue({
+      handle: async () => {
+        handled = true;
+      },
+    });
+    await db.sql(`INSERT INTO ${table} (id) VALUES ('late')`);
+    q.start();
+    await q.stop();
+    expect({ handled, rows: await rows() }).toMatchObject({
+      handled: false,
+      rows: [{ state: 'pending', attempts: 0 }],
+    });
+  });
+
   it('is shared: nobody has more rows at work than their share, and whoever has the fewest comes first', async () => {
     let open = () => {};
     const gate = new Promise<void>((ok) => {

@@ -184,6 +184,8 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
       finished = true;
     };
     try {
+      // the node may have begun to stop while the row was being taken
+      if (this.stopped) throw new Error('the node stops');
       await this.options.handle(row, { signal: controller.signal, finish });
       if (!finished) await finish();
     } catch (e) {

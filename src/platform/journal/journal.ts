@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
-import { Database, Notifications, type Transaction } from '../database/index.js';
+import { Database, Notifications, prepared, rowsOf, type Transaction, together } from '../database/index.js';
 import { requestContext } from '../http/request-context.js';
 
 export interface JournalEntry {
@@ -12,6 +12,11 @@ export interface JournalEntry {
   message: string;
   object?: { type: string; id: string; name?: string };
   level?: 'info' | 'warning' | 'error';
+  /**
+   * What else of the tenant's routing the change affects, for those that follow it: ids of pools; `hosts` when there is
+   * a route to another host now.
+   */
+  affects?: readonly string[];
   /** What changed, without secrets. */
   details?: Record<string, unknown>;
   /** Who did it, when it is not the caller of the current request. */
@@ -20,15 +25,19 @@ export interface JournalEntry {
 
 export interface ConfigurationChange {
   tenantId: string;
-  version: number;
   /** Messages of the entries of this transaction; none when nothing that the tenant configured has changed. */
   summary: string[];
   /** What the entries of this transaction name, in their order. */
   objects: { type: string; id: string }[];
+  /** What else they affect, see {@link JournalEntry.affects}. */
+  affected: string[];
   actor: { id: string | null; name: string };
 }
 
-/** Called inside the changing transaction, just before it commits. */
+/**
+ * Called inside the changing transaction, just before it commits; hooks run side by side. The change's number is the one
+ * that `config_state` has for a statement of this transaction.
+ */
 export type ConfigurationChangeHook = (tx: Transaction, change: ConfigurationChange) => Promise<void>;
 
 /** Something that others may want to be told of, such as `pool.created` or `alert.fired`. No secrets. */
@@ -36,7 +45,8 @@ export interface DomainEvent {
   tenantId: string;
   /** Dotted, past tense. */
   type: string;
-  data: Record<string, unknown>;
+  /** Made when somebody wants to be told, where it is not known before. */
+  data: Record<string, unknown> | (() => Record<string, unknown>);
 }
 /** Called inside the transaction in which it happens. */
 export type EventHook = (tx: Transaction, event: DomainEvent) => Promise<void>;
@@ -46,7 +56,6 @@ export const SECURITY_EVENT = 'security';
 /** Payload of the notification {@link CONFIGURATION_CHANGED}. */
 export interface ConfigurationChanged {
   tenantId: string;
-  version: number;
 }
 /** Payload of the notification {@link SECURITY_EVENT}. */
 export interface SecurityEvent {
@@ -95,38 +104,25 @@ export class Journal {
     const context = requestContext();
     const principal = context?.principal;
     const actor = entry.actor ?? context?.actor ?? { id: null, name: 'system' };
-    const id = newId('audit');
-    await tx.query(
-      `INSERT INTO audit_log (id, tenant_id, actor_id, actor_name, address, request_id, action, level,
-                              object_type, object_id, object_name, message, details)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-      [
-        id,
-        entry.tenantId,
-        actor.id,
-        actor.name,
-        context?.address ?? null,
-        context?.requestId ?? null,
-        entry.action,
-        entry.level ?? 'info',
-        entry.object?.type ?? null,
-        entry.object?.id ?? null,
-        entry.object?.name ?? null,
-        entry.message,
-        { ...entry.details, ...(principal?.kind === 'api_key' && { api_key: principal.sessionId }) },
-      ],
+    const written = rowsOf(
+      tx,
+      INSERT_ENTRY,
+      newId('audit'),
+      entry.tenantId,
+      actor.id,
+      actor.name,
+      context?.address ?? null,
+      context?.requestId ?? null,
+      entry.action,
+      entry.level ?? 'info',
+      entry.object?.type ?? null,
+      entry.object?.id ?? null,
+      entry.object?.name ?? null,
+      entry.message,
+      { ...entry.details, ...(principal?.kind === 'api_key' && { api_key: principal.sessionId }) },
     );
-    if (entry.tenantId !== null)
-      await this.emit(tx, {
-        tenantId: entry.tenantId,
-        type: entry.action,
-        data: {
-          message: entry.message,
-          actor: actor.name,
-          object: entry.object ?? null,
-          details: entry.details ?? {},
-        },
-      });
+    if (entry.tenantId === null) await written;
+    else await together(written, this.emit(tx, eventOf(entry, entry.tenantId, actor.name)));
   }
 
   /** As `record`, for what the security channel shows: sign-ins, refusals, changes of role. */
@@ -149,17 +145,19 @@ export class Journal {
   async recordConfiguration(tx: Transaction, entry: JournalEntry & { tenantId: string }): Promise<void> {
     const changes = this.changes.get(tx) ?? this.begin(tx);
     const known = changes.get(entry.tenantId);
-    if (!known) await this.lock(tx, entry.tenantId, 'shared');
-    await this.record(tx, entry);
+    const locked = known ? undefined : this.lock(tx, entry.tenantId, 'shared');
+    await together(locked, this.record(tx, entry));
     if (known) {
       known.summary.push(entry.message);
       if (entry.object) known.objects.push(entry.object);
+      known.affected.push(...(entry.affects ?? []));
       return;
     }
     changes.set(entry.tenantId, {
       tenantId: entry.tenantId,
       summary: [entry.message],
       objects: entry.object ? [entry.object] : [],
+      affected: [...(entry.affects ?? [])],
       actor: entry.actor ?? requestContext()?.actor ?? { id: null, name: 'system' },
     });
   }
@@ -172,7 +170,13 @@ export class Journal {
     const changes = this.changes.get(tx) ?? this.begin(tx);
     if (changes.has(tenantId)) return;
     await this.lock(tx, tenantId, 'shared');
-    changes.set(tenantId, { tenantId, summary: [], objects: [], actor: { id: null, name: 'system' } });
+    changes.set(tenantId, {
+      tenantId,
+      summary: [],
+      objects: [],
+      affected: [],
+      actor: { id: null, name: 'system' },
+    });
   }
 
   /** The newest version of the configuration that has been committed. */
@@ -195,35 +199,50 @@ export class Journal {
 
   /**
    * The version is taken last, as its row is locked until the commit: that makes versions follow one another as the
-   * commits do, and the wait for it short.
+   * commits do, and the wait for it short. What follows leaves with it and finds it in `config_state`.
    */
   private async conclude(tx: Transaction, changes: PendingChanges): Promise<void> {
-    const [[row]] = await tx.query('UPDATE config_state SET version = version + 1 RETURNING version');
-    const version = Number(row.version);
-    for (const change of changes.values()) {
-      for (const hook of this.hooks) await hook(tx, { ...change, version });
-      if (change.summary.length > 0)
-        await this.emit(tx, {
-          tenantId: change.tenantId,
-          type: 'config.changed',
-          data: { version, summary: change.summary.slice(0, 20), actor: change.actor.name },
-        });
-      await this.notifications.publish(tx, CONFIGURATION_CHANGED, {
-        tenantId: change.tenantId,
-        version,
-      } satisfies ConfigurationChanged);
-    }
+    let version = 0;
+    const taken = rowsOf<{ version: string }>(tx, NEXT_VERSION).then(([row]) => {
+      version = Number(row!.version);
+    });
+    await together(taken, ...[...changes.values()].flatMap((change) => this.tell(tx, change, () => version)));
     const context = requestContext();
     this.database.afterCommit(tx, () => {
       if (context) context.configVersion = version;
     });
   }
 
+  private tell(tx: Transaction, change: ConfigurationChange, version: () => number): Promise<void>[] {
+    const { tenantId, summary, actor } = change;
+    const data = () => ({ version: version(), summary: summary.slice(0, 20), actor: actor.name });
+    return [
+      ...this.hooks.map((hook) => hook(tx, change)),
+      ...(summary.length > 0 ? [this.emit(tx, { tenantId, type: 'config.changed', data })] : []),
+      this.notifications.publish(tx, CONFIGURATION_CHANGED, { tenantId } satisfies ConfigurationChanged),
+    ];
+  }
+
   private async lock(tx: Transaction, tenantId: string, mode: 'shared' | 'exclusive'): Promise<void> {
-    const take = mode === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock';
-    await tx.query(`SELECT ${take}(hashtextextended('configuration ' || $1, 0))`, [tenantId]);
+    await rowsOf(tx, mode === 'shared' ? LOCK_SHARED : LOCK_EXCLUSIVE, tenantId);
   }
 }
 
+const INSERT_ENTRY = prepared(
+  `INSERT INTO audit_log (id, tenant_id, actor_id, actor_name, address, request_id, action, level,
+                          object_type, object_id, object_name, message, details)
+   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+);
+const NEXT_VERSION = prepared('UPDATE config_state SET version = version + 1 RETURNING version');
+const lockedBy = (lock: string) => prepared(`SELECT ${lock}(hashtextextended('configuration ' || $1, 0))`);
+const LOCK_SHARED = lockedBy('pg_advisory_xact_lock_shared');
+const LOCK_EXCLUSIVE = lockedBy('pg_advisory_xact_lock');
+
+const eventOf = (entry: JournalEntry, tenantId: string, actor: string): DomainEvent => ({
+  tenantId,
+  type: entry.action,
+  data: { message: entry.message, actor, object: entry.object ?? null, details: entry.details ?? {} },
+});
+
 /** By tenant. */
-type PendingChanges = Map<string, Omit<ConfigurationChange, 'version'>>;
+type PendingChanges = Map<string, ConfigurationChange>;

@@ -1,10 +1,8 @@
-export { type ChannelDefinition, encodeAck, encodeFrame, type Frame, type View } from './channel.js';
-export { type ChannelControl, ChannelControls } from './channel-controls.js';
+export { type ChannelDefinition, encodeAck } from './channel.js';
+export { ChannelControls } from './channel-controls.js';
 export { Channels } from './channels.js';
-export { CLOSE } from './close-codes.js';
-export { type Handshake, Handshakes } from './handshakes.js';
+export { Handshakes } from './handshakes.js';
 export { RealtimeModule } from './realtime.module.js';
-export { requirePermission, SocketAuthenticator } from './socket-authenticator.js';
 export { SocketClient } from './socket-client.js';
 export { SocketHub } from './socket-hub.js';
 export { SocketQuota } from './socket-quota.js';

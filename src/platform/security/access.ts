@@ -40,7 +40,7 @@ export const CurrentUser = createParamDecorator(
 );
 
 /** @throws Error when the request is not authenticated: a mistake in the program, not of the client */
-export function principalOf(request: FastifyRequest): Principal {
+function principalOf(request: FastifyRequest): Principal {
   const { principal } = contextOf(request);
   if (!principal) throw new Error('no principal: the endpoint lacks @Access');
   return principal;

@@ -1,7 +1,8 @@
+import { MINUTE_MS } from '../../../common/durations.js';
 import { ResidualDetector, type ResidualState } from '../core/index.js';
 
 /** Minutes that are learnt from before anything is found. */
-export const WARM_UP = 60;
+const WARM_UP = 60;
 /** Minutes after a finding without another one, unless things get worse than it. */
 const REST = 60;
 /** One in 10^6: a detector that looks once a minute at hundreds of series must be sure. */
@@ -9,14 +10,13 @@ const THRESHOLD = 0.6;
 /** Minutes before a finding that are kept with it. */
 const BEFORE = 30;
 /** Minutes after a finding that are kept with it. */
-export const AFTER = 15;
+const AFTER = 15;
 /** Minutes in a row within the range that was expected before the finding: it is over. */
 const CALM = 3;
 /** A disturbance that lasts so long is how things are now. */
 const NEW_LEVEL = 120;
 /** Minutes that a detector's score is over. */
 const SURPRISES = 3;
-const MINUTE_MS = 60_000;
 
 /** Epoch milliseconds and value. */
 export type Sample = [number, number];

@@ -1,10 +1,10 @@
 import { PartialType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsNumber, IsObject, Max, Min, ValidateNested } from 'class-validator';
-import { IsDuration, MayBeAbsent } from '../../../platform/http/index.js';
+import { AllMayBeAbsent, IsDuration, MayBeAbsent } from '../../../platform/http/index.js';
 import { MODEL_TYPES, type ModelType } from '../core/index.js';
 
-export const CONFIG_SECTIONS = ['general', 'models', 'training', 'forecast', 'anomalies'] as const;
+const CONFIG_SECTIONS = ['general', 'models', 'training', 'forecast', 'anomalies'] as const;
 export type ConfigSection = (typeof CONFIG_SECTIONS)[number];
 
 /** How models answer. */
@@ -146,10 +146,10 @@ export const DEFAULT_AI_CONFIG: Readonly<AiConfigResponse> = {
   anomalies: { enabled: true, alerts: true },
 };
 
-class PartialModels extends PartialType(ModelsConfig, { skipNullProperties: false }) {}
-class PartialTraining extends PartialType(TrainingConfig, { skipNullProperties: false }) {}
-class PartialForecast extends PartialType(ForecastConfig, { skipNullProperties: false }) {}
-class PartialAnomalies extends PartialType(AnomaliesConfig, { skipNullProperties: false }) {}
+class PartialModels extends AllMayBeAbsent(ModelsConfig) {}
+class PartialTraining extends AllMayBeAbsent(TrainingConfig) {}
+class PartialForecast extends AllMayBeAbsent(ForecastConfig) {}
+class PartialAnomalies extends AllMayBeAbsent(AnomaliesConfig) {}
 
 /** Any part of the settings; what is not sent stays as it is, inside the sections too. */
 export class UpdateAiConfigRequest {

@@ -44,7 +44,7 @@ const zOf = (confidence: number): number =>
  * The last value again; the interval widens with the square root of the horizon, as a random walk's does (Hyndman and
  * Athanasopoulos, "Forecasting: Principles and Practice", 5.5).
  */
-export function naiveForecast(series: RegularSeries, horizon: number, confidence: number): ForecastPoint[] {
+function naiveForecast(series: RegularSeries, horizon: number, confidence: number): ForecastPoint[] {
   const values = Array.from(series.values, (v) => v ?? 0);
   const last = values.at(-1) ?? 0;
   const changes = values

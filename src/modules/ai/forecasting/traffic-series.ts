@@ -5,7 +5,7 @@ import { TrafficReadModel } from '../../telemetry/index.js';
 import type { RegularSeries } from '../core/index.js';
 
 /** How far back a model learns. */
-export const LOOK_BACK_MS = 28 * 86_400_000;
+const LOOK_BACK_MS = 28 * 86_400_000;
 
 /** A tenant's or pool's traffic as a series of requests a minute, one value a step. */
 @Injectable()

@@ -8,6 +8,7 @@ import {
   LexiconSentiment,
   LogisticSentiment,
   type LogisticSentimentModel,
+  MAX_HORIZON,
   ResidualDetector,
   type SentimentModel,
 } from '../core/index.js';
@@ -15,8 +16,6 @@ import { ANOMALY_DETECTOR, BUILT_IN, LOAD_PREDICTOR, SENTIMENT } from '../foreca
 import { ForecastsService } from '../forecasting/forecasts.service.js';
 import { ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
 import type { Availability, DeployedModel, ModelAnswer, ModelRuntime, PredictionRequest } from './runtime.js';
-
-const MAX_HORIZON = 288;
 
 /** A trained classifier, as data and ready to be asked. */
 export interface TrainedSentiment {

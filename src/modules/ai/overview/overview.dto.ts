@@ -26,7 +26,7 @@ export class MetricsQuery extends DetailQuery {
   history?: boolean;
 }
 
-export const SCALING = ['scale_up', 'maintain', 'scale_down'] as const;
+const SCALING = ['scale_up', 'maintain', 'scale_down'] as const;
 export type Scaling = (typeof SCALING)[number];
 
 export class PredictionDataResponse {

@@ -14,7 +14,7 @@ import type { Step } from './step-schemas.js';
 export const TARGETS = ['auto', 'local', 'dask'] as const;
 /** Where a batch is worked on; `auto`: Dask from {@link DASK_FROM} inputs on, when it can. */
 export type Target = (typeof TARGETS)[number];
-export const DASK_FROM = 2000;
+const DASK_FROM = 2000;
 /** Inputs under way at a time; those that ask models share the tenant's places with all else. */
 const CONCURRENCY = 4;
 const BREATH_MS = 10;

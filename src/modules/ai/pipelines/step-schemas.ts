@@ -1,7 +1,7 @@
 import type { FieldError } from '../../../common/errors.js';
 
 export type StepValue = string | number | boolean;
-export type StepParameters = Record<string, StepValue>;
+type StepParameters = Record<string, StepValue>;
 /** One step of a pipeline. */
 export interface Step {
   name: StepName;
@@ -9,7 +9,7 @@ export interface Step {
 }
 
 /** A parameter of a step. */
-export interface ParameterSchema {
+interface ParameterSchema {
   name: string;
   type: 'string' | 'integer' | 'number' | 'boolean';
   required: boolean;

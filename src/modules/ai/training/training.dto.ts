@@ -4,15 +4,15 @@ import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorato
 import { IsLine, MayBeAbsent, PageQuery, queryBoolean, queryInteger } from '../../../platform/http/index.js';
 import { type ForecastMetrics, isMeasure } from '../core/index.js';
 import { MAX_SERIES_POINTS } from '../series-limits.js';
-import type { TrainingRow } from './training.repository.js';
+import type { TrainingRun } from './training-run.entity.js';
 
 /** Models that can be trained. `nlp` and `sentiment-analysis` are other names of `sentiment`. */
 export const TRAINABLE = ['load_predictor', 'sentiment', 'sentiment-analysis', 'nlp'] as const;
 export type Trainable = (typeof TRAINABLE)[number];
-export const TRAINING_STATUSES = ['pending', 'running', 'completed', 'failed', 'stopped'] as const;
+const TRAINING_STATUSES = ['pending', 'running', 'completed', 'failed', 'stopped'] as const;
 export type TrainingStatus = (typeof TRAINING_STATUSES)[number];
 
-export const MAX_ROWS = 20_000;
+const MAX_ROWS = 20_000;
 
 /** Checks a long array by hand: the validator's own way is super-linear in keys. */
 function IsArrayOf(
@@ -266,7 +266,7 @@ export class TrainingResponse {
    */
   error: string | null;
 
-  static from(row: TrainingRow): TrainingResponse {
+  static from(row: TrainingRun): TrainingResponse {
     const { stage } = row;
     return {
       id: row.id,

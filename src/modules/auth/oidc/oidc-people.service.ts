@@ -3,6 +3,7 @@ import { isEmail } from 'class-validator';
 import type { Transaction } from '../../../platform/database/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import { type Account, Accounts } from '../../tenants/index.js';
+import { SessionsService } from '../sessions.service.js';
 import { SSO_ROLES, type SsoRole } from './oidc.dto.js';
 import { notYours } from './oidc.errors.js';
 import { type OidcConfigRow, OidcRepository } from './oidc.repository.js';
@@ -20,6 +21,7 @@ export class OidcPeople {
   constructor(
     private readonly repository: OidcRepository,
     private readonly accounts: Accounts,
+    private readonly sessions: SessionsService,
     private readonly journal: Journal,
   ) {}
 
@@ -53,12 +55,57 @@ export class OidcPeople {
     const meanwhile = await this.known(tx, tenantId, identity);
     if (meanwhile) return meanwhile;
     const email = await this.vouchedAddress(tx, tenantId, identity);
-    const found = (await this.accounts.findForSignIn(tx, email))?.account ?? null;
-    if (found) await this.requireLinkable(tx, tenantId, issuer, found);
-    else if (!config.create_users) throw notYours('There is no account with your address; ask to be invited');
-    const userId = found?.id ?? (await this.create(tx, config, identity, email));
+    const userId = await this.ownAccount(tx, config, identity, email);
     await this.repository.link(tx, tenantId, issuer, subject, userId);
     return userId;
+  }
+
+  /**
+   * The account of the address in this tenant. One that somebody registered elsewhere is another person's as far as
+   * anybody knows: it is neither opened nor in the way.
+   */
+  private async ownAccount(tx: Transaction, config: OidcConfigRow, identity: ProvenIdentity, email: string) {
+    const { tenant_id: tenantId } = config;
+    const found = await this.accounts.findInTenant(tx, tenantId, email);
+    if (!found) {
+      const elsewhere = (await this.accounts.findForSignIn(tx, email))?.account;
+      if (elsewhere?.superadmin) throw notForProviders();
+      if (!config.create_users) throw notYours('There is no account with your address; ask to be invited');
+      return this.create(tx, config, identity, email, config.default_role);
+    }
+    const { account, passwordHash } = found;
+    const member = account.memberships.find((m) => m.tenantId === tenantId)!;
+    if (member.status === 'active') {
+      await this.requireLinkable(tx, tenantId, identity.issuer, account);
+      if (!member.vouched) await this.endClaim(tx, tenantId, account);
+      return account.id;
+    }
+    if (member.disabled) throw notInTenant();
+    if (member.role === 'owner') throw notForProviders();
+    const claimed = passwordHash !== null || account.memberships.length > 1;
+    if (claimed) return this.takeInvitation(tx, config, identity, account, member.role);
+    await this.accounts.vouch(tx, tenantId, account.id);
+    return account.id;
+  }
+
+  /** The invitation went to the address, so it is for whoever the provider proves it to be, not for an account there. */
+  private async takeInvitation(
+    tx: Transaction,
+    config: OidcConfigRow,
+    identity: ProvenIdentity,
+    invited: Account,
+    role: SsoRole,
+  ): Promise<string> {
+    await this.accounts.withdrawInvitation(tx, config.tenant_id, invited.id);
+    return this.create(tx, config, identity, invited.email, role);
+  }
+
+  /** Whoever registered with the address before it was proven keeps neither a password nor a session. */
+  private async endClaim(tx: Transaction, tenantId: string, account: Account): Promise<void> {
+    await this.accounts.vouch(tx, tenantId, account.id);
+    await this.sessions.end(tx, { userId: account.id }, 'the address was proven by the sign-in provider');
+    const message = `The password of '${account.email}' is void: the sign-in provider proved whose the address is`;
+    await this.note(tx, tenantId, account, 'auth.password_voided', message);
   }
 
   private async known(tx: Transaction, tenantId: string, identity: ProvenIdentity): Promise<string | null> {
@@ -94,10 +141,11 @@ export class OidcPeople {
     config: OidcConfigRow,
     identity: ProvenIdentity,
     email: string,
+    unmapped: SsoRole,
   ): Promise<string> {
     const { tenant_id: tenantId } = config;
     const { firstName, lastName, groups, issuer } = identity;
-    const role = roleFor(config, groups);
+    const role = roleFor(config, groups, unmapped);
     const userId = await this.accounts.addVouched(tx, tenantId, { email, firstName, lastName }, role);
     const account = { id: userId, email };
     const message = `User '${email}' added as ${role}, vouched for by ${new URL(issuer).host}`;
@@ -122,19 +170,21 @@ export class OidcPeople {
   }
 }
 
-function roleFor(config: OidcConfigRow, groups: string[]): SsoRole {
+const notInTenant = () => notYours('You are not (any more) in this tenant');
+const notForProviders = () => notYours('Owners and operators sign in with their password');
+
+function roleFor(config: OidcConfigRow, groups: string[], unmapped = config.default_role): SsoRole {
   const mapped = groups
     .filter((group) => Object.hasOwn(config.role_mapping, group))
     .map((group) => config.role_mapping[group]!);
-  return mapped.sort((a, b) => SSO_ROLES.indexOf(b) - SSO_ROLES.indexOf(a))[0] ?? config.default_role;
+  return mapped.sort((a, b) => SSO_ROLES.indexOf(b) - SSO_ROLES.indexOf(a))[0] ?? unmapped;
 }
 
 /** What somebody else's invitation waits for is no work: it must not keep a person out of their own tenant. */
 function requireOwnMember(account: Account, tenantId: string): void {
   const member = account.memberships.find((m) => m.tenantId === tenantId);
-  if (!member || account.disabled || member.disabled) throw notYours('You are not (any more) in this tenant');
-  if (account.superadmin || member.role === 'owner')
-    throw notYours('Owners and operators sign in with their password');
+  if (!member || account.disabled || member.disabled) throw notInTenant();
+  if (account.superadmin || member.role === 'owner') throw notForProviders();
   if (account.memberships.some((m) => m.tenantId !== tenantId && m.status === 'active'))
     throw notYours('You work in several tenants; sign in with your password');
 }

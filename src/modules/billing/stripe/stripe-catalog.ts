@@ -15,8 +15,7 @@ export type StripeMeter = keyof typeof STRIPE_METERS;
 /** Stripe takes twelve decimals of a cent. */
 const DECIMALS = 12;
 
-export const lookupKeyOf = (plan: Plan, cycle: BillingCycle): string =>
-  `${plan.id}_${cycle}_v${plan.version}`;
+const lookupKeyOf = (plan: Plan, cycle: BillingCycle): string => `${plan.id}_${cycle}_v${plan.version}`;
 
 /** Ids of the prices of a plan: its own, and those of its metered usage. */
 export interface CatalogPrices {

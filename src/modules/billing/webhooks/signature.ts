@@ -2,7 +2,7 @@ import Stripe from 'stripe';
 import { badRequest, unavailable } from '../../../common/errors.js';
 
 /** How far the time of a delivery may be from ours, in seconds, either way; Stripe's own default for the past. */
-export const TOLERANCE_SECONDS = 300;
+const TOLERANCE_SECONDS = 300;
 
 const invalidSignature = (message: string) => badRequest('INVALID_SIGNATURE', message);
 

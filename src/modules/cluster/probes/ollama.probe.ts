@@ -1,12 +1,12 @@
 import { fetchJson } from './fetch-text.js';
 import { ServiceProbe } from './service-probe.js';
 
-export interface OllamaModel {
+interface OllamaModel {
   readonly name: string;
   readonly sizeBytes: number | null;
 }
 
-export interface LoadedOllamaModel extends OllamaModel {
+interface LoadedOllamaModel extends OllamaModel {
   /** The part of it in GPU memory. */
   readonly vramBytes: number | null;
   /** When it is unloaded, as Ollama writes it. */

@@ -17,10 +17,10 @@ export interface ProbeReading<Figures> {
 }
 
 /** Checks without an answer until a service counts as gone. */
-export const MISSES_UNTIL_STALE = 3;
+const MISSES_UNTIL_STALE = 3;
 
 /** Longest that one check takes, ms. */
-export const PROBE_TIME_LIMIT_MS = 1_500;
+const PROBE_TIME_LIMIT_MS = 1_500;
 
 /** Asks one service how it is. A service that is absent is a finding, never an error. */
 export abstract class ServiceProbe<Figures> {

@@ -146,6 +146,20 @@ export function describeFeatures(t: EngineUnderTest): void {
       expect(await get(t.engine, '/x')).toMatchObject({ status: 503, body: '' });
     });
 
+    it.each([204, 304])(
+      'a maintenance page of status %i has no content that could pass for an answer',
+      async (status) => {
+        await t.useRoute({
+          maintenance: { status, body: 'HTTP/1.1 200 OK\r\n\r\n', contentType: 'text/plain' },
+        });
+        const text = await raw(
+          t.engine,
+          'GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n',
+        );
+        expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`, `HTTP/1.1 ${status}`]);
+      },
+    );
+
     it("the route's timeout comes before the pool's", async () => {
       const upstream = await t.up('u', () => {});
       await t.use(

@@ -93,6 +93,14 @@ export function describeTls(t: EngineUnderTest): void {
       ]);
     });
 
+    it('the cookie of a sticky session stays on TLS', async () => {
+      const pool = poolOf([backendOf(upstream.port)], { stickySessions: true });
+      await use([await certificate(['a.test'])], [routeOf()], { pools: [pool] });
+      const { headers } = await getTls(t.engine, '/', { root: ca.rootPem });
+      expect(headers['set-cookie']?.[0]).toMatch(/^VFSRV-.*; Secure$/);
+      expect((await get(t.engine)).headers['set-cookie']?.[0]).not.toMatch(/secure/i);
+    });
+
     it('HTTP/1.1 is offered', async () => {
       await use([await certificate(['a.test'])]);
       expect((await handshake(t.engine, 'a.test', { protocols: ['http/1.1'] }))?.application).toBe(

@@ -80,7 +80,7 @@ export const TABLE_NAMES = [
 export type TableName = (typeof TABLE_NAMES)[number];
 
 /** Maps by name, and lists (patterns without a value) by file name. */
-export interface Tables {
+interface Tables {
   readonly maps: Readonly<Record<TableName, ReadonlyMap<string, string>>>;
   readonly lists: ReadonlyMap<string, ReadonlySet<string>>;
 }
@@ -95,6 +95,7 @@ export interface CertificateFile {
   readonly pem: string;
 }
 
+/** The file from which HAProxy reads the table when it starts. */
 export const mapFile = (name: TableName): string => `${name}.map`;
 
 /** What a server is when nothing of it is left to learn from the runtime. */

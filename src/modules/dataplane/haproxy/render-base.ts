@@ -123,7 +123,8 @@ const DEFAULTS = `defaults\n${lines(
   'timeout tunnel 1h',
   ...ERRORS.map(([status, code, message]) => {
     const body = JSON.stringify({ error: true, code, message });
-    return `http-error status ${status} content-type application/json string ${quoted(body)}`;
+    const retry = status === 503 ? ' hdr Retry-After 5' : '';
+    return `http-error status ${status} content-type application/json string ${quoted(body)}${retry}`;
   }),
 )}`;
 
@@ -141,6 +142,12 @@ const REQUEST_HOP_BY_HOP = [
   'HTTP2-Settings',
 ];
 const RESPONSE_HOP_BY_HOP = ['Keep-Alive', 'Proxy-Connection', 'Proxy-Authenticate', 'Trailer'];
+/** Fields about the connection itself; they come from HAProxy alone, but for the switch to WebSocket. */
+const SWITCHING = ['Connection', 'Upgrade'];
+/** As the embedded engine reads one: a name or address, with or without a port. */
+const HOST_FIELD = '^(?:[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*\\.?|\\[[0-9a-f:.]+\\])(?::[0-9]{0,5})?$';
+/** Fields in which a request may have passed through proxies before; more of them are not believed. */
+const MOST_FORWARDED = 4;
 
 function frontendStart(options: RenderOptions, needs: FrontendNeeds): string {
   const { host, httpPort, httpsPort } = options;
@@ -158,6 +165,8 @@ function frontendStart(options: RenderOptions, needs: FrontendNeeds): string {
     "http-after-response set-header X-Request-Id '%[var(txn.id)]' unless { res.hdr(x-request-id) -m found }",
     `http-request ${jsonReply(405, 'METHOD_NOT_ALLOWED', 'This method is not forwarded')} if { method CONNECT TRACE }`,
     `http-request ${jsonReply(400, 'MISSING_HOST', 'The Host field is missing')} unless { req.hdr(host) -m found }`,
+    `http-request ${jsonReply(400, 'BAD_HOST', 'The Host field is not a host')} unless { req.fhdr(host) -m reg -i ${quoted(HOST_FIELD)} } { req.fhdr(host) -m len le 262 }`,
+    ...originForm(),
     ...dotSegments(),
     'http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)',
     `http-request set-var(txn.challenge) var(txn.host),concat(,txn.path),map_str(challenges.map) if ${CHALLENGE} { method GET HEAD }`,
@@ -171,6 +180,41 @@ function frontendStart(options: RenderOptions, needs: FrontendNeeds): string {
     'http-request set-var(txn.depth) int(0)',
     'http-request set-var(txn.depth) var(txn.record),field(2,|) if { var(txn.record) -m found }',
   )}`;
+}
+
+/**
+ * Backends get a path, whatever form the client gave its target (RFC 9112 §3.2.2). In HTTP/2 HAProxy keeps scheme and
+ * authority with the path by itself.
+ */
+function originForm(): string[] {
+  const absolute = '!{ url -m beg / } !{ req.ver 2.0 }';
+  return [
+    `http-request ${jsonReply(400, 'BAD_TARGET', 'The request target is not a path')} unless { url -m beg / } or { url -m reg -i '^https?://[^/?#@]+(?:/|$)' }`,
+    `http-request set-uri '%[pathq]' if ${absolute} { path -m beg / }`,
+    `http-request set-uri / if ${absolute}`,
+  ];
+}
+
+/** Only a switch to WebSocket is passed on: any other protocol would carry requests past the routes' rules. */
+function switching(): string[] {
+  const offer =
+    '{ method GET } { req.fhdr_cnt(upgrade) eq 1 } { req.fhdr(upgrade) -m str -i websocket } { req.hdr(connection) -m str -i upgrade }';
+  return [
+    `http-request set-var(txn.switch) bool(true) if ${offer}`,
+    'http-request set-header Connection Upgrade if { var(txn.switch) -m bool }',
+    ...SWITCHING.map((name) => `http-request del-header ${name} unless { var(txn.switch) -m bool }`),
+    ...SWITCHING.map((name) => `http-response del-header ${name} unless { status 101 }`),
+  ];
+}
+
+/** One field in place of those that came: a backend that reads the first one only must not read the client's own. */
+function forwardedFor(): string[] {
+  const came = (n: number) => Array.from({ length: n }, (_, i) => `%[req.fhdr(x-forwarded-for,${i + 1})], `);
+  const joined = Array.from({ length: MOST_FORWARDED }, (_, i) => i + 1).map(
+    (n) =>
+      `http-request set-var-fmt(txn.via) '${came(n).join('')}' if { req.fhdr_cnt(x-forwarded-for) eq ${n} }`,
+  );
+  return [...joined, "http-request set-header X-Forwarded-For '%[var(txn.via)]%[src]'"];
 }
 
 /**
@@ -213,13 +257,16 @@ function frontendEnd(options: RenderOptions, needs: FrontendNeeds): string {
     ...splitRules(needs.targets),
     'http-request del-header X-Forwarded-Proto',
     'http-request del-header X-Forwarded-Host',
-    "http-request add-header X-Forwarded-For '%[src]'",
+    ...forwardedFor(),
     'http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
     'http-request set-header X-Forwarded-Proto https if { ssl_fc }',
     "http-request set-header X-Forwarded-Host '%[req.hdr(host)]'",
     "http-request set-header X-Request-Id '%[var(txn.id)]'",
+    ...switching(),
     ...REQUEST_HOP_BY_HOP.map((name) => `http-request del-header ${name}`),
     ...RESPONSE_HOP_BY_HOP.map((name) => `http-response del-header ${name}`),
+    // Its sticky cookies, over TLS.
+    "http-after-response replace-header Set-Cookie '^(VFSRV-.*)$' '\\1; Secure' if { ssl_fc }",
     // Once it was sent, a request is only repeated when doing it twice is the same as doing it once.
     `http-request disable-l7-retry unless ${IDEMPOTENT}`,
     "use_backend '%[var(txn.section)]'",

@@ -10,7 +10,7 @@ const DEFAULT_FILE = 'certificates/default.pem';
 export const pemOf = ({ chain, privateKey }: KeyPair): string => chain + privateKey;
 
 /** Names and content have been checked by validateSlice. */
-export function certificateFile(certificate: CertificateConfig): CertificateFile {
+function certificateFile(certificate: CertificateConfig): CertificateFile {
   const { hosts } = certificate;
   for (const host of hosts) {
     if (!/^(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(host))

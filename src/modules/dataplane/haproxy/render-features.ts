@@ -131,9 +131,14 @@ class RuleWriter {
     this.add('http-request sc-inc-gpc0(0)');
   }
 
+  /** HAProxy refuses a page for a status that has no content (RFC 9110 §15.3.5, §15.4.5). */
   maintenance(page: RouteFeatures['maintenance']): void {
     if (!page) return;
     const status = checkedInteger(page.status, 200, 599, `${this.id}: the status of the maintenance page`);
+    if (status === 204 || status === 304) {
+      this.add(`http-request return status ${status} hdr Cache-Control no-store`);
+      return;
+    }
     const name = `bodies/${createHash('sha256').update(page.body).digest('hex').slice(0, 32)}`;
     this.data.bodies.set(name, page.body);
     this.add(
@@ -143,8 +148,9 @@ class RuleWriter {
 
   redirect(redirect: RouteFeatures['redirect']): void {
     if (!redirect) return;
+    // `http-request redirect` would forbid caching.
     this.add(
-      `http-request redirect location ${this.value('location', redirect.location)} code ${redirect.status}`,
+      `http-request return status ${redirect.status} hdr Location ${this.value('location', redirect.location)}`,
     );
   }
 

@@ -33,12 +33,12 @@ const BALANCE: Record<Algorithm, string> = {
 };
 
 /** Each pool has its own cookie, or two pools behind one host would overwrite each other's. */
-export const stickyCookieName = (poolId: string): string => `VFSRV-${digest(poolId).slice(0, 8)}`;
+const stickyCookieName = (poolId: string): string => `VFSRV-${digest(poolId).slice(0, 8)}`;
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The check that one section can make: its servers differ in path, interval, rise and fall only. */
-export type CheckKind = Pick<HealthCheckConfig, 'expectedStatus' | 'timeoutMs'>;
+type CheckKind = Pick<HealthCheckConfig, 'expectedStatus' | 'timeoutMs'>;
 
 const kindKey = (check: CheckKind): string => `${check.expectedStatus}.${check.timeoutMs}`;
 

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { CertificateAuthority } from '../../../../test/support/certificates.js';
+import { describeWithHaproxy } from '../contract/haproxy.js';
 import { backendOf, poolOf, QUICK_CHECK, routeOf, sliceOf, snapshotOf } from '../contract/support.js';
 import { SnapshotRefused } from '../engine.js';
 import { type RouteFeatures, type Snapshot } from '../snapshot.js';
@@ -240,10 +241,7 @@ function withFeature(feature: RouteFeatures) {
   return sliceOf([poolOf([backendOf(9001)])], [routeOf({}, feature)]);
 }
 
-const binary = '/usr/sbin/haproxy';
-const withHaproxy = existsSync(binary) ? describe : describe.skip;
-
-withHaproxy('haproxy -c accepts what is rendered (skipped where HAProxy is not installed)', () => {
+describeWithHaproxy('haproxy -c accepts what is rendered', () => {
   let directory: string;
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'vf-render-'));
@@ -255,7 +253,7 @@ withHaproxy('haproxy -c accepts what is rendered (skipped where HAProxy is not i
       mkdirSync(dirname(join(directory, name)), { recursive: true });
       writeFileSync(join(directory, name), content);
     }
-    const { stdout, stderr } = await promisify(execFile)(binary, ['-c', '-f', directory]);
+    const { stdout, stderr } = await promisify(execFile)('haproxy', ['-c', '-f', directory]);
     return stdout + stderr;
   }
 

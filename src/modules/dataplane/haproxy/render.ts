@@ -19,7 +19,7 @@ import { renderTenant } from './render-tenant.js';
 export type TenantRendering = (slice: TenantSlice) => TenantFragment;
 
 /** Every host name stands for itself, weights are the configured ones. */
-export const NO_OVERRIDES: BackendOverrides = { address: ({ host }) => host, weight: () => undefined };
+const NO_OVERRIDES: BackendOverrides = { address: ({ host }) => host, weight: () => undefined };
 
 /**
  * A snapshot as HAProxy runs it. Pure.
@@ -170,11 +170,12 @@ function sectionText(section: Section): string {
   return `\nbackend ${section.name}\n${section.text}${rules}  http-request set-var(txn.forwarded) str(1)\n${servers}`;
 }
 
-export function serverLine(server: Server): string {
+function serverLine(server: Server): string {
   const disabled = server.maintenance ? ' disabled' : '';
   return `server ${server.name} ${serverAddress(server)} weight ${server.weight}${disabled} ${server.settings}`;
 }
 
+/** `host:port`, with brackets around an IPv6 address. */
 export function serverAddress({ address, port }: Server): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

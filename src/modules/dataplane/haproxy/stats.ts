@@ -14,7 +14,7 @@ export interface ServerRow {
   readonly current: number;
 }
 
-export interface FrontendRow {
+interface FrontendRow {
   /** Client connections. */
   readonly connections: number;
 }

@@ -17,7 +17,7 @@ export type DeliveryFailure =
   /** The receiver has a fault of its own. */
   | 'unavailable';
 
-export interface Delivered {
+interface Delivered {
   readonly delivered: true;
   /** What the receiver said. */
   readonly detail: string;
@@ -50,6 +50,7 @@ const RETRYABLE: ReadonlySet<DeliveryFailure> = new Set([
 ]);
 const MAX_MESSAGE = 500;
 
+/** @param retryAfterMs what the receiver asked for; null: nothing */
 export function notDelivered(
   failure: DeliveryFailure,
   message: string,

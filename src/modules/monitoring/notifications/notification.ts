@@ -1,5 +1,5 @@
-export type NotificationKind = 'alert.firing' | 'alert.resolved' | 'test';
-export type NotificationSeverity = 'CRITICAL' | 'WARNING' | 'INFO';
+type NotificationKind = 'alert.firing' | 'alert.resolved' | 'test';
+type NotificationSeverity = 'CRITICAL' | 'WARNING' | 'INFO';
 
 /** What people or programs are to be told. */
 export interface Notification {

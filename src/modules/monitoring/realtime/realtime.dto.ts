@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsInt, Max, Min, ValidateIf } from 'class-validator';
 import { IsLine, MayBeAbsent } from '../../../platform/http/index.js';
 
-export const CONTROL_ACTIONS = ['pause', 'resume', 'set_interval'] as const;
+const CONTROL_ACTIONS = ['pause', 'resume', 'set_interval'] as const;
 export type ControlAction = (typeof CONTROL_ACTIONS)[number];
 
 export class ControlRequest {

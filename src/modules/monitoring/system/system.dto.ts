@@ -39,7 +39,7 @@ export class SystemMetricsQuery {
   node?: string;
 }
 
-export class SystemMetricsPoint {
+class SystemMetricsPoint {
   /** @example 2026-06-19T15:30:00.000Z */
   timestamp: string;
   /** @example 45.2 */

@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, Matches } from 'class-validator';
 import { IsDuration, MayBeAbsent } from '../../../platform/http/index.js';
 
-export const ANALYTICS_KEYS = ['tenant', 'pool', 'route', 'backend'] as const;
+const ANALYTICS_KEYS = ['tenant', 'pool', 'route', 'backend'] as const;
 export type AnalyticsKey = (typeof ANALYTICS_KEYS)[number];
 
 export class AnalyticsQuery {

@@ -9,7 +9,7 @@ export interface LikelihoodState {
 }
 
 /** Upper tail of the standard normal distribution (Abramowitz and Stegun 7.1.26, error below 1.5e-7). */
-export function normalTail(z: number): number {
+function normalTail(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;
   const t = 1 / (1 + 0.3275911 * x);
   const polynomial =

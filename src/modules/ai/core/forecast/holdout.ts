@@ -16,7 +16,7 @@ export interface BandRun {
 }
 
 /** What one candidate said in a forecast. */
-export function saidBy(candidate: string, run: BandRun, settled: Settled): number {
+function saidBy(candidate: string, run: BandRun, settled: Settled): number {
   return candidate === MIXTURE ? settled.forecast : settled.experts[run.names.indexOf(candidate)];
 }
 

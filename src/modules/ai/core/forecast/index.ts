@@ -1,4 +1,4 @@
-export { Forecaster, type ForecastOptions, type ForecastPoint, forecast } from './forecast.js';
+export { type ForecastOptions, type ForecastPoint, forecast } from './forecast.js';
 export type { ForecastMetrics } from './metrics.js';
 export {
   type ForecastCard,

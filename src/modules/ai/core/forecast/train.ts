@@ -64,7 +64,7 @@ function longestFor(samples: number, wanted: number | undefined): number {
 }
 
 /** Half-life of the mixture's memory in buckets: two days, or a tenth of a series shorter than twenty. */
-export function mixtureHalfLife(history: History): number {
+function mixtureHalfLife(history: History): number {
   return Math.max(24, Math.min(2 * history.day, Math.floor(history.length / 10)));
 }
 

@@ -35,7 +35,7 @@ interface Node {
 const ONE_ROW = 1 << 16;
 const LOWER = ONE_ROW - 1;
 /** More rows than this cannot be grown on. */
-export const MAX_TREE_ROWS = 32_767;
+const MAX_TREE_ROWS = 32_767;
 
 /**
  * Grows one tree best leaf first on the signs of the residuals by histograms (Ke et al. 2017, LightGBM): a split's gain is the fall of

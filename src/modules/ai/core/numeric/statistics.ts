@@ -30,14 +30,6 @@ export function medianAbsoluteDeviation(values: ArrayLike<number>): number {
   return median(Float64Array.from(values, (value) => Math.abs(value - centre)));
 }
 
-/** Population standard deviation; NaN for an empty list. */
-export function standardDeviation(values: ArrayLike<number>): number {
-  const centre = mean(values);
-  let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += (values[i] - centre) ** 2;
-  return Math.sqrt(squares / values.length);
-}
-
 /** Keeps `value` within [low, high]. */
 export function clamp(value: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, value));

@@ -42,8 +42,8 @@ export interface LogisticOptions extends TrainingHooks {
 }
 
 /** Fewer rows than this are refused, and fewer than {@link MIN_ROWS_PER_LABEL} of a label. */
-export const MIN_ROWS = 40;
-export const MIN_ROWS_PER_LABEL = 10;
+const MIN_ROWS = 40;
+const MIN_ROWS_PER_LABEL = 10;
 const BUCKETS = 1 << 17;
 const MAX_ROWS = 200_000;
 const PENALTY = 1e-5;

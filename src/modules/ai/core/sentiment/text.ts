@@ -2,7 +2,7 @@ import { detectAll } from 'tinyld';
 import { InvalidInputError } from '../errors.js';
 
 /** Longer texts are refused: the models run on the event loop and their cost grows with the length. */
-export const MAX_TEXT_LENGTH = 20_000;
+const MAX_TEXT_LENGTH = 20_000;
 
 /** @throws InvalidInputError when the text is too long */
 export function checkedText(text: string): string {

@@ -17,7 +17,7 @@ const TOLERATED_ERRORS = 0.001;
 const RESOLUTION = 0.05;
 
 /** What the replay says of one algorithm; figures are null when the support is too small. */
-export interface AlgorithmFigures {
+interface AlgorithmFigures {
   algorithm: string;
   p50_ms: number | null;
   p99_ms: number | null;

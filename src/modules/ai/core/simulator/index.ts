@@ -1,8 +1,7 @@
 export {
   type AlgorithmComparison,
-  type AlgorithmFigures,
   compareAlgorithms,
   MIN_SUPPORT,
 } from './compare.js';
-export type { BalancerFactory, SimulatedBalancer } from './replay.js';
+export type { BalancerFactory } from './replay.js';
 export type { RecordedRequest, RecordedTraffic } from './samples.js';

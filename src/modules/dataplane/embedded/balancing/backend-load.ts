@@ -2,7 +2,7 @@ import { Ewma, PeakEwma } from './ewma.js';
 
 const STATS_TAU_MS = 10_000;
 const PEAK_TAU_MS = 10_000;
-export const ADAPTIVE_TAU_MS = 1_000;
+const ADAPTIVE_TAU_MS = 1_000;
 
 /** What the balancing algorithms know of one backend. It outlives a change of the pool's algorithm or weights. */
 export class BackendLoad {

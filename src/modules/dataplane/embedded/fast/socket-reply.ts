@@ -69,9 +69,10 @@ export class SocketReply implements ClientReply {
     const bytes = Buffer.from(body);
     if (!this.body.complete && !canSkip(this.length)) this.closeAfter();
     let head = startLine(status, STATUS_CODES[status] ?? '') + fieldLines(headers) + fieldLines(extraHeaders);
-    if (status !== 204 && status !== 304) head += `Content-Length: ${bytes.length}\r\n`;
+    const hasContent = status !== 204 && status !== 304;
+    if (hasContent) head += `Content-Length: ${bytes.length}\r\n`;
     this.heldHead = head + this.lastFields(false);
-    if (this.method !== 'HEAD' && bytes.length > 0) this.heldBody = bytes;
+    if (hasContent && this.method !== 'HEAD' && bytes.length > 0) this.heldBody = bytes;
     this.end();
   }
 

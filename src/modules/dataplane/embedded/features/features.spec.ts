@@ -265,7 +265,7 @@ describe('route features', () => {
       const backends = [backendConfig('b4', 1), backendConfig('b1', upstream.port)];
       await harness.serve(backends, { retries: 2 }, { features: { retries: 0 } });
       const statuses = [(await harness.call()).status, (await harness.call()).status];
-      expect(statuses.sort()).toEqual([200, 502]);
+      expect(statuses.sort()).toEqual([200, 503]);
     });
   });
 

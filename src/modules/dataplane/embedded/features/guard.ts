@@ -1,7 +1,7 @@
 import type { LocalAnswer } from '../http/answers.js';
 
 /** What of a request a guard may look at. */
-export interface GuardedRequest {
+interface GuardedRequest {
   readonly method: string;
   readonly scheme: 'http' | 'https';
   /** Lower case, without port. */

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net';
 import { Refusal } from '../http/answers.js';
 import type { Guard } from './guard.js';
 
-const FORBIDDEN = new Refusal(403, 'FORBIDDEN', 'This address may not use this site').toAnswer();
+const FORBIDDEN = new Refusal(403, 'ADDRESS_REFUSED', 'This address may not use this route').toAnswer();
 
 /** Splits `192.0.2.0/24` or a single address; null when it is neither. */
 export function parseCidr(text: string): { address: string; bits: number; family: 'ipv4' | 'ipv6' } | null {

@@ -1,28 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { HOP_BY_HOP_FIELDS } from '../../../../common/http-fields.js';
 
-/**
- * Fields that belong to one connection and are never forwarded (RFC 9110 §7.6.1), with the proxy credentials, and
- * Expect, which this side has dealt with.
- */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'expect',
-]);
+/** Never forwarded; Expect is among them, as this side has dealt with it. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([...HOP_BY_HOP_FIELDS, 'http2-settings', 'expect']);
 /** Naming these in Connection must not make them disappear: they frame or route the message. */
 const NEVER_NAMED = new Set(['host', 'content-length', 'close', 'keep-alive']);
 const LONGEST_HOP_BY_HOP = 19;
 
 /** Fields that the Connection fields name, or null: nearly always it only says close or keep-alive. */
-export function fieldsNamedByConnection(raw: readonly string[]): Set<string> | null {
+function fieldsNamedByConnection(raw: readonly string[]): Set<string> | null {
   let named: Set<string> | null = null;
   for (let i = 0; i < raw.length; i += 2) {
     if (raw[i].length !== 10 || raw[i].toLowerCase() !== 'connection') continue;
@@ -99,6 +85,11 @@ export function headerValue(raw: readonly string[], lowerCaseName: string): stri
     if (raw[i].length === lowerCaseName.length && raw[i].toLowerCase() === lowerCaseName) return raw[i + 1];
   }
   return undefined;
+}
+
+/** Values of all fields of that name (lower case). */
+export function headerValues(raw: readonly string[], lowerCaseName: string): string[] {
+  return raw.filter((_, i) => i % 2 === 1 && raw[i - 1].toLowerCase() === lowerCaseName);
 }
 
 /** A socket's address as people write it: IPv4 not as `::ffff:a.b.c.d`, IPv6 without zone; 'unknown' when it is gone. */

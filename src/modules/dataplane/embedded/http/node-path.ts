@@ -266,6 +266,6 @@ const CLIENT_ERRORS: Record<string, Refusal> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: new Refusal(413, 'BAD_REQUEST', 'Chunk extensions are too large'),
   ERR_HTTP_REQUEST_TIMEOUT: HEAD_TOO_SLOW,
 };
-const NO_CONNECT = new Refusal(405, 'METHOD_NOT_ALLOWED', 'CONNECT is not supported');
+const NO_CONNECT = new Refusal(405, 'METHOD_NOT_ALLOWED', 'This method is not forwarded');
 /** Of a request whose framing is in doubt. */
 const UNKNOWN_BODY: BodyLength = { hasBody: false, contentLength: null };

@@ -23,7 +23,7 @@ export function isCleanText(text: string): boolean {
 }
 
 /** The name in lower case, or null when it is no token (RFC 9110 §5.6.2). */
-export function lowerCaseName(name: string): string | null {
+function lowerCaseName(name: string): string | null {
   const known = KNOWN_NAMES.get(name);
   if (known !== undefined) return known;
   if (!TOKEN.test(name)) return null;

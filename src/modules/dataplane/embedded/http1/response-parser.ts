@@ -1,7 +1,7 @@
 import { isCleanText, readFields, readLength } from './fields.js';
 
 /** Where an answer's body ends (RFC 9112 §6.3). */
-export type BodyFraming = 'none' | 'length' | 'chunked' | 'close';
+type BodyFraming = 'none' | 'length' | 'chunked' | 'close';
 
 /** The head of an answer, checked. */
 export interface ResponseHead {

@@ -10,8 +10,8 @@ export const BODY_TOO_LARGE = new Refusal(413, 'BODY_TOO_LARGE', 'The request bo
 
 const REFUSALS: Record<AttemptFailure['kind'], Refusal> = {
   timeout: new Refusal(504, 'GATEWAY_TIMEOUT', 'The backend did not answer in time'),
-  'connect-timeout': new Refusal(504, 'CONNECT_TIMEOUT', 'The backend could not be reached in time'),
-  connect: new Refusal(502, 'BAD_GATEWAY', 'The backend could not be reached'),
+  'connect-timeout': NO_BACKEND,
+  connect: NO_BACKEND,
   closed: new Refusal(502, 'BAD_GATEWAY', 'The backend closed the connection without an answer'),
   protocol: new Refusal(502, 'BAD_ANSWER', 'The backend sent an invalid answer'),
 };

@@ -57,7 +57,7 @@ export interface ClientReply {
 }
 
 /** A client that wants to switch protocols. */
-export interface UpgradeOffer {
+interface UpgradeOffer {
   /** Of the Upgrade field, lower case. */
   readonly protocol: string;
   readonly socket: Socket;

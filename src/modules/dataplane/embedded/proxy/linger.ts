@@ -2,7 +2,7 @@ import type { InboundBody } from './incoming.js';
 
 /** How long and how much of an unwanted request body is read so that the client gets to see the answer. */
 const LINGER_MS = 1_000;
-export const LINGER_BYTES = 262_144;
+const LINGER_BYTES = 262_144;
 
 /** What matters of the request's body when an answer comes before its end. */
 export interface BodyLength {

@@ -7,6 +7,8 @@ import type { ExchangeContext } from './exchange-context.js';
 import type { Incoming } from './incoming.js';
 
 const UNKNOWN_HOST = new Refusal(404, 'UNKNOWN_HOST', 'No route serves this host and path');
+/** It would show a client what proxies add (RFC 9110 §9.3.8). */
+const NO_TRACE = new Refusal(405, 'METHOD_NOT_ALLOWED', 'This method is not forwarded');
 const UPGRADE_WITH_BODY = new Refusal(400, 'UPGRADE_WITH_BODY', 'A request to switch protocols has no body');
 
 const challengeAnswer = (body: string): LocalAnswer => ({
@@ -31,6 +33,10 @@ export class ReverseProxy {
     }
     if (incoming.upgrade && head.hasBody) {
       this.refuse(incoming, UPGRADE_WITH_BODY, true);
+      return;
+    }
+    if (request.method === 'TRACE') {
+      this.refuse(incoming, NO_TRACE, this.context.stopping());
       return;
     }
     const challenge = this.challenges.find(head.host, head.path);
@@ -61,6 +67,7 @@ export class ReverseProxy {
     // These bytes are nobody's.
     incoming.owner = { closed: () => void meter.take() };
     if (close) reply.closeAfter();
-    reply.local(answer, []);
+    const given = headerValue(incoming.request.rawHeaders, 'x-request-id');
+    reply.local(answer, ['X-Request-Id', requestIdOf(given)]);
   }
 }

@@ -1,5 +1,5 @@
 import type { MatchCondition } from '../../snapshot.js';
-import { headerValue } from '../http/headers.js';
+import { headerValues } from '../http/headers.js';
 
 /** What conditions are checked against. */
 export interface Matchable {
@@ -15,8 +15,8 @@ export function matchesAll(conditions: readonly MatchCondition[], request: Match
 
 function matches({ in: where, name, equals }: MatchCondition, { rawHeaders, query }: Matchable): boolean {
   if (where === 'header') {
-    const value = headerValue(rawHeaders, name.toLowerCase());
-    return value !== undefined && (equals === undefined || value === equals);
+    const values = headerValues(rawHeaders, name.toLowerCase());
+    return equals === undefined ? values.length > 0 : values.includes(equals);
   }
   if (query.length < 2) return false;
   const values = new URLSearchParams(query).getAll(name);

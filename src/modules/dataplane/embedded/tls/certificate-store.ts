@@ -4,7 +4,7 @@ import type { KeyPair } from '../../tls.js';
 import { refuse } from '../config/validate-slice.js';
 
 /** RFC 8996 ends TLS 1.0 and 1.1. */
-export const OLDEST_TLS = 'TLSv1.2';
+const OLDEST_TLS = 'TLSv1.2';
 
 interface Loaded {
   readonly config: CertificateConfig;

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { backendLookup } from './lookup.js';
 
 /** No connection came about in the time allowed. */
-export class ConnectTimeout extends Error {
+class ConnectTimeout extends Error {
   readonly code = 'CONNECT_TIMEOUT';
 }
 

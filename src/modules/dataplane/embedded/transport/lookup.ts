@@ -3,7 +3,7 @@ import type { LookupFunction } from 'node:net';
 import { mayBeBackend } from '../../../../common/addresses.js';
 
 /** A backend's name leads to an address that no backend may have. */
-export class AddressRefused extends Error {
+class AddressRefused extends Error {
   readonly code = 'ADDRESS_REFUSED';
 }
 
