@@ -974,6 +974,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an alert */
+        get: operations["Alerts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts/{id}/acknowledge": {
         parameters: {
             query?: never;
@@ -1192,6 +1209,43 @@ export interface paths {
         /** Change your password; your other sessions end */
         put: operations["Auth_changePassword"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a token mailed with which a forgotten password is reset
+         * @description The answer is the same whether there is an account or not. Needs SMTP_URL.
+         */
+        post: operations["PasswordResets_forgot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a new password with a token; all sessions end, a lock is lifted */
+        post: operations["PasswordResets_reset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2449,6 +2503,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tenants/{tenant_id}/users/{user_id}/password-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Issue a token with which a person sets a new password
+         * @description For somebody who forgot theirs or is locked out; the old password works until the token is used. Only for people of at most your role, who work in this tenant only.
+         */
+        post: operations["MemberPasswordResets_issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/version": {
         parameters: {
             query?: never;
@@ -3005,6 +3079,43 @@ export interface paths {
         /** Change your password; your other sessions end (alias of /api/auth/password) */
         put: operations["Auth_changePassword_alias"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a token mailed with which a forgotten password is reset (alias of /api/auth/password/forgot)
+         * @description The answer is the same whether there is an account or not. Needs SMTP_URL.
+         */
+        post: operations["PasswordResets_forgot_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a new password with a token; all sessions end, a lock is lifted (alias of /api/auth/password/reset) */
+        post: operations["PasswordResets_reset_alias"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5747,6 +5858,13 @@ export interface components {
             /** @example 601 */
             upper: number;
         };
+        ForgotPasswordRequest: {
+            /**
+             * Format: email
+             * @example user@example.com
+             */
+            email: string;
+        };
         FoundAnomaly: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
@@ -6211,7 +6329,7 @@ export interface components {
              */
             in: "header" | "query";
             /**
-             * @description Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
+             * @description Header (in any case), or query parameter of letters, digits and `-_.~`.
              * @example x-beta
              */
             name: string;
@@ -6312,7 +6430,8 @@ export interface components {
              */
             model?: string;
             /**
-             * @description Directory of a text classifier below `DATA_DIR/models`, for `onnx`; the model's name when it is left out. It holds
+             * @description Directory of a text classifier below `DATA_DIR/models/<your tenant's id>`, which only you can use, or below
+             *     `DATA_DIR/models`, for `onnx`; the model's name when it is left out. An operator puts it there. It holds
              *     `model.onnx` (or `onnx/model.onnx`; its first output: one score for each class, for a batch of one),
              *     `labels.json` (`["negative", "positive"]`, in the order of the scores) or a Hugging Face `config.json` with
              *     `id2label`, and one of `vocabulary.json` (a list of words; the one input gets their counts as float32 [1, words],
@@ -6620,7 +6739,7 @@ export interface components {
              * @description What kind of thing is wrong; null when all is well.
              * @enum {string|null}
              */
-            error_code: "timeout" | "redirect" | "dns" | "blocked_address" | "refused" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
+            error_code: "timeout" | "redirect" | "dns" | "refused" | "blocked_address" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
             /** @description In order, up to the first that fails. */
             checks: components["schemas"]["OidcCheck"][];
         };
@@ -6715,6 +6834,15 @@ export interface components {
              * @example 10
              */
             keep_versions?: number;
+        };
+        PasswordResetResponse: {
+            /**
+             * @description Hand it on to the person; it is shown once and good for one use.
+             * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+             */
+            reset_token: string;
+            /** @example 2026-06-20T15:30:00.000Z */
+            expires_at: string;
         };
         PendingChangeResponse: {
             /**
@@ -7391,6 +7519,15 @@ export interface components {
              *     ]
              */
             hosts?: string[];
+        };
+        ResetPasswordRequest: {
+            /** @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00 */
+            token: string;
+            /**
+             * @description 8 to 256 characters.
+             * @example a-long-enough-password
+             */
+            new_password: string;
         };
         RestoreRequest: {
             /** @example backup_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -8161,6 +8298,21 @@ export interface components {
             address: string | null;
             /** @example req_01jz3k5v8hf0vbn2x4q6t8w0ya */
             request_id: string | null;
+            /**
+             * @description Host and path prefix of the route that was taken; null in the audit log and when it exists no more.
+             * @example shop.example.com/
+             */
+            route: string | null;
+            /**
+             * @description Likewise.
+             * @example web_servers
+             */
+            pool: string | null;
+            /**
+             * @description Address of the backend that was asked last; likewise, and null when none was.
+             * @example 192.0.2.10:8080
+             */
+            backend: string | null;
         };
         TenantMetricsResponse: {
             /** @description The last 24 hours. */
@@ -9760,6 +9912,8 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
             };
@@ -9819,16 +9973,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Part of the program, in any case. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -10136,15 +10290,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 metric?: components["schemas"]["AnomalyMetric"];
                 /** @description Name of a pool. */
                 pool?: string;
                 /** @description Least score. */
                 min_score?: number;
-                /** @description Found at or after this time. */
-                from?: string;
-                /** @description Found before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"anomalies": […]}` */
@@ -11230,7 +11384,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"versions": […]}` */
+                "X-API-Version"?: string;
+            };
             path: {
                 model_type: string;
             };
@@ -13495,6 +13652,8 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
             };
@@ -13598,6 +13757,49 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Alerts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "severity": "WARNING",
+                     *       "state": "firing",
+                     *       "labels": {
+                     *         "node": "node-1"
+                     *       },
+                     *       "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "component": "CPU",
+                     *       "occurrences": 3,
+                     *       "last_seen_at": "2026-06-19T15:31:10.000Z",
+                     *       "source": "internal"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlertResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -13903,15 +14105,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Who did it: id or e-mail address. */
                 actor?: string;
                 action?: string;
                 /** @description What it was done to: id, name or type. */
                 object?: string;
-                /** @description From this time on. */
-                from?: string;
-                /** @description Before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"entries": […]}` */
@@ -13969,15 +14171,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Who did it: id or e-mail address. */
                 actor?: string;
                 action?: string;
                 /** @description What it was done to: id, name or type. */
                 object?: string;
-                /** @description From this time on. */
-                from?: string;
-                /** @description Before this time. */
-                to?: string;
                 format?: "csv" | "ndjson";
             };
             header?: never;
@@ -14322,6 +14524,86 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    PasswordResets_forgot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "user@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ForgotPasswordRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePasswordResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    PasswordResets_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00",
+                 *       "new_password": "a-long-enough-password"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResetPasswordRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePasswordResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
@@ -16989,31 +17271,6 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
-                /**
-                 * @example {
-                 *       "format": "veloflux-config/1",
-                 *       "pools": [
-                 *         {
-                 *           "name": "web_servers",
-                 *           "algorithm": "weighted_round_robin",
-                 *           "connect_timeout": "5s",
-                 *           "response_timeout": "30s",
-                 *           "sticky_sessions": true,
-                 *           "retries": 2,
-                 *           "backends": []
-                 *         }
-                 *       ],
-                 *       "routes": [
-                 *         {
-                 *           "host": "app.example.com",
-                 *           "pool": "api_servers",
-                 *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {
@@ -17091,31 +17348,6 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
-                /**
-                 * @example {
-                 *       "format": "veloflux-config/1",
-                 *       "pools": [
-                 *         {
-                 *           "name": "web_servers",
-                 *           "algorithm": "weighted_round_robin",
-                 *           "connect_timeout": "5s",
-                 *           "response_timeout": "30s",
-                 *           "sticky_sessions": true,
-                 *           "retries": 2,
-                 *           "backends": []
-                 *         }
-                 *       ],
-                 *       "routes": [
-                 *         {
-                 *           "host": "app.example.com",
-                 *           "pool": "api_servers",
-                 *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
-                 *         }
-                 *       ]
-                 *     }
-                 */
-                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {
@@ -17394,16 +17626,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Part of the program, in any case. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -19472,6 +19704,8 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
             };
@@ -19676,14 +19910,18 @@ export interface operations {
             query?: {
                 /** @description Page, from 1 */
                 page?: number;
-                /** @description Items a page */
+                /** @description Lines a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Only entries at or after this time. */
-                from?: string;
-                /** @description Only entries before this time. */
-                to?: string;
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
+                component?: string;
+                /** @description Text that the message contains, in any case. */
+                q?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -19716,7 +19954,10 @@ export interface operations {
                      *         "actor": "user@example.com",
                      *         "action": "pool.created",
                      *         "address": "203.0.113.7",
-                     *         "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *         "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "route": "shop.example.com/",
+                     *         "pool": "web_servers",
+                     *         "backend": "192.0.2.10:8080"
                      *       }
                      *     ]
                      */
@@ -20264,6 +20505,44 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    MemberPasswordResets_issue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant_id: string;
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "reset_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00",
+                     *       "expires_at": "2026-06-20T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PasswordResetResponse"];
+                };
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -22190,6 +22469,86 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    PasswordResets_forgot_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "user@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ForgotPasswordRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePasswordResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    PasswordResets_reset_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00",
+                 *       "new_password": "a-long-enough-password"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResetPasswordRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePasswordResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     Auth_refresh_alias: {
         parameters: {
             query?: never;
@@ -22399,16 +22758,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Part of the program, in any case. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */

@@ -41,6 +41,8 @@ export default async function globalSetup(): Promise<void> {
     return postgres;
   };
   const server = http.createServer((_request, response) => {
+    // a connection that is kept ends while a spec compiles its imports, and the next one to ask meets a dead one
+    response.shouldKeepAlive = false;
     start().then(
       ({ url }) => response.end(url),
       (e: Error) => response.writeHead(500).end(e.message),

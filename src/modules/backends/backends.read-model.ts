@@ -1,33 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { AdminState } from '../../common/load-balancing.js';
-import { prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
+import { columnsOf, prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
+import { Backend } from './backend.entity.js';
 import type { HealthCheck } from './health-check.js';
 
 /** A backend together with what it takes from its pool. */
-export interface BackendRow {
-  id: string;
-  tenant_id: string;
-  pool_id: string;
-  pool: string;
-  address: string;
-  weight: number;
-  region: string | null;
-  admin_state: AdminState;
-  health_check: Partial<HealthCheck> | null;
-  pool_health_check: HealthCheck;
-  version: number;
-  created_at: Date;
-  updated_at: Date;
-}
+export type BackendRow = Omit<Backend, 'weight_factor'> & { pool: string; pool_health_check: HealthCheck };
 
 /** What the data plane needs of a backend. */
-export type BackendSource = Pick<
-  BackendRow,
-  'id' | 'tenant_id' | 'pool_id' | 'address' | 'weight' | 'region' | 'admin_state' | 'health_check'
-> & {
-  /** On the weight, see `WeightFactors`; 1: none. */
-  weight_factor: number;
-};
+export type BackendSource = Omit<Backend, 'version' | 'created_at' | 'updated_at'>;
 
 export interface BackendFilter {
   id?: string;
@@ -36,8 +17,7 @@ export interface BackendFilter {
   admin_state?: AdminState;
 }
 
-const SELECT = `SELECT b.id, b.tenant_id, b.pool_id, p.name AS pool, b.address, b.weight, b.region, b.admin_state,
-    b.health_check, p.health_check AS pool_health_check, b.version, b.created_at, b.updated_at
+const SELECT = `SELECT ${columnsOf(Backend, 'b')}, p.name AS pool, p.health_check AS pool_health_check
   FROM backends b JOIN pools p ON p.tenant_id = b.tenant_id AND p.id = b.pool_id`;
 
 const COLUMNS = { id: 'b.id', pool: 'p.name', region: 'b.region', admin_state: 'b.admin_state' } as const;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
-import { type BackendRow, BackendsReadModel } from './backends.read-model.js';
+import { columnsOf, prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
+import { Backend } from './backend.entity.js';
+import { BackendsReadModel } from './backends.read-model.js';
 import type { HealthCheck } from './health-check.js';
 
 /** What a backend takes from the pool that it is in. */
@@ -10,19 +11,18 @@ export interface ParentPool {
   health_check: HealthCheck;
 }
 
-/** A backend without what comes from its pool. */
-export type Backend = Omit<BackendRow, 'pool' | 'pool_health_check'>;
-export type NewBackend = Omit<Backend, 'version' | 'created_at' | 'updated_at'>;
+/** What a user configures of a backend. */
+export type ConfiguredBackend = Omit<Backend, 'weight_factor'>;
+export type NewBackend = Omit<ConfiguredBackend, 'version' | 'created_at' | 'updated_at'>;
 
 /** A backend, and what it takes from its pool. */
 interface LockedBackend {
-  backend: Backend;
+  backend: ConfiguredBackend;
   pool: ParentPool;
 }
 
 const LOCK = prepared(
-  `SELECT b.id, b.tenant_id, b.pool_id, b.address, b.weight, b.region, b.admin_state, b.health_check, b.version,
-          b.created_at, b.updated_at, json_build_object('id', p.id, 'name', p.name, 'health_check', p.health_check) AS pool
+  `SELECT ${columnsOf(Backend, 'b')}, json_build_object('id', p.id, 'name', p.name, 'health_check', p.health_check) AS pool
    FROM backends b JOIN pools p ON p.tenant_id = b.tenant_id AND p.id = b.pool_id
    WHERE b.tenant_id = $1 AND b.id = $2 FOR UPDATE OF b`,
 );
@@ -55,22 +55,22 @@ const valuesOf = (b: NewBackend) => [
 
 @Injectable()
 export class BackendsRepository extends BackendsReadModel {
-  async insert(tx: Transaction, backend: NewBackend): Promise<Backend> {
-    const [made] = await rowsOf<Omit<Backend, keyof NewBackend>>(tx, INSERT, ...valuesOf(backend));
+  async insert(tx: Transaction, backend: NewBackend): Promise<ConfiguredBackend> {
+    const [made] = await rowsOf<Omit<ConfiguredBackend, keyof NewBackend>>(tx, INSERT, ...valuesOf(backend));
     return { ...backend, ...made! };
   }
 
   /** The row, locked until the transaction ends. */
   async lock(tx: Transaction, tenantId: string, id: string): Promise<LockedBackend | null> {
-    const [row] = await rowsOf<Backend & { pool: ParentPool }>(tx, LOCK, tenantId, id);
+    const [row] = await rowsOf<ConfiguredBackend & { pool: ParentPool }>(tx, LOCK, tenantId, id);
     if (!row) return null;
     const { pool, ...backend } = row;
     return { backend, pool };
   }
 
   /** Writes what changed, with the next version; nothing when all is as it was. */
-  async save(tx: Transaction, backend: Backend): Promise<Backend> {
-    const [saved] = await rowsOf<Partial<Backend>>(tx, UPDATE, ...valuesOf(backend));
+  async save(tx: Transaction, backend: ConfiguredBackend): Promise<ConfiguredBackend> {
+    const [saved] = await rowsOf<Partial<ConfiguredBackend>>(tx, UPDATE, ...valuesOf(backend));
     return { ...backend, ...saved };
   }
 

@@ -11,7 +11,12 @@ import { BackendAddressPolicy } from './address-policy.js';
 import type { CreateBackendRequest, UpdateBackendRequest } from './backends.dto.js';
 import { backendExists, backendNotFound, unknownPool } from './backends.errors.js';
 import type { BackendFilter, BackendRow } from './backends.read-model.js';
-import { type Backend, BackendsRepository, type NewBackend, type ParentPool } from './backends.repository.js';
+import {
+  BackendsRepository,
+  type ConfiguredBackend,
+  type NewBackend,
+  type ParentPool,
+} from './backends.repository.js';
 import { type HealthCheck, requireTimeoutWithinInterval, withDefaults } from './health-check.js';
 
 /** Makes, changes and removes the upstreams of a tenant's pools. */
@@ -194,7 +199,7 @@ function overridesOf(
 const defined = <T extends object>(change: T): Partial<T> =>
   Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<T>;
 
-const rowOf = (backend: Backend, pool: ParentPool): BackendRow => ({
+const rowOf = (backend: ConfiguredBackend, pool: ParentPool): BackendRow => ({
   ...backend,
   pool: pool.name,
   pool_health_check: pool.health_check,

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { Not } from 'typeorm';
 import type { Transaction } from '../../platform/database/index.js';
+import { Backend } from './backend.entity.js';
 
 /**
  * Factors on the weights of a pool's backends that the program sets by itself, ahead of a forecast peak. The data plane
@@ -9,10 +11,10 @@ import type { Transaction } from '../../platform/database/index.js';
 export class WeightFactors {
   /** Factors other than 1, by backend. */
   async of(tx: Transaction, tenantId: string, poolId: string): Promise<Map<string, number>> {
-    const rows: { id: string; weight_factor: number }[] = await tx.query(
-      'SELECT id, weight_factor FROM backends WHERE tenant_id = $1 AND pool_id = $2 AND weight_factor <> 1',
-      [tenantId, poolId],
-    );
+    const rows = await tx.getRepository(Backend).find({
+      select: { id: true, weight_factor: true },
+      where: { tenant_id: tenantId, pool_id: poolId, weight_factor: Not(1) },
+    });
     return new Map(rows.map(({ id, weight_factor }) => [id, weight_factor]));
   }
 

@@ -1,4 +1,5 @@
-import type { NodeRow, NodeStatus } from './nodes.repository.js';
+import type { NodeStatus } from './control-plane-node.entity.js';
+import type { NodeRow } from './nodes.repository.js';
 
 export class NodeResponse {
   /** @example node_01jz3k5v8hf0vbn2x4q6t8w0ya */

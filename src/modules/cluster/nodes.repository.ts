@@ -1,26 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import type { Transaction } from '../../platform/database/index.js';
+import { ControlPlaneNode, type NodeStatus } from './control-plane-node.entity.js';
 
 /** A node that has not been heard of for this long does not count as live. */
 const LIVE_SECONDS = 5;
 const FORGET_AFTER = '1 day';
 
-/** `active`: heard of just now; `draining`: takes no new work; `down`: silent; `left`: stopped in order. */
-export type NodeStatus = 'active' | 'draining' | 'down' | 'left';
-
-export interface NodeRow {
-  id: string;
-  name: string;
-  address: string;
+/** A node as the others see it. */
+export interface NodeRow extends Omit<ControlPlaneNode, 'status' | 'holder'> {
   status: NodeStatus;
-  engine: string;
-  program_version: string;
-  applied_version: number;
-  apply_error: string | null;
   is_leader: boolean;
-  started_at: Date;
-  last_seen: Date;
 }
 
 export interface NodeDescription {
@@ -41,20 +31,18 @@ export class NodesRepository {
     await tx.query(
       `DELETE FROM control_plane_nodes WHERE last_seen < clock_timestamp() - interval '${FORGET_AFTER}'`,
     );
-    const values = [node.name, node.address, node.engine, node.programVersion, node.holder];
     const [known] = await tx.query(
       `UPDATE control_plane_nodes SET address = $2, engine = $3, program_version = $4, holder = $5, status = 'active',
          applied_version = 0, apply_error = NULL, started_at = clock_timestamp(), last_seen = clock_timestamp()
        WHERE name = $1 RETURNING id`,
-      values,
+      [node.name, node.address, node.engine, node.programVersion, node.holder],
     );
     if (known.length) return known[0].id;
     const id = newId('node');
-    await tx.query(
-      `INSERT INTO control_plane_nodes (id, name, address, engine, program_version, holder, status)
-       VALUES ($6, $1, $2, $3, $4, $5, 'active')`,
-      [...values, id],
-    );
+    const { name, address, engine, programVersion, holder } = node;
+    await tx
+      .getRepository(ControlPlaneNode)
+      .insert({ id, name, address, engine, program_version: programVersion, holder, status: 'active' });
     return id;
   }
 
@@ -78,7 +66,7 @@ export class NodesRepository {
   }
 
   async leave(tx: Transaction, id: string): Promise<void> {
-    await tx.query(`UPDATE control_plane_nodes SET status = 'left' WHERE id = $1`, [id]);
+    await tx.getRepository(ControlPlaneNode).update({ id }, { status: 'left' });
   }
 
   list(tx: Transaction): Promise<NodeRow[]> {

@@ -1,22 +1,19 @@
 import { Injectable } from '@nestjs/common';
+import { type FindOptionsWhere, Raw } from 'typeorm';
 import type { Algorithm } from '../../common/load-balancing.js';
-import { type Database, prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
-import type { BackendRow, HealthCheck } from '../backends/index.js';
+import {
+  columnsOf,
+  type Database,
+  given,
+  prepared,
+  rowsOf,
+  type Transaction,
+} from '../../platform/database/index.js';
+import type { BackendRow } from '../backends/index.js';
+import { Pool } from './pool.entity.js';
 
-export interface PoolRow {
-  id: string;
-  tenant_id: string;
-  name: string;
-  algorithm: Algorithm;
-  sticky_sessions: boolean;
-  health_check: HealthCheck;
-  connect_timeout: string;
-  response_timeout: string;
-  retries: number;
-  version: number;
-  created_at: Date;
-  updated_at: Date;
-}
+/** A pool as it is stored, for other modules. */
+export type PoolRow = Pool;
 
 export interface PoolWithBackends {
   pool: PoolRow;
@@ -29,12 +26,17 @@ export interface PoolFilter {
   namePrefix?: string;
 }
 
-const SELECT = `SELECT id, tenant_id, name, algorithm, sticky_sessions, health_check, connect_timeout, response_timeout,
-    retries, version, created_at, updated_at FROM pools`;
-const MATCHES = `tenant_id = $1 AND ($2::text IS NULL OR algorithm = $2) AND ($3::text IS NULL OR starts_with(name, $3))`;
-
+const SELECT = `SELECT ${columnsOf(Pool)} FROM pools`;
 const BY_IDS = prepared(`${SELECT} WHERE tenant_id = $1 AND id = ANY ($2) ORDER BY id`);
 const OF_TENANTS = prepared(`${SELECT} WHERE tenant_id = ANY ($1) ORDER BY id`);
+
+const matching = (tenantId: string, { algorithm, namePrefix }: PoolFilter): FindOptionsWhere<Pool> => ({
+  tenant_id: tenantId,
+  ...given({ algorithm }),
+  ...(namePrefix !== undefined && {
+    name: Raw((name) => `starts_with(${name}, :namePrefix)`, { namePrefix }),
+  }),
+});
 
 /** Reads pools, by name. */
 @Injectable()
@@ -55,22 +57,14 @@ export class PoolsReadModel {
     filter: PoolFilter,
     page: { limit: number; offset: number },
   ): Promise<PoolRow[]> {
-    return tx.query(`${SELECT} WHERE ${MATCHES} ORDER BY name LIMIT $4 OFFSET $5`, [
-      tenantId,
-      filter.algorithm ?? null,
-      filter.namePrefix ?? null,
-      page.limit,
-      page.offset,
-    ]);
+    const where = matching(tenantId, filter);
+    return tx
+      .getRepository(Pool)
+      .find({ where, order: { name: 'ASC' }, take: page.limit, skip: page.offset });
   }
 
-  async count(tx: Transaction, tenantId: string, filter: PoolFilter): Promise<number> {
-    const [row] = await tx.query(`SELECT count(*)::int AS n FROM pools WHERE ${MATCHES}`, [
-      tenantId,
-      filter.algorithm ?? null,
-      filter.namePrefix ?? null,
-    ]);
-    return row.n;
+  count(tx: Transaction, tenantId: string, filter: PoolFilter): Promise<number> {
+    return tx.getRepository(Pool).countBy(matching(tenantId, filter));
   }
 
   /** These pools, as far as they are there. */

@@ -1,14 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
-import { type PoolRow, PoolsReadModel } from './pools.read-model.js';
+import { columnsOf, prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
+import { Pool } from './pool.entity.js';
+import { PoolsReadModel } from './pools.read-model.js';
 
-export type NewPool = Omit<PoolRow, 'version' | 'created_at' | 'updated_at'>;
+export type NewPool = Omit<Pool, 'version' | 'created_at' | 'updated_at'>;
 
-const LOCK = prepared(
-  `SELECT id, tenant_id, name, algorithm, sticky_sessions, health_check, connect_timeout, response_timeout, retries,
-          version, created_at, updated_at
-   FROM pools WHERE tenant_id = $1 AND name = $2 FOR UPDATE`,
-);
+const LOCK = prepared(`SELECT ${columnsOf(Pool)} FROM pools WHERE tenant_id = $1 AND name = $2 FOR UPDATE`);
 const INSERT = prepared(
   `INSERT INTO pools (tenant_id, id, name, algorithm, sticky_sessions, health_check, connect_timeout,
                       response_timeout, retries)
@@ -38,19 +35,19 @@ const valuesOf = (p: NewPool) => [
 
 @Injectable()
 export class PoolsRepository extends PoolsReadModel {
-  async insert(tx: Transaction, pool: NewPool): Promise<PoolRow> {
-    const [made] = await rowsOf<Omit<PoolRow, keyof NewPool>>(tx, INSERT, ...valuesOf(pool));
+  async insert(tx: Transaction, pool: NewPool): Promise<Pool> {
+    const [made] = await rowsOf<Omit<Pool, keyof NewPool>>(tx, INSERT, ...valuesOf(pool));
     return { ...pool, ...made! };
   }
 
   /** The row, locked until the transaction ends. */
-  async lock(tx: Transaction, tenantId: string, name: string): Promise<PoolRow | null> {
-    return (await rowsOf<PoolRow>(tx, LOCK, tenantId, name))[0] ?? null;
+  async lock(tx: Transaction, tenantId: string, name: string): Promise<Pool | null> {
+    return (await rowsOf<Pool>(tx, LOCK, tenantId, name))[0] ?? null;
   }
 
   /** Writes what changed, with the next version; nothing when all is as it was. */
-  async save(tx: Transaction, pool: PoolRow): Promise<PoolRow> {
-    const [saved] = await rowsOf<Partial<PoolRow>>(tx, UPDATE, ...valuesOf(pool));
+  async save(tx: Transaction, pool: Pool): Promise<Pool> {
+    const [saved] = await rowsOf<Partial<Pool>>(tx, UPDATE, ...valuesOf(pool));
     return { ...pool, ...saved };
   }
 

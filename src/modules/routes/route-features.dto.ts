@@ -45,7 +45,7 @@ export class MatchCondition {
   in: 'header' | 'query';
 
   /**
-   * Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
+   * Header (in any case), or query parameter of letters, digits and `-_.~`.
    * @example x-beta
    */
   @IsFieldName()

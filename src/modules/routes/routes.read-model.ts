@@ -1,29 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
-import type { StoredFeatures } from './route-features.js';
+import { columnsOf, prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
+import { Route } from './route.entity.js';
 
 /** A route together with the names of the pools that it points to. */
-export interface RouteRow {
-  id: string;
-  tenant_id: string;
-  host: string;
-  path_prefix: string;
-  pool_id: string;
+export interface RouteRow extends Route {
   pool: string;
-  ssl_enabled: boolean;
-  features: StoredFeatures;
   /** Names of the pools of a split, by id. */
   split_pools: Record<string, string>;
-  version: number;
-  created_at: Date;
-  updated_at: Date;
 }
 
 /** What the data plane needs of a route. */
-export type RouteSource = Pick<
-  RouteRow,
-  'id' | 'tenant_id' | 'host' | 'path_prefix' | 'pool_id' | 'ssl_enabled' | 'features'
->;
+export type RouteSource = Omit<Route, 'version' | 'created_at' | 'updated_at'>;
 
 export interface RouteFilter {
   id?: string;
@@ -32,12 +19,11 @@ export interface RouteFilter {
 }
 
 const JOINED = 'routes r JOIN pools p ON p.tenant_id = r.tenant_id AND p.id = r.pool_id';
-const SELECT = `SELECT r.id, r.tenant_id, r.host, r.path_prefix, r.pool_id, p.name AS pool, r.ssl_enabled, r.features,
+const SELECT = `SELECT ${columnsOf(Route, 'r')}, p.name AS pool,
     CASE WHEN r.features ? 'split' THEN
       (SELECT jsonb_object_agg(s.id, s.name) FROM pools s WHERE s.tenant_id = r.tenant_id
         AND s.id IN (SELECT t ->> 'pool_id' FROM jsonb_array_elements(r.features -> 'split') t))
-    ELSE '{}' END AS split_pools,
-    r.version, r.created_at, r.updated_at
+    ELSE '{}' END AS split_pools
   FROM ${JOINED}`;
 const GET = prepared(`${SELECT} WHERE r.tenant_id = $1 AND r.id = $2`);
 const SERVED = `SELECT id, tenant_id, host, path_prefix, pool_id, ssl_enabled, features FROM routes

@@ -1,16 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { prepared, rowsOf, send, type Transaction } from '../../platform/database/index.js';
+import { columnsOf, prepared, rowsOf, send, type Transaction } from '../../platform/database/index.js';
 import { claimGroup, coveringWildcards } from './host.js';
-import { type RouteRow, RoutesReadModel } from './routes.read-model.js';
+import { Route } from './route.entity.js';
+import { RoutesReadModel } from './routes.read-model.js';
 
-/** A route without the names of its pools. */
-export type Route = Omit<RouteRow, 'pool' | 'split_pools'>;
 export type NewRoute = Omit<Route, 'version' | 'created_at' | 'updated_at'>;
 
-const LOCK = prepared(
-  `SELECT id, tenant_id, host, path_prefix, pool_id, ssl_enabled, features, version, created_at, updated_at
-   FROM routes WHERE tenant_id = $1 AND id = $2 FOR UPDATE`,
-);
+const LOCK = prepared(`SELECT ${columnsOf(Route)} FROM routes WHERE tenant_id = $1 AND id = $2 FOR UPDATE`);
 const INSERT = prepared(
   `INSERT INTO routes (tenant_id, id, host, path_prefix, pool_id, ssl_enabled, features)
    VALUES ($1, $2, $3, $4, $5, $6, $7)`,

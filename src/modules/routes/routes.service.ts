@@ -7,12 +7,13 @@ import { Journal } from '../../platform/journal/index.js';
 import { unknownPool } from '../backends/index.js';
 import { PlanLimits } from '../tenants/index.js';
 import { normaliseHost, normalisePath } from './host.js';
+import type { Route } from './route.entity.js';
 import type { RouteFeaturesBody } from './route-features.dto.js';
 import { checkFeatures, toStored } from './route-features.js';
 import type { CreateRouteRequest, UpdateRouteRequest } from './routes.dto.js';
 import { hostTaken, routeExists, routeNotFound } from './routes.errors.js';
 import type { RouteFilter, RouteRow } from './routes.read-model.js';
-import { type NewRoute, type Route, RoutesRepository } from './routes.repository.js';
+import { type NewRoute, RoutesRepository } from './routes.repository.js';
 
 /** Makes, changes and removes what decides which pool a request goes to. */
 @Injectable()

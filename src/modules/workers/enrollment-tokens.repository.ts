@@ -1,25 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
-import type { Transaction } from '../../platform/database/index.js';
+import { columnsOf, type Transaction } from '../../platform/database/index.js';
+import { EnrollmentToken } from './enrollment-token.entity.js';
 
 export const TOKEN_STATES = ['open', 'used', 'revoked', 'expired'] as const;
 export type TokenState = (typeof TOKEN_STATES)[number];
 
-export interface EnrollmentTokenRow {
-  id: string;
-  description: string;
+/** A token, and what the clock makes of it. */
+export interface EnrollmentTokenRow extends Omit<EnrollmentToken, 'token_hash'> {
   state: TokenState;
-  created_by: string;
-  created_at: Date;
-  expires_at: Date;
-  used_at: Date | null;
-  revoked_at: Date | null;
-  worker_id: string | null;
-  worker_name: string | null;
 }
 
-const COLUMNS = `id, description, created_by, created_at, expires_at, used_at, revoked_at, worker_id, worker_name,
+const COLUMNS = `${columnsOf(EnrollmentToken)},
   CASE WHEN used_at IS NOT NULL THEN 'used' WHEN revoked_at IS NOT NULL THEN 'revoked'
        WHEN expires_at <= clock_timestamp() THEN 'expired' ELSE 'open' END AS state`;
 const FORGET_AFTER = '30 days';
@@ -48,8 +41,7 @@ export class EnrollmentTokensRepository {
       `SELECT ${COLUMNS} FROM enrollment_tokens ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2`,
       [request.limit, offsetOf(request)],
     );
-    const [{ n }] = await tx.query('SELECT count(*)::int AS n FROM enrollment_tokens');
-    return new Page(items, n, request.page, request.limit);
+    return new Page(items, await tx.getRepository(EnrollmentToken).count(), request.page, request.limit);
   }
 
   async get(tx: Transaction, id: string): Promise<EnrollmentTokenRow | null> {
@@ -69,11 +61,9 @@ export class EnrollmentTokensRepository {
   }
 
   async setWorker(tx: Transaction, id: string, worker: { id: string; name: string }): Promise<void> {
-    await tx.query('UPDATE enrollment_tokens SET worker_id = $2, worker_name = $3 WHERE id = $1', [
-      id,
-      worker.id,
-      worker.name,
-    ]);
+    await tx
+      .getRepository(EnrollmentToken)
+      .update({ id }, { worker_id: worker.id, worker_name: worker.name });
   }
 
   /** @returns false when it was used already */

@@ -1,4 +1,5 @@
 import type { HostFigures, ProcessStatus } from '../../common/agent-protocol.js';
+import type { Worker } from './worker.entity.js';
 
 /**
  * `active`: the agent reports and its command runs. `inactive`: the agent reports, its command does not run. `offline`:
@@ -10,24 +11,10 @@ export type WorkerStatus = (typeof WORKER_STATUSES)[number];
 /** Report intervals without a word until a worker counts as offline. */
 export const SILENT_INTERVALS = 3;
 
-/** A machine of the AI cluster, as it last told of itself. */
-export interface WorkerRow {
-  id: string;
-  name: string;
+/** A worker, and what its silence makes of it. */
+export interface WorkerRow
+  extends Omit<Worker, 'credential_hash' | 'report_interval_seconds' | 'offline_since'> {
   status: WorkerStatus;
-  hostname: string;
-  platform: string;
-  ip_address: string;
-  /** Program name of the supervised command; null before the agent's first connection. */
-  command: string | null;
-  process: ProcessStatus | null;
-  /** Null before the first report. */
-  host: HostFigures | null;
-  /** The agent's open WebSocket; null when none is open. Left over for a moment when the node that held it died. */
-  connection_id: string | null;
-  connected_at: Date | null;
-  last_seen: Date;
-  enrolled_at: Date;
 }
 
 /** The process with the members that are known here: an agent may send more. */

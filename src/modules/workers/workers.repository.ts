@@ -2,15 +2,15 @@ import { Injectable } from '@nestjs/common';
 import type { HelloFrame, ProcessStatus, ReportFrame } from '../../common/agent-protocol.js';
 import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
-import type { Transaction } from '../../platform/database/index.js';
+import { columnsOf, type Transaction } from '../../platform/database/index.js';
+import { Worker } from './worker.entity.js';
 import { hostOf, processOf, SILENT_INTERVALS, type WorkerRow } from './worker.js';
 
 const SILENCE = `make_interval(secs => ${SILENT_INTERVALS} * report_interval_seconds)`;
 const STATUS = `CASE
     WHEN connected_at IS NULL OR last_seen < clock_timestamp() - ${SILENCE} THEN 'offline'
     WHEN process ->> 'state' = 'running' THEN 'active' ELSE 'inactive' END`;
-const COLUMNS = `id, name, ${STATUS} AS status, hostname, platform, ip_address, command, process, host,
-  connection_id, connected_at, last_seen, enrolled_at`;
+const COLUMNS = `${columnsOf(Worker)}, ${STATUS} AS status`;
 
 export interface NewWorker {
   name: string;
@@ -31,8 +31,7 @@ export class WorkersRepository {
       `SELECT ${COLUMNS} FROM workers ORDER BY name, id LIMIT $1 OFFSET $2`,
       [request.limit, offsetOf(request)],
     );
-    const [{ n }] = await tx.query('SELECT count(*)::int AS n FROM workers');
-    return new Page(items, n, request.page, request.limit);
+    return new Page(items, await tx.getRepository(Worker).count(), request.page, request.limit);
   }
 
   all(tx: Transaction): Promise<WorkerRow[]> {
@@ -45,8 +44,10 @@ export class WorkersRepository {
   }
 
   async idOfCredential(tx: Transaction, credentialHash: string): Promise<string | null> {
-    const [row] = await tx.query('SELECT id FROM workers WHERE credential_hash = $1', [credentialHash]);
-    return row?.id ?? null;
+    const found = await tx
+      .getRepository(Worker)
+      .findOne({ select: { id: true }, where: { credential_hash: credentialHash } });
+    return found?.id ?? null;
   }
 
   /**
@@ -124,10 +125,7 @@ export class WorkersRepository {
 
   /** The connection ended; does nothing when another one has taken its place. */
   async disconnected(tx: Transaction, id: string, connectionId: string): Promise<void> {
-    await tx.query('UPDATE workers SET connection_id = NULL WHERE id = $1 AND connection_id = $2', [
-      id,
-      connectionId,
-    ]);
+    await tx.getRepository(Worker).update({ id, connection_id: connectionId }, { connection_id: null });
   }
 
   /** Marks the workers that fell silent, all intervals of it within the last `watchedSeconds`. @returns them */

@@ -15,7 +15,8 @@ import { LOAD_PREDICTOR, SENTIMENT } from '../forecasting/built-in-models.js';
 import { GIVEN_SERIES, ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
 import { TrafficSeries } from '../forecasting/traffic-series.js';
 import { forecastMetrics, type TrainingMetrics, type TrainingNews } from './training.dto.js';
-import { TrainingRepository, type TrainingRow } from './training.repository.js';
+import { TrainingRepository } from './training.repository.js';
+import type { TrainingRun } from './training-run.entity.js';
 import { TrainingThread } from './training-thread.js';
 
 const STOP = 'ai.training.stop';
@@ -33,7 +34,7 @@ const FAIR = `(SELECT count(*) FROM ai_training_runs o WHERE o.tenant_id = ai_tr
  */
 @Injectable()
 export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly queue: WorkQueue<TrainingRow>;
+  private readonly queue: WorkQueue<TrainingRun>;
   private readonly threads = new Map<string, TrainingThread>();
 
   constructor(
@@ -45,7 +46,7 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly config: AiConfigService,
     private readonly channels: Channels,
   ) {
-    this.queue = new WorkQueue<TrainingRow>(database, notifications, {
+    this.queue = new WorkQueue<TrainingRun>(database, notifications, {
       table: 'ai_training_runs',
       concurrency: Math.max(1, os.availableParallelism() - 1),
       leaseSeconds: LEASE_SECONDS,
@@ -81,7 +82,7 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
     if (ids.length) await this.notifications.publish(tx, STOP, { ids });
   }
 
-  private async train(row: TrainingRow, job: JobControl): Promise<void> {
+  private async train(row: TrainingRun, job: JobControl): Promise<void> {
     // a node that is killed counts no failure: without this a training that takes its node down would do so for ever
     if (row.attempts > MAX_ATTEMPTS) throw new Error('its node stopped each time while it ran');
     const config = await this.config.get(row.tenant_id);
@@ -116,8 +117,8 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async jobOf(
     tx: Transaction,
-    row: TrainingRow,
-    data: TrainingRow['data'],
+    row: TrainingRun,
+    data: TrainingRun['data'],
     config: AiConfig,
   ): Promise<TrainingJob> {
     const { epochs } = row.params;
@@ -148,7 +149,7 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
    */
   private async keep(
     tx: Transaction,
-    row: TrainingRow,
+    row: TrainingRun,
     model: TrainedModel,
     isGiven: boolean,
     config: AiConfig,
@@ -199,7 +200,7 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
     );
   }
 
-  private reporter(row: TrainingRow): (fraction: number, info: TrainingInfo) => void {
+  private reporter(row: TrainingRun): (fraction: number, info: TrainingInfo) => void {
     let last = 0;
     return (fraction, info) => {
       const now = performance.now();

@@ -4,7 +4,7 @@ import { IsBoolean, IsIn, IsInt, IsString, Max, MaxLength, Min, registerDecorato
 import { IsLine, MayBeAbsent, PageQuery, queryBoolean, queryInteger } from '../../../platform/http/index.js';
 import { type ForecastMetrics, isMeasure } from '../core/index.js';
 import { MAX_SERIES_POINTS } from '../series-limits.js';
-import type { TrainingRow } from './training.repository.js';
+import type { TrainingRun } from './training-run.entity.js';
 
 /** Models that can be trained. `nlp` and `sentiment-analysis` are other names of `sentiment`. */
 export const TRAINABLE = ['load_predictor', 'sentiment', 'sentiment-analysis', 'nlp'] as const;
@@ -266,7 +266,7 @@ export class TrainingResponse {
    */
   error: string | null;
 
-  static from(row: TrainingRow): TrainingResponse {
+  static from(row: TrainingRun): TrainingResponse {
     const { stage } = row;
     return {
       id: row.id,

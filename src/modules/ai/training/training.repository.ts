@@ -1,90 +1,56 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import type { Transaction } from '../../../platform/database/index.js';
+import { given, type Transaction } from '../../../platform/database/index.js';
 import type { TrainingInfo } from '../core/index.js';
 import type { TrainingMetrics, TrainingStatus } from './training.dto.js';
+import { TrainingRun } from './training-run.entity.js';
 
-interface TrainingParams {
-  epochs?: number;
-}
-
-export interface TrainingRow {
-  id: string;
-  attempts: number;
-  tenant_id: string;
-  model_type: string;
-  pool_id: string | null;
-  trigger: string;
-  params: TrainingParams;
-  /** What came with the request; only loaded by the worker. */
-  data?: { series?: { timestamp: string; value: number }[]; rows?: { text: string; label: string }[] } | null;
-  status: TrainingStatus;
-  stop_requested: boolean;
-  /** Per cent. */
-  progress: number;
-  stage: TrainingInfo | null;
-  metrics: TrainingMetrics | null;
-  error: string | null;
-  model_version: number | null;
-  created_at: Date;
-  started_at: Date | null;
-  finished_at: Date | null;
-}
-
-const COLUMNS = `id, attempts, tenant_id, model_type, pool_id, trigger, params, status, stop_requested, progress, stage,
-  metrics, error, model_version, created_at, started_at, finished_at`;
 const OPEN = `status IN ('pending', 'running')`;
+const NOTHING_YET = {
+  pool_id: null,
+  data: null,
+  stage: null,
+  metrics: null,
+  error: null,
+  model_version: null,
+  started_at: null,
+  finished_at: null,
+};
 
 @Injectable()
 export class TrainingRepository {
   async insert(
     tx: Transaction,
-    run: Pick<TrainingRow, 'tenant_id' | 'model_type' | 'trigger' | 'params'> & {
-      pool_id?: string | null;
-      data?: object | null;
+    run: Pick<TrainingRun, 'tenant_id' | 'model_type' | 'trigger' | 'params'> & {
+      pool_id: string | null;
+      data: TrainingRun['data'];
     },
-  ): Promise<TrainingRow> {
-    const [row] = await tx.query(
-      `INSERT INTO ai_training_runs (id, tenant_id, model_type, pool_id, trigger, params, data)
-       VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING ${COLUMNS}`,
-      [
-        newId('training'),
-        run.tenant_id,
-        run.model_type,
-        run.pool_id ?? null,
-        run.trigger,
-        run.params,
-        run.data ? JSON.stringify(run.data) : null,
-      ],
-    );
+  ): Promise<TrainingRun> {
+    const repository = tx.getRepository(TrainingRun);
+    const row = repository.create({ ...NOTHING_YET, ...run, id: newId('training') });
+    await repository.insert(row);
     return row;
   }
 
-  async get(tx: Transaction, tenantId: string, id: string): Promise<TrainingRow | null> {
-    const [row] = await tx.query(`SELECT ${COLUMNS} FROM ai_training_runs WHERE tenant_id = $1 AND id = $2`, [
-      tenantId,
-      id,
-    ]);
-    return row ?? null;
+  get(tx: Transaction, tenantId: string, id: string): Promise<TrainingRun | null> {
+    return tx.getRepository(TrainingRun).findOneBy({ tenant_id: tenantId, id });
   }
 
   async page(
     tx: Transaction,
     tenantId: string,
     request: PageRequest,
-    status?: string,
+    status?: TrainingStatus,
     modelType?: string,
-  ): Promise<Page<TrainingRow>> {
-    const where =
-      'tenant_id = $1 AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR model_type = $3)';
-    const values = [tenantId, status ?? null, modelType ?? null];
-    const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM ai_training_runs WHERE ${where}`, values);
-    const items = await tx.query(
-      `SELECT ${COLUMNS} FROM ai_training_runs WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5`,
-      [...values, request.limit, offsetOf(request)],
-    );
-    return new Page(items, n, request.page, request.limit);
+  ): Promise<Page<TrainingRun>> {
+    const [items, total] = await tx.getRepository(TrainingRun).findAndCount({
+      where: given({ tenant_id: tenantId, status, model_type: modelType }),
+      order: { created_at: 'DESC', id: 'DESC' },
+      skip: offsetOf(request),
+      take: request.limit,
+    });
+    return new Page(items, total, request.page, request.limit);
   }
 
   /** @param tenantId null: of all tenants, in a system transaction */
@@ -123,10 +89,7 @@ export class TrainingRepository {
   }
 
   async progress(tx: Transaction, id: string, percent: number, stage: TrainingInfo): Promise<void> {
-    await tx.query(
-      `UPDATE ai_training_runs SET progress = $2, stage = $3 WHERE id = $1 AND status = 'running'`,
-      [id, percent, stage],
-    );
+    await tx.getRepository(TrainingRun).update({ id, status: 'running' }, { progress: percent, stage });
   }
 
   async end(
@@ -153,9 +116,11 @@ export class TrainingRepository {
     );
   }
 
-  async data(tx: Transaction, id: string): Promise<TrainingRow['data']> {
-    const [row] = await tx.query('SELECT data FROM ai_training_runs WHERE id = $1', [id]);
-    return row?.data ?? null;
+  async data(tx: Transaction, id: string): Promise<TrainingRun['data']> {
+    const run = await tx
+      .getRepository(TrainingRun)
+      .findOne({ select: { id: true, data: true }, where: { id } });
+    return run?.data ?? null;
   }
 
   /** When the last training of a tenant's or (with `poolId`) a pool's model ended, or began if it has not ended. */

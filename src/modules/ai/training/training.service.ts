@@ -10,7 +10,8 @@ import { PoolsReadModel } from '../../pools/index.js';
 import type { AiConfig } from '../config/ai-config.service.js';
 import type { StartTrainingRequest, Trainable, TrainingNews, TrainingStatus } from './training.dto.js';
 import { TrainingResponse } from './training.dto.js';
-import { TrainingRepository, type TrainingRow } from './training.repository.js';
+import { TrainingRepository } from './training.repository.js';
+import type { TrainingRun } from './training-run.entity.js';
 import { TrainingRunner } from './training-runner.js';
 
 /** Runs of one tenant that wait or run at the same time; further ones are refused. */
@@ -54,7 +55,7 @@ export class TrainingService {
     modelType: Trainable,
     request: StartTrainingRequest,
     trigger = 'request',
-  ): Promise<TrainingRow> {
+  ): Promise<TrainingRun> {
     requireUse(modelOf(modelType), request);
     return this.database.tenant(tenantId, async (tx) => {
       const poolId = request.pool ? await this.poolId(tx, tenantId, request.pool) : null;
@@ -74,7 +75,7 @@ export class TrainingService {
     modelType: Trainable,
     full: boolean,
     epochs?: number,
-  ): Promise<TrainingRow[]> {
+  ): Promise<TrainingRun[]> {
     return this.database.tenant(tenantId, async (tx) => {
       const started = [await this.enqueue(tx, tenantId, modelType, { epochs, trigger: 'retrain' })];
       if (!full || modelOf(modelType) !== 'load_predictor') return started;
@@ -143,7 +144,7 @@ export class TrainingService {
     tenantId: string,
     modelType: Trainable,
     run: { poolId?: string | null; epochs?: number; data?: object | null; trigger: string },
-  ): Promise<TrainingRow> {
+  ): Promise<TrainingRun> {
     if ((await this.runs.countOpen(tx, tenantId)) >= MAX_OPEN)
       throw new AppError(
         409,
@@ -153,10 +154,10 @@ export class TrainingService {
     const row = await this.runs.insert(tx, {
       tenant_id: tenantId,
       model_type: modelType,
-      pool_id: run.poolId,
+      pool_id: run.poolId ?? null,
       trigger: run.trigger,
       params: run.epochs === undefined ? {} : { epochs: run.epochs },
-      data: run.data,
+      data: run.data ?? null,
     });
     // the plan's AI jobs are what somebody asks for; the daily routine is the program's own
     if (run.trigger !== 'schedule') await this.meter.record(tx, tenantId, 'ai_jobs', 1, row.id);

@@ -24,24 +24,6 @@ export interface AlertReport {
   startedAt?: Date;
 }
 
-export interface Alert {
-  id: string;
-  tenant_id: string | null;
-  fingerprint: string;
-  source: 'internal' | 'alertmanager';
-  severity: Severity;
-  component: string;
-  message: string;
-  labels: Record<string, string>;
-  state: AlertState;
-  occurrences: number;
-  started_at: Date;
-  last_seen_at: Date;
-  resolved_at: Date | null;
-  acknowledged_at: Date | null;
-  acknowledged_by: string | null;
-}
-
 /** Notification: an alert fires, has been resolved or acknowledged. */
 export const ALERT_CHANGED = 'alert';
 export interface AlertChanged {

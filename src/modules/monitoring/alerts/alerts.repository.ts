@@ -1,21 +1,29 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import type { Transaction } from '../../../platform/database/index.js';
-import type { Alert, AlertReport, AlertState, Severity } from './alert.js';
+import { columnsOf, given, type Transaction } from '../../../platform/database/index.js';
+import { Alert } from './alert.entity.js';
+import type { AlertReport, AlertState, Severity } from './alert.js';
+import { AlertDelivery } from './alert-delivery.entity.js';
 
 export interface AlertFilter {
   severity?: Severity;
   state?: AlertState;
   component?: string;
+  acknowledged?: boolean;
 }
 
 export type AlertCounts = Record<'critical' | 'warning' | 'info' | 'total', number>;
 
+<<<<<<< HEAD
 const COLUMNS = `id, tenant_id, fingerprint, source, severity, component, message, labels, state, occurrences,
   started_at, last_seen_at, resolved_at, acknowledged_at, acknowledged_by`;
 const MATCHES = `($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR severity = $2)
-  AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR component = $4)`;
+  AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR component = $4)
+  AND ($5::boolean IS NULL OR (acknowledged_at IS NOT NULL) = $5)`;
+=======
+const COLUMNS = columnsOf(Alert);
+>>>>>>> wt/entities
 
 /** Alerts; writing takes a system transaction. Reading shows a tenant's transaction that tenant's only. */
 @Injectable()
@@ -65,9 +73,26 @@ export class AlertsRepository {
     return rows[0] ?? null;
   }
 
-  async get(tx: Transaction, id: string): Promise<Alert | null> {
-    const [row] = await tx.query(`SELECT ${COLUMNS} FROM alerts WHERE id = $1`, [id]);
-    return row ?? null;
+  get(tx: Transaction, id: string): Promise<Alert | null> {
+    return tx.getRepository(Alert).findOneBy({ id });
+  }
+
+  /** Queues one notification a channel; what is queued already stays as it is. */
+  async addDeliveries(
+    tx: Transaction,
+    alert: Alert,
+    event: AlertDelivery['event'],
+    channels: readonly AlertDelivery['channel'][],
+  ): Promise<void> {
+    const { tenant_id, id: alert_id } = alert;
+    await tx
+      .createQueryBuilder()
+      .insert()
+      .into(AlertDelivery)
+      .values(channels.map((channel) => ({ id: newId('delivery'), tenant_id, alert_id, channel, event })))
+      .orIgnore()
+      .updateEntity(false)
+      .execute();
   }
 
   /** Newest first. @param tenantId null: everything that the transaction may see */
@@ -77,13 +102,25 @@ export class AlertsRepository {
     filter: AlertFilter,
     request: PageRequest,
   ): Promise<Page<Alert>> {
-    const values = [tenantId, filter.severity ?? null, filter.state ?? null, filter.component ?? null];
+<<<<<<< HEAD
+    const { severity, state, component, acknowledged } = filter;
+    const values = [tenantId, severity, state, component, acknowledged].map((value) => value ?? null);
     const items: Alert[] = await tx.query(
-      `SELECT ${COLUMNS} FROM alerts WHERE ${MATCHES} ORDER BY started_at DESC, id DESC LIMIT $5 OFFSET $6`,
+      `SELECT ${COLUMNS} FROM alerts WHERE ${MATCHES} ORDER BY started_at DESC, id DESC LIMIT $6 OFFSET $7`,
       [...values, request.limit, offsetOf(request)],
     );
     const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM alerts WHERE ${MATCHES}`, values);
     return new Page(items, n, request.page, request.limit);
+=======
+    const { severity, state, component } = filter;
+    const [items, total] = await tx.getRepository(Alert).findAndCount({
+      where: given({ tenant_id: tenantId ?? undefined, severity, state, component }),
+      order: { started_at: 'DESC', id: 'DESC' },
+      skip: offsetOf(request),
+      take: request.limit,
+    });
+    return new Page(items, total, request.page, request.limit);
+>>>>>>> wt/entities
   }
 
   /** Alerts that fire now. @param tenantId null: everything that the transaction may see */

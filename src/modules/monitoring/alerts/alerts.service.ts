@@ -5,7 +5,8 @@ import { Database, Notifications, type Transaction } from '../../../platform/dat
 import { Journal } from '../../../platform/journal/index.js';
 import type { Principal } from '../../../platform/security/index.js';
 import { requireTenant } from '../../tenants/index.js';
-import { ALERT_CHANGED, type Alert, type AlertChanged, type AlertReport } from './alert.js';
+import type { Alert } from './alert.entity.js';
+import { ALERT_CHANGED, type AlertChanged, type AlertReport } from './alert.js';
 import { type AlertCounts, type AlertFilter, AlertsRepository } from './alerts.repository.js';
 import { DeliveryQueue } from './delivery-queue.js';
 
@@ -63,6 +64,16 @@ export class AlertsService {
     return principal.role === 'superadmin'
       ? this.database.system((tx) => this.alerts.page(tx, null, filter, request))
       : this.ofTenant(principal, principal.tenantId, filter, request);
+  }
+
+  /** @throws AppError 404, also for another tenant's */
+  async get(principal: Principal, id: string): Promise<Alert> {
+    const work = (tx: Transaction) => this.alerts.get(tx, id);
+    const alert = await (principal.role === 'superadmin'
+      ? this.database.system(work)
+      : this.database.tenant(principal.tenantId, work));
+    if (!alert) throw notFound('Alert', id);
+    return alert;
   }
 
   /** @throws AppError 404 for another tenant */

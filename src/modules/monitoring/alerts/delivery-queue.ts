@@ -1,22 +1,11 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { newId } from '../../../common/ids.js';
 import { Database, Notifications, type Transaction } from '../../../platform/database/index.js';
 import { type JobControl, WorkQueue } from '../../../platform/jobs/index.js';
-import type { Alert } from './alert.js';
+import type { Alert } from './alert.entity.js';
+import type { AlertDelivery } from './alert-delivery.entity.js';
 import { AlertsRepository } from './alerts.repository.js';
-import { type NotificationChannel, NotificationChannels } from './notification-channels.js';
+import { NotificationChannels } from './notification-channels.js';
 
-type DeliveryEvent = 'firing' | 'resolved';
-
-interface DeliveryRow {
-  id: string;
-  attempts: number;
-  alert_id: string;
-  channel: NotificationChannel;
-  event: DeliveryEvent;
-}
-
-const TABLE = 'notification_deliveries';
 const MAX_ATTEMPTS = 8;
 
 /**
@@ -26,7 +15,7 @@ const MAX_ATTEMPTS = 8;
 @Injectable()
 export class DeliveryQueue implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('notifications');
-  private readonly queue: WorkQueue<DeliveryRow>;
+  private readonly queue: WorkQueue<AlertDelivery>;
 
   constructor(
     private readonly database: Database,
@@ -34,8 +23,8 @@ export class DeliveryQueue implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly alerts: AlertsRepository,
     private readonly channels: NotificationChannels,
   ) {
-    this.queue = new WorkQueue<DeliveryRow>(database, notifications, {
-      table: TABLE,
+    this.queue = new WorkQueue<AlertDelivery>(database, notifications, {
+      table: 'notification_deliveries',
       concurrency: 6,
       // a channel whose receiver hangs holds up no other one
       shares: [{ column: 'channel', most: 2 }],
@@ -56,20 +45,16 @@ export class DeliveryQueue implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Queues the alert's notifications on the channels that are set up and switched on. */
-  async enqueue(tx: Transaction, alert: Alert, event: DeliveryEvent): Promise<void> {
+  async enqueue(tx: Transaction, alert: Alert, event: AlertDelivery['event']): Promise<void> {
     const channels = this.channels.enabled();
     if (!channels.length) return;
-    await tx.query(
-      `INSERT INTO ${TABLE} (id, tenant_id, alert_id, channel, event)
-       SELECT id, $2, $3, channel, $4 FROM unnest($1::text[], $5::text[]) AS d (id, channel)
-       ON CONFLICT (alert_id, event, channel) DO NOTHING`,
-      [channels.map(() => newId('delivery')), alert.tenant_id, alert.id, event, channels],
-    );
+    await this.alerts.addDeliveries(tx, alert, event, channels);
     await this.queue.wake(tx);
   }
 
-  private async deliver(row: DeliveryRow, job: JobControl): Promise<void> {
-    const alert = await this.database.system((tx) => this.alerts.get(tx, row.alert_id));
+  private async deliver(row: AlertDelivery, job: JobControl): Promise<void> {
+    const { alert_id: alertId } = row;
+    const alert = alertId && (await this.database.system((tx) => this.alerts.get(tx, alertId)));
     if (!alert) return;
     const delivery = await this.channels.send(row.channel, {
       id: row.id,

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import type { Transaction } from '../../../platform/database/index.js';
+import { columnsOf, type Transaction } from '../../../platform/database/index.js';
 import type { LogLevel, LogLine } from '../../../platform/observability/index.js';
+import { ProgramLogLine } from './program-log-line.entity.js';
 
 export interface ProgramLogFilter {
   level?: LogLevel;
@@ -12,14 +13,7 @@ export interface ProgramLogFilter {
   to?: Date;
 }
 
-export interface ProgramLogRow {
-  at: Date;
-  node: string;
-  level: LogLevel;
-  component: string;
-  message: string;
-  request_id: string | null;
-}
+export type ProgramLogRow = Omit<ProgramLogLine, 'id'>;
 
 const KEPT = '7 days';
 const ROWS_A_DELETE = 10_000;
@@ -59,7 +53,7 @@ export class ProgramLogRepository {
       filter.to ?? 'infinity',
     ];
     const items: ProgramLogRow[] = await tx.query(
-      `SELECT at, node, level, component, message, request_id FROM program_log WHERE ${MATCHES}
+      `SELECT ${columnsOf(ProgramLogLine)} FROM program_log WHERE ${MATCHES}
        ORDER BY at DESC, id DESC LIMIT $6 OFFSET $7`,
       [...values, request.limit, offsetOf(request)],
     );

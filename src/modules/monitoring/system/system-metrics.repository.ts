@@ -1,22 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { Transaction } from '../../../platform/database/index.js';
 import type { HostSample } from './host-sampler.js';
+import { SystemMetrics, SystemMetricsMinute } from './system-metrics.entity.js';
 
-export interface SystemMetricsRow {
-  at: Date;
-  cpu_percent: number;
-  memory_percent: number;
-  disk_percent: number;
-  network_rx: number;
-  network_tx: number;
-  gpu_percent: number | null;
-}
+export type SystemMetricsRow = Omit<SystemMetrics, 'node'>;
 
 export type Resolution = 'raw' | 'minute';
 
 const RAW_KEPT = '24 hours';
 const MINUTES_KEPT = '30 days';
-const TABLES: Record<Resolution, string> = { raw: 'system_metrics', minute: 'system_metrics_minutes' };
+const ENTITIES = { raw: SystemMetrics, minute: SystemMetricsMinute };
 const FIGURES = 'cpu_percent, memory_percent, disk_percent, network_rx, network_tx, gpu_percent';
 
 /** Samples of all nodes: each one for a day, means of minutes for thirty. All of it takes a system transaction. */
@@ -46,10 +39,9 @@ export class SystemMetricsRepository {
     limit: number,
     resolution: Resolution,
   ): Promise<SystemMetricsRow[]> {
-    const rows: SystemMetricsRow[] = await tx.query(
-      `SELECT at, ${FIGURES} FROM ${TABLES[resolution]} WHERE node = $1 ORDER BY at DESC LIMIT $2`,
-      [node, limit],
-    );
+    const rows = await tx
+      .getRepository<SystemMetrics>(ENTITIES[resolution])
+      .find({ where: { node }, order: { at: 'DESC' }, take: limit });
     return rows.reverse();
   }
 
