@@ -435,6 +435,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ai/models/{model_type}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the trained versions of a built-in model, newest first */
+        get: operations["ModelVersions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ai/models/{model_type}/versions/{id}/serve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version, or on to one that was not served
+         * @description It answers until a training makes a better one, or any after a day.
+         */
+        post: operations["ModelVersions_serve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ai/pipeline": {
         parameters: {
             query?: never;
@@ -937,6 +974,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get an alert */
+        get: operations["Alerts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts/{id}/acknowledge": {
         parameters: {
             query?: never;
@@ -981,7 +1035,7 @@ export interface paths {
         /** List the API keys of your tenant */
         get: operations["ApiKeys_list"];
         put?: never;
-        /** Make an API key; it is shown in this answer only */
+        /** Make an API key; it is shown in this answer only. A tenant has at most 100 */
         post: operations["ApiKeys_create"];
         delete?: never;
         options?: never;
@@ -1161,6 +1215,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a token mailed with which a forgotten password is reset
+         * @description The answer is the same whether there is an account or not. Needs SMTP_URL.
+         */
+        post: operations["PasswordResets_forgot"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a new password with a token; all sessions end, a lock is lifted */
+        post: operations["PasswordResets_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/refresh": {
         parameters: {
             query?: never;
@@ -1281,7 +1372,7 @@ export interface paths {
         put?: never;
         /**
          * Restore the installation or one tenant, all or nothing
-         * @description By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log and the configuration history only grow.
+         * @description By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log, the configuration history, usage and bills only grow, and a tenant that exists stays on its plan.
          */
         post: operations["Backups_restore"];
         delete?: never;
@@ -2412,6 +2503,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tenants/{tenant_id}/users/{user_id}/password-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Issue a token with which a person sets a new password
+         * @description For somebody who forgot theirs or is locked out; the old password works until the token is used. Only for people of at most your role, who work in this tenant only.
+         */
+        post: operations["MemberPasswordResets_issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/version": {
         parameters: {
             query?: never;
@@ -2439,7 +2550,7 @@ export interface paths {
         /** List the webhooks of your tenant */
         get: operations["WebhookEndpoints_list"];
         put?: never;
-        /** Subscribe an address to events; the signing secret is in this answer only */
+        /** Subscribe an address to events; the signing secret is in this answer only. A tenant has at most 20 webhooks */
         post: operations["WebhookEndpoints_create"];
         delete?: never;
         options?: never;
@@ -2684,6 +2795,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ws/ai": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the models, trainings and anomalies */
+        get: operations["AiChannel_ai"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the alerts that fire */
+        get: operations["LiveChannels_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/backends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the backends: all of them first, then what changes */
+        get: operations["LiveChannels_backends"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the usage of the billing period and its cost, every 5 s */
+        get: operations["BillingChannel_billing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ws/connections": {
         parameters: {
             query?: never;
@@ -2710,11 +2889,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Pause, resume or change the interval of one live channel or all, on every node
-         * @description Live channels are WebSockets: `/api/ws/{channel}` (backends, metrics, status, ai, security, billing, health, alerts) with the access token as `?token=`, subprotocol `bearer, <token>` or the cookie of the sign-in, and `/ws/{client_id}` with `?csrf_token=`. Frames are `{type, timestamp, data}`. The server closes with 1001 (it stops), 4401 (session ended or token expired), 4403 (role changed), 4408 (no answer to a ping), 4429 (too many messages), 4430 (does not read).
-         */
+        /** Pause, resume or change the interval of one live channel or all, on every node */
         post: operations["Realtime_control"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the operators’ dashboard, every 3 s */
+        get: operations["LiveChannels_dashboard"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2732,6 +2925,74 @@ export interface paths {
         put?: never;
         /** Send every client the newest state now, on every node */
         post: operations["Realtime_forceUpdate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow whether the product works, every 15 s */
+        get: operations["LiveChannels_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the load of this machine and your traffic on it, every 2 s */
+        get: operations["LiveChannels_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/security": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow sign-ins, refusals and changes of roles */
+        get: operations["LiveChannels_security"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ws/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the status of the product, every 10 s */
+        get: operations["LiveChannels_status"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2818,6 +3079,43 @@ export interface paths {
         /** Change your password; your other sessions end (alias of /api/auth/password) */
         put: operations["Auth_changePassword_alias"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/password/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a token mailed with which a forgotten password is reset (alias of /api/auth/password/forgot)
+         * @description The answer is the same whether there is an account or not. Needs SMTP_URL.
+         */
+        post: operations["PasswordResets_forgot_alias"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set a new password with a token; all sessions end, a lock is lifted (alias of /api/auth/password/reset) */
+        post: operations["PasswordResets_reset_alias"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3131,8 +3429,315 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/ws/{client_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follow the operators’ dashboard with a one-time token */
+        get: operations["LiveChannels_dashboardOf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "*": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to everything: what else is in the audit log */
+        post: operations["on_other_action"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "backend.unhealthy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to backend.unhealthy */
+        post: operations["on_backend_unhealthy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "backend.healthy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to backend.healthy */
+        post: operations["on_backend_healthy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.fired": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to alert.fired */
+        post: operations["on_alert_fired"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.resolved": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to alert.resolved */
+        post: operations["on_alert_resolved"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "config.changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to config.changed */
+        post: operations["on_config_changed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "invoice.paid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to invoice.paid */
+        post: operations["on_invoice_paid"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "subscription.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to subscription.created */
+        post: operations["on_subscription_created"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "subscription.upgraded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to subscription.upgraded */
+        post: operations["on_subscription_upgraded"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "subscription.canceled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to subscription.canceled */
+        post: operations["on_subscription_canceled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "tenant.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to tenant.updated */
+        post: operations["on_tenant_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "tenant.plan_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to tenant.plan_changed */
+        post: operations["on_tenant_plan_changed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "user.added": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to user.added */
+        post: operations["on_user_added"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "user.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to user.updated */
+        post: operations["on_user_updated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "user.removed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to user.removed */
+        post: operations["on_user_removed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "backup.restored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent to the webhooks subscribed to backup.restored */
+        post: operations["on_backup_restored"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    ping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sent by POST /api/webhooks/{id}/ping */
+        post: operations["on_ping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         AddUserRequest: {
@@ -3255,6 +3860,16 @@ export interface components {
              */
             invitation_token?: string;
         };
+        AiAnomalyFrame: {
+            /**
+             * @example ai_anomaly
+             * @enum {string}
+             */
+            type: "ai_anomaly";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["AnomalyNews"];
+        };
         AiConfigResponse: {
             /**
              * @description Whether models are trained on this tenant's traffic and answer.
@@ -3319,6 +3934,16 @@ export interface components {
             forecast?: components["schemas"]["ForecastConfig"];
             anomalies?: components["schemas"]["AnomaliesConfig"];
         };
+        AiFrame: {
+            /**
+             * @example ai
+             * @enum {string}
+             */
+            type: "ai";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["AiState"];
+        };
         AiHealthResponse: {
             /**
              * @description `degraded`: a deployed model is unavailable.
@@ -3346,6 +3971,25 @@ export interface components {
             /** @description With `history`: the last 24 hours, newest first. */
             history?: components["schemas"]["ForecastHistoryItem"][];
         };
+        AiState: {
+            /**
+             * @description `disabled`: switched off for this tenant.
+             * @example active
+             * @enum {string}
+             */
+            status: "active" | "disabled";
+            /**
+             * @description Trainings that wait or run.
+             * @example 0
+             */
+            open_trainings: number;
+            /** @description Absent where the state is that of all tenants together. */
+            enabled?: boolean;
+            /** @description Absent where the state is that of all tenants together. */
+            models?: components["schemas"]["ModelStateResponse"][];
+            /** @description The newest ten that last. */
+            anomalies: components["schemas"]["AnomalySummary"][];
+        };
         AiStatusResponse: {
             /** @example true */
             enabled: boolean;
@@ -3361,6 +4005,35 @@ export interface components {
              * @example 0
              */
             open_trainings: number;
+        };
+        AiTrainingFrame: {
+            /**
+             * @example ai_training
+             * @enum {string}
+             */
+            type: "ai_training";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["TrainingNews"];
+        };
+        AlertEvent: {
+            /** @example WARNING */
+            severity: components["schemas"]["Severity"];
+            /**
+             * @example {
+             *       "pool": "web"
+             *     }
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /** @example alert_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example BACKEND */
+            component: string;
+            message: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            started_at: string;
         };
         AlertResponse: {
             /** @example WARNING */
@@ -3441,6 +4114,16 @@ export interface components {
         };
         AlertmanagerWebhook: {
             alerts: components["schemas"]["AlertmanagerAlert"][];
+        };
+        AlertsFrame: {
+            /**
+             * @example alerts
+             * @enum {string}
+             */
+            type: "alerts";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["FiringAlerts"];
         };
         AlertsSummary: {
             /** @example 0 */
@@ -3554,8 +4237,14 @@ export interface components {
              */
             alerts: boolean;
         };
-        /** @enum {string} */
+        /**
+         * @description requests: a minute. latency: mean, ms. errors: share of answers of class 5xx. cpu, memory, disk: %. network: bytes a second
+         * @enum {string}
+         */
         AnomalyMetric: "requests" | "latency" | "errors" | "cpu" | "memory" | "disk" | "network_rx" | "network_tx";
+        AnomalyNews: {
+            anomaly: components["schemas"]["AnomalySummary"];
+        };
         AnomalyPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
@@ -3596,6 +4285,39 @@ export interface components {
             expected: components["schemas"]["ExpectedRange"];
             /** @description The 30 minutes before it, its own, and up to 15 after it, oldest first; minutes that say nothing are left out. */
             around: components["schemas"]["AnomalyPoint"][];
+        };
+        AnomalySummary: {
+            /**
+             * @description requests: a minute. latency: mean, ms. errors: share of answers of class 5xx. cpu, memory, disk: %. network: bytes a second
+             * @example latency
+             */
+            metric: components["schemas"]["AnomalyMetric"];
+            /** @example anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @description Null for a machine's metric, and once the pool is gone.
+             * @example web_servers
+             */
+            pool: string | null;
+            /** @example pool_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            pool_id: string | null;
+            /** @description Machine whose metric it is; null for a pool's. */
+            node: string | null;
+            /**
+             * @description The minute that stands out.
+             * @example 2026-06-19T15:30:00.000Z
+             */
+            at: string;
+            /** @description When the values were back in the range for three minutes, or had been elsewhere for two hours; null while it lasts. */
+            ended_at: string | null;
+            /**
+             * @description How unlikely it is: 0.5 is one in 10^5, 1 one in 10^10 or rarer.
+             * @example 0.82
+             */
+            score: number;
+            /** @example 212.4 */
+            value: number;
+            expected: components["schemas"]["ExpectedRange"];
         };
         ApiKeyResponse: {
             /** @example apikey_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -3674,6 +4396,20 @@ export interface components {
             object_name: string | null;
             message: string;
         };
+        AuditedEvent: {
+            object: components["schemas"]["EventObject"] | null;
+            /**
+             * @example {
+             *       "role": "member"
+             *     }
+             */
+            details: {
+                [key: string]: unknown;
+            };
+            message: string;
+            /** @example ada@example.com */
+            actor: string;
+        };
         BackendCountsResponse: {
             /** @example 12 */
             total: number;
@@ -3689,6 +4425,25 @@ export interface components {
              * @example 0
              */
             unknown: number;
+        };
+        BackendHealthEvent: {
+            /** @example backend_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            backend_id: string;
+            /** @example pool_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            pool_id: string;
+            /**
+             * @example healthy
+             * @enum {string}
+             */
+            from: "healthy" | "unhealthy" | "unknown";
+            /**
+             * @example unhealthy
+             * @enum {string}
+             */
+            to: "healthy" | "unhealthy" | "unknown";
+            reason: string;
+            /** @example 2026-06-19T15:30:00.000Z */
+            at: string;
         };
         BackendResponse: {
             /** @example backend_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -3743,6 +4498,37 @@ export interface components {
             created_at: string;
             /** @example 2026-06-19T10:00:00.000Z */
             updated_at: string;
+        };
+        BackendsChange: {
+            /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            tenant_id: string;
+            /** @description New, or different from what was sent last. */
+            updated: components["schemas"]["BackendResponse"][];
+            /**
+             * @description Ids of backends that are gone.
+             * @example []
+             */
+            removed: string[];
+        };
+        BackendsFrame: {
+            /**
+             * @example backends
+             * @enum {string}
+             */
+            type: "backends";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["BackendResponse"][];
+        };
+        BackendsUpdateFrame: {
+            /**
+             * @example backends_update
+             * @enum {string}
+             */
+            type: "backends_update";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["BackendsChange"];
         };
         BackupResponse: {
             /**
@@ -3819,6 +4605,16 @@ export interface components {
             failed: number;
             /** @example 4.2 */
             latency_ms: number;
+        };
+        BillingFrame: {
+            /**
+             * @example billing
+             * @enum {string}
+             */
+            type: "billing";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["LiveUsage"];
         };
         BulkBackendResult: {
             resource?: components["schemas"]["BackendResponse"];
@@ -4100,6 +4896,14 @@ export interface components {
              */
             dask_avg_task_time: number;
         };
+        ClusterSummary: {
+            /** @example 4 */
+            total_workers: number;
+            /** @example 3 */
+            active_workers: number;
+            /** @example degraded */
+            status: string;
+        };
         ComparisonResponse: {
             /** @description What the figures rest on, and what they do not tell. */
             basis: string;
@@ -4176,6 +4980,22 @@ export interface components {
             /** @description What differs from the pool's health check; null: nothing. */
             health_check?: components["schemas"]["HealthCheckRequest"] | null;
         };
+        ConfigChangedEvent: {
+            /**
+             * @description Of `GET /api/config/versions/{version}`.
+             * @example 42
+             */
+            version: number;
+            /**
+             * @description The first twenty changes.
+             * @example [
+             *       "Pool web created"
+             *     ]
+             */
+            summary: string[];
+            /** @example ada@example.com */
+            actor: string;
+        };
         ConfigDifference: {
             /**
              * @description Value before; absent for `add`
@@ -4191,7 +5011,7 @@ export interface components {
              * @example replace
              * @enum {string}
              */
-            op: "add" | "replace" | "remove";
+            op: "replace" | "add" | "remove";
             /**
              * @description JSON pointer (RFC 6901) with names as keys.
              * @example /pools/web_servers/algorithm
@@ -4242,13 +5062,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -4258,6 +5071,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -4554,21 +5374,16 @@ export interface components {
         CreateCertificateRequest: {
             /**
              * @description PEM: the server's own certificate first, then each that vouches for the one before. The root may be left out.
-             * @example -----BEGIN CERTIFICATE-----
-             *     MIIB…
-             *     -----END CERTIFICATE-----
+             * @example -----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n
              */
             certificate?: string;
             /**
              * @description PEM, not encrypted: RSA from 2048 bits, or EC on P-256, P-384 or P-521. Stored encrypted and never shown again.
-             * @example -----BEGIN PRIVATE KEY-----
-             *     MIGH…
-             *     -----END PRIVATE KEY-----
+             * @example -----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n
              */
             private_key?: string;
             /**
-             * @description Names that it is used for; for an upload all names of the certificate when not given. Served are those that your
-             *     routes have.
+             * @description Names that it is used for; all names of the certificate when not given. Served are those that your routes have.
              * @example [
              *       "shop.example.com"
              *     ]
@@ -4576,7 +5391,8 @@ export interface components {
             hosts?: string[];
             /**
              * @description Whether to order it from the installation's certificate authority (ACME, HTTP-01) and to renew it when a third of
-             *     its life is left; then without `certificate` and `private_key`, and without wildcards. False when not given.
+             *     its life is left; then with `hosts`, without `certificate` and `private_key`, and without wildcards. False when not
+             *     given.
              * @example false
              */
             acme?: boolean;
@@ -4603,13 +5419,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -4619,6 +5428,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -4731,6 +5547,31 @@ export interface components {
              * @example 3600
              */
             expires_in: number;
+        };
+        DashboardFrame: {
+            /**
+             * @example realtime_update
+             * @enum {string}
+             */
+            type: "realtime_update";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["DashboardState"];
+        };
+        DashboardState: {
+            system_metrics: components["schemas"]["MachineLoad"];
+            cluster_status: components["schemas"]["ClusterSummary"];
+            services_status: components["schemas"]["ServicesStatus"];
+            /**
+             * @description Alerts that fire.
+             * @example 1
+             */
+            alerts_count: number;
+            alerts_summary: components["schemas"]["AlertsSummary"];
+            /** @example 4 */
+            workers_count: number;
+            /** @example 3 */
+            active_workers: number;
         };
         DaskStateResponse: {
             /** @example false */
@@ -4941,6 +5782,14 @@ export interface components {
             /** @example health_check.interval must be a duration such as 30s */
             message: string;
         };
+        EventObject: {
+            /** @example user */
+            type: string;
+            /** @example user_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example grace@example.com */
+            name?: string;
+        };
         ExpectedRange: {
             /** @example 48.1 */
             value: number;
@@ -4948,6 +5797,12 @@ export interface components {
             lower: number;
             /** @example 55.6 */
             upper: number;
+        };
+        FiringAlerts: {
+            /** @example 1 */
+            total: number;
+            /** @description The first hundred. */
+            alerts: components["schemas"]["AlertResponse"][];
         };
         ForceUpdateRequest: {
             /**
@@ -5003,6 +5858,13 @@ export interface components {
             /** @example 601 */
             upper: number;
         };
+        ForgotPasswordRequest: {
+            /**
+             * Format: email
+             * @example user@example.com
+             */
+            email: string;
+        };
         FoundAnomaly: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
@@ -5042,16 +5904,6 @@ export interface components {
         };
         HealthCheckRequest: {
             /**
-             * @description Without checks a backend counts as healthy until requests to it fail.
-             * @example true
-             */
-            enabled?: boolean;
-            /**
-             * @description Path that is asked for, with GET.
-             * @example /health
-             */
-            path?: string;
-            /**
              * @description Time between two checks.
              * @example 10s
              */
@@ -5061,6 +5913,16 @@ export interface components {
              * @example 3s
              */
             timeout?: string;
+            /**
+             * @description Without checks a backend counts as healthy until requests to it fail.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Path that is asked for, with GET.
+             * @example /health
+             */
+            path?: string;
             /**
              * @description Status of a healthy answer.
              * @example 200
@@ -5079,16 +5941,6 @@ export interface components {
         };
         HealthCheckResponse: {
             /**
-             * @description Without checks a backend counts as healthy until requests to it fail.
-             * @example true
-             */
-            enabled: boolean;
-            /**
-             * @description Path that is asked for, with GET.
-             * @example /health
-             */
-            path: string;
-            /**
              * @description Time between two checks.
              * @example 10s
              */
@@ -5098,6 +5950,16 @@ export interface components {
              * @example 3s
              */
             timeout: string;
+            /**
+             * @description Without checks a backend counts as healthy until requests to it fail.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Path that is asked for, with GET.
+             * @example /health
+             */
+            path: string;
             /**
              * @description Status of a healthy answer.
              * @example 200
@@ -5114,6 +5976,16 @@ export interface components {
              */
             fall: number;
         };
+        HealthFrame: {
+            /**
+             * @example health
+             * @enum {string}
+             */
+            type: "health";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["HealthState"];
+        };
         HealthResponse: {
             /**
              * @description `unhealthy` comes with status 503: a part that the product needs is down. `draining`: the node is about to stop.
@@ -5128,6 +6000,19 @@ export interface components {
             /** @example 72h30m15s */
             uptime: string;
             components: components["schemas"]["ComponentsResponse"];
+        };
+        HealthState: {
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            /**
+             * @description `unhealthy` comes with status 503: a part that the product needs is down. `draining`: the node is about to stop.
+             * @example healthy
+             * @enum {string}
+             */
+            status: "draining" | "healthy" | "unhealthy";
+            components: components["schemas"]["ComponentsResponse"];
+            /** @example true */
+            healthy: boolean;
         };
         HistoryBucket: {
             /** @example 2026-06-19T15:00:00.000Z */
@@ -5191,7 +6076,10 @@ export interface components {
         InputPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
-            /** @example 512.5 */
+            /**
+             * @description Any unit, at most 10^15 either way.
+             * @example 512.5
+             */
             value: number;
         };
         InvoiceLineResponse: {
@@ -5261,15 +6149,15 @@ export interface components {
         };
         IssueEnrollmentTokenRequest: {
             /**
-             * @description What it is for. Empty when not given.
-             * @example GPU rack 3
-             */
-            description?: string;
-            /**
              * @description How long it can be used; 24h when not given.
              * @example 24h
              */
             expires_in?: string;
+            /**
+             * @description What it is for. Empty when not given.
+             * @example GPU rack 3
+             */
+            description?: string;
         };
         IssuedEnrollmentTokenResponse: {
             /** @example open */
@@ -5312,6 +6200,29 @@ export interface components {
              * @enum {string}
              */
             label: "positive" | "negative" | "neutral";
+        };
+        LiveUsage: {
+            /**
+             * @description Null for all tenants together.
+             * @example professional
+             */
+            plan: string | null;
+            /** @example 2026-06-01T00:00:00.000Z */
+            period_start: string;
+            /** @example 2026-07-01T00:00:00.000Z */
+            period_end: string;
+            /**
+             * @description Requests carried in the period.
+             * @example 262501
+             */
+            usage: number;
+            /**
+             * @description What they cost over the included amount, in units of the currency; null for all tenants together.
+             * @example 0.13
+             */
+            cost: number | null;
+            /** @example USD */
+            currency: string | null;
         };
         LoadPredictorPerformance: {
             /**
@@ -5393,6 +6304,24 @@ export interface components {
             success: boolean;
             message: string;
         };
+        MachineLoad: {
+            /** @example 24.5 */
+            cpu_percent: number;
+            /** @example 61.2 */
+            memory_percent: number;
+            /** @example 48.9 */
+            disk_percent: number;
+            /**
+             * @description Bytes a second.
+             * @example 125000
+             */
+            network_rx: number;
+            /**
+             * @description Bytes a second.
+             * @example 98000
+             */
+            network_tx: number;
+        };
         MatchCondition: {
             /**
              * @example header
@@ -5400,7 +6329,7 @@ export interface components {
              */
             in: "header" | "query";
             /**
-             * @description Header (in any case) or query parameter.
+             * @description Header (in any case), or query parameter of letters, digits and `-_.~`.
              * @example x-beta
              */
             name: string;
@@ -5440,12 +6369,28 @@ export interface components {
              */
             interval_coverage: number | null;
             /**
-             * @description Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+             * @description Requests a minute that can be carried: `best_minute`, when answers took longer then than in quiet minutes, or when
+             *     more brought errors. Null while the pools were never seen full.
              * @example 1200
              */
             capacity_per_minute: number | null;
+            /**
+             * @description Requests of the best minute of the last 7 days with at most 1 % errors; null below ten such minutes.
+             * @example 1200
+             */
+            best_minute: number | null;
             comparison_basis: string;
             algorithms: components["schemas"]["AlgorithmFiguresResponse"][];
+        };
+        MetricsFrame: {
+            /**
+             * @example metrics
+             * @enum {string}
+             */
+            type: "metrics";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["RealtimeMetricsResponse"];
         };
         ModelCard: {
             /** @example lexicon */
@@ -5464,6 +6409,11 @@ export interface components {
         };
         ModelConfig: {
             /**
+             * @description Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
+             * @example 30s
+             */
+            timeout?: string;
+            /**
              * @description `builtin` when it is left out.
              * @example builtin
              * @enum {string}
@@ -5480,7 +6430,8 @@ export interface components {
              */
             model?: string;
             /**
-             * @description Directory of a text classifier below `DATA_DIR/models`, for `onnx`; the model's name when it is left out. It holds
+             * @description Directory of a text classifier below `DATA_DIR/models/<your tenant's id>`, which only you can use, or below
+             *     `DATA_DIR/models`, for `onnx`; the model's name when it is left out. An operator puts it there. It holds
              *     `model.onnx` (or `onnx/model.onnx`; its first output: one score for each class, for a batch of one),
              *     `labels.json` (`["negative", "positive"]`, in the order of the scores) or a Hugging Face `config.json` with
              *     `id2label`, and one of `vocabulary.json` (a list of words; the one input gets their counts as float32 [1, words],
@@ -5506,11 +6457,6 @@ export interface components {
              * @example 3
              */
             max_instances?: number;
-            /**
-             * @description Longest time of one prediction; the tenant's `models.default_timeout` when it is left out.
-             * @example 30s
-             */
-            timeout?: string;
         };
         ModelPerformanceResponse: {
             load_predictor: components["schemas"]["LoadPredictorPerformance"];
@@ -5558,6 +6504,34 @@ export interface components {
             model: string;
             /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
+        };
+        ModelVersionResponse: {
+            /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /** @example load_predictor */
+            model: string;
+            /**
+             * @description Counted for each model, pool and kind of data.
+             * @example 3
+             */
+            version: number;
+            /** @description Whether it answers. */
+            served: boolean;
+            /**
+             * @description `traffic`: what the data plane measured. `series` and `rows`: data of a request. Forecasts of traffic come from the
+             *     former only.
+             * @example traffic
+             * @enum {string}
+             */
+            learned_from: "rows" | "series" | "traffic";
+            /** @description Null: the tenant's whole traffic. */
+            pool_id: string | null;
+            /** @description On what training did not see. */
+            metrics: components["schemas"]["TrainingMetrics"];
+            /** @example training_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            training_id: string | null;
+            /** @example 2026-06-19T15:30:00.000Z */
+            created_at: string;
         };
         ModelsConfig: {
             /**
@@ -5765,7 +6739,7 @@ export interface components {
              * @description What kind of thing is wrong; null when all is well.
              * @enum {string|null}
              */
-            error_code: "timeout" | "redirect" | "dns" | "blocked_address" | "refused" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
+            error_code: "timeout" | "redirect" | "dns" | "refused" | "blocked_address" | "tls" | "too_large" | "http_status" | "not_json" | "issuer_mismatch" | "missing_endpoint" | "no_pkce" | "no_keys" | null;
             /** @description In order, up to the first that fails. */
             checks: components["schemas"]["OidcCheck"][];
         };
@@ -5795,6 +6769,11 @@ export interface components {
              */
             basis?: string;
             anomalies?: components["schemas"]["FoundAnomaly"][];
+            /**
+             * @description Points that were looked at; the ones before are what the detector learnt from.
+             * @example 850
+             */
+            judged?: number;
             /** @example The sky is blue because … */
             text?: string;
             /**
@@ -5856,6 +6835,15 @@ export interface components {
              */
             keep_versions?: number;
         };
+        PasswordResetResponse: {
+            /**
+             * @description Hand it on to the person; it is shown once and good for one use.
+             * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+             */
+            reset_token: string;
+            /** @example 2026-06-20T15:30:00.000Z */
+            expires_at: string;
+        };
         PendingChangeResponse: {
             /**
              * @example basic
@@ -5869,6 +6857,9 @@ export interface components {
             billing_cycle: "monthly" | "yearly";
             /** @example 2026-07-01T00:00:00.000Z */
             effective_at: string;
+        };
+        PingEvent: {
+            message: string;
         };
         PipelineDeletedResponse: {
             /** @example deleted */
@@ -5915,6 +6906,11 @@ export interface components {
              */
             basis?: string;
             anomalies?: components["schemas"]["FoundAnomaly"][];
+            /**
+             * @description Points that were looked at; the ones before are what the detector learnt from.
+             * @example 850
+             */
+            judged?: number;
             /** @example The sky is blue because … */
             text?: string;
             /**
@@ -5956,7 +6952,7 @@ export interface components {
              * @example completed
              * @enum {string}
              */
-            status: "completed" | "pending" | "failed" | "running" | "cancelled";
+            status: "running" | "completed" | "pending" | "failed" | "cancelled";
             /** @example true */
             async: boolean;
             /** @description Of the last step; null until all are completed, and for a batch. */
@@ -6156,13 +7152,6 @@ export interface components {
              */
             algorithm: "round_robin" | "weighted_round_robin" | "least_connections" | "ip_hash" | "random" | "least_response_time" | "adaptive_ai";
             /**
-             * @description Whether a client stays with its backend, by a cookie. False when not given.
-             * @example true
-             */
-            sticky_sessions?: boolean;
-            /** @description Of the pool's backends, unless one has its own. */
-            health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
              * @description Time to open a connection to a backend; 5s when not given.
              * @example 5s
              */
@@ -6172,6 +7161,13 @@ export interface components {
              * @example 30s
              */
             response_timeout?: string;
+            /**
+             * @description Whether a client stays with its backend, by a cookie. False when not given.
+             * @example true
+             */
+            sticky_sessions?: boolean;
+            /** @description Of the pool's backends, unless one has its own. */
+            health_check?: components["schemas"]["HealthCheckRequest"];
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -6524,6 +7520,15 @@ export interface components {
              */
             hosts?: string[];
         };
+        ResetPasswordRequest: {
+            /** @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00 */
+            token: string;
+            /**
+             * @description 8 to 256 characters.
+             * @example a-long-enough-password
+             */
+            new_password: string;
+        };
         RestoreRequest: {
             /** @example backup_01jz3k5v8hf0vbn2x4q6t8w0ya */
             backup_id: string;
@@ -6581,6 +7586,11 @@ export interface components {
         };
         RouteCors: {
             /**
+             * @description How long a browser may remember the answer to a preflight.
+             * @example 10m
+             */
+            max_age: string;
+            /**
              * @description Origins of pages, or `*`.
              * @example [
              *       "https://app.example.com"
@@ -6612,13 +7622,13 @@ export interface components {
              * @example false
              */
             allow_credentials: boolean;
-            /**
-             * @description How long a browser may remember the answer to a preflight.
-             * @example 10m
-             */
-            max_age: string;
         };
         RouteFeaturesBody: {
+            /**
+             * @description In place of the pool's.
+             * @example 10s
+             */
+            response_timeout?: string;
             /** @description Conditions that must all hold; among routes of the same host and prefix, more conditions win. */
             match?: components["schemas"]["MatchCondition"][];
             /**
@@ -6654,11 +7664,6 @@ export interface components {
             cors?: components["schemas"]["RouteCors"];
             /** @description Answered instead of forwarding. */
             redirect?: components["schemas"]["RouteRedirect"];
-            /**
-             * @description In place of the pool's.
-             * @example 10s
-             */
-            response_timeout?: string;
             /**
              * @description In place of the pool's.
              * @example 1
@@ -6775,7 +7780,7 @@ export interface components {
              * @example completed
              * @enum {string}
              */
-            status: "completed" | "pending" | "failed" | "running" | "cancelled";
+            status: "running" | "completed" | "pending" | "failed" | "cancelled";
             /** @description Of the last step; null until all are completed, and for a batch. */
             output: components["schemas"]["PipelineOutputDto"] | null;
             /** @description Of a batch, in the order of its inputs; null until it has ended. */
@@ -6794,10 +7799,47 @@ export interface components {
             error: string | null;
             steps: components["schemas"]["StepResultResponse"][];
         };
+        SecurityEventResponse: {
+            /** @example event_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @description Null: of no tenant, such as a sign-in with a name that nobody has; superadmins see those.
+             * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
+             */
+            tenant_id: string | null;
+            /** @example auth.login_failed */
+            action: string;
+            message: string;
+            /** @example warning */
+            level: string;
+            /** @example ada@example.com */
+            actor: string;
+            /** @example 203.0.113.7 */
+            address: string | null;
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+        };
+        SecurityEvents: {
+            /** @description The first frame: the last day's 50 newest; after it each event as it happens. */
+            events: components["schemas"]["SecurityEventResponse"][];
+        };
+        SecurityFrame: {
+            /**
+             * @example security
+             * @enum {string}
+             */
+            type: "security";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["SecurityEvents"];
+        };
         SeriesPoint: {
             /** @example 2026-06-19T15:30:00.000Z */
             timestamp: string;
-            /** @example 512.5 */
+            /**
+             * @description Any unit, at most 10^15 either way.
+             * @example 512.5
+             */
             value: number;
         };
         ServicesStatus: {
@@ -6934,10 +7976,23 @@ export interface components {
              * @example web_servers
              */
             pool?: string;
-            /** @description A series to learn instead of measured traffic, in any unit. At most 50,000 points. */
+            /**
+             * @description A series to learn instead of measured traffic, in any unit. At most 50,000 points. Its model stands beside the
+             *     traffic's and answers predictions that bring a series; forecasts of traffic stay as they are.
+             */
             series?: components["schemas"]["SeriesPoint"][];
             /** @description Labelled texts for `sentiment`. A fifth of them is held out to measure the model. At most 20,000 rows. */
             rows?: components["schemas"]["LabelledRow"][];
+        };
+        StatusFrame: {
+            /**
+             * @example status
+             * @enum {string}
+             */
+            type: "status";
+            /** @example 2026-06-19T15:30:00.000Z */
+            timestamp: string;
+            data: components["schemas"]["HealthResponse"];
         };
         StatusResponse: {
             /**
@@ -7243,6 +8298,21 @@ export interface components {
             address: string | null;
             /** @example req_01jz3k5v8hf0vbn2x4q6t8w0ya */
             request_id: string | null;
+            /**
+             * @description Host and path prefix of the route that was taken; null in the audit log and when it exists no more.
+             * @example shop.example.com/
+             */
+            route: string | null;
+            /**
+             * @description Likewise.
+             * @example web_servers
+             */
+            pool: string | null;
+            /**
+             * @description Address of the backend that was asked last; likewise, and null when none was.
+             * @example 192.0.2.10:8080
+             */
+            backend: string | null;
         };
         TenantMetricsResponse: {
             /** @description The last 24 hours. */
@@ -7537,6 +8607,9 @@ export interface components {
              */
             served_by?: string;
         };
+        TrainingNews: {
+            training: components["schemas"]["TrainingSummary"];
+        };
         TrainingResponse: {
             /** @example training_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
@@ -7544,7 +8617,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "completed" | "pending" | "failed" | "running" | "stopped";
+            status: "running" | "completed" | "pending" | "failed" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -7589,7 +8662,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "completed" | "pending" | "failed" | "running" | "stopped";
+            status: "running" | "completed" | "pending" | "failed" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -7640,6 +8713,27 @@ export interface components {
              *     ]
              */
             runs: string[];
+        };
+        TrainingSummary: {
+            /** @example training_01jz3k5v8hf0vbn2x4q6t8w0ya */
+            id: string;
+            /**
+             * @example running
+             * @enum {string}
+             */
+            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            /** @example load_predictor */
+            model_type: string;
+            /**
+             * @description Per cent.
+             * @example 42
+             */
+            progress: number;
+            /**
+             * @description What is being fitted; null before and after.
+             * @example final: mlp, epoch 7 of 20
+             */
+            stage: string | null;
         };
         UpdateAiConfigRequest: {
             /** @example true */
@@ -7704,6 +8798,16 @@ export interface components {
         };
         UpdatePoolRequest: {
             /**
+             * @description Time to open a connection to a backend; 5s when not given.
+             * @example 5s
+             */
+            connect_timeout?: string;
+            /**
+             * @description Time until a backend's answer begins, and between two pieces of it; 30s when not given.
+             * @example 30s
+             */
+            response_timeout?: string;
+            /**
              * @description Unique in the tenant; it is in the pool's path.
              * @example web_servers
              */
@@ -7721,16 +8825,6 @@ export interface components {
             sticky_sessions?: boolean;
             /** @description Of the pool's backends, unless one has its own. */
             health_check?: components["schemas"]["HealthCheckRequest"];
-            /**
-             * @description Time to open a connection to a backend; 5s when not given.
-             * @example 5s
-             */
-            connect_timeout?: string;
-            /**
-             * @description Time until a backend's answer begins, and between two pieces of it; 30s when not given.
-             * @example 30s
-             */
-            response_timeout?: string;
             /**
              * @description How many other backends an idempotent request may try when its connection fails before an answer; 2 when not given.
              * @example 2
@@ -7994,7 +9088,8 @@ export interface components {
              */
             usage: number;
             /**
-             * @description What usage over the included amounts costs so far, in minor units (cents).
+             * @description What usage over the included amounts costs so far, in minor units (cents); 0 in a trial.
+             *     Without a subscription no invoice is made of it.
              * @example 125
              */
             cost: number;
@@ -8164,7 +9259,7 @@ export interface components {
              * @example done
              * @enum {string}
              */
-            state: "dead" | "pending" | "done" | "running";
+            state: "running" | "done" | "dead" | "pending";
             /**
              * @description `applied`, or why it changed nothing; null while it waits.
              * @example applied
@@ -8194,7 +9289,7 @@ export interface components {
              * @example pending
              * @enum {string}
              */
-            state: "dead" | "pending" | "done" | "running";
+            state: "running" | "done" | "dead" | "pending";
             /** @example false */
             duplicate: boolean;
         };
@@ -8466,6 +9561,26 @@ export interface components {
                  *       "code": "ACCOUNT_LOCKED",
                  *       "message": "Too many failed sign-ins; try again in 15 min",
                  *       "detail": "Too many failed sign-ins; try again in 15 min",
+                 *       "details": [],
+                 *       "timestamp": "2026-06-19T15:30:00.000Z",
+                 *       "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorBody"];
+            };
+        };
+        /** @description This address is a WebSocket, and the request asked for none */
+        UpgradeRequired: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": true,
+                 *       "code": "UPGRADE_REQUIRED",
+                 *       "message": "This address is a WebSocket: open it with a WebSocket client",
+                 *       "detail": "This address is a WebSocket: open it with a WebSocket client",
                  *       "details": [],
                  *       "timestamp": "2026-06-19T15:30:00.000Z",
                  *       "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
@@ -8797,6 +9912,8 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
             };
@@ -8856,16 +9973,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Part of the program, in any case. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -8958,7 +10075,10 @@ export interface operations {
                 /** @description Beginning of the e-mail address, in any case. */
                 search?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"users": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9170,15 +10290,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 metric?: components["schemas"]["AnomalyMetric"];
                 /** @description Name of a pool. */
                 pool?: string;
                 /** @description Least score. */
                 min_score?: number;
-                /** @description Found at or after this time. */
-                from?: string;
-                /** @description Found before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"anomalies": […]}` */
@@ -9736,6 +10856,7 @@ export interface operations {
                      *         "forecast_upper": 601,
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
+                     *         "best_minute": 1200,
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -9810,6 +10931,7 @@ export interface operations {
                      *         "forecast_upper": 601,
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
+                     *         "best_minute": 1200,
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -9860,14 +10982,14 @@ export interface operations {
                      *         "runtime": "builtin",
                      *         "status": "deployed",
                      *         "config": {
+                     *           "timeout": "30s",
                      *           "runtime": "builtin",
                      *           "base": "sentiment-analysis",
                      *           "model": "llama3.2:1b",
                      *           "path": "distilbert-sst2",
                      *           "pull": false,
                      *           "gpu_enabled": false,
-                     *           "max_instances": 3,
-                     *           "timeout": "30s"
+                     *           "max_instances": 3
                      *         },
                      *         "card": {
                      *           "kind": "lexicon",
@@ -9903,14 +11025,14 @@ export interface operations {
                  *       "model_name": "my-sentiment",
                  *       "version": 1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -9931,14 +11053,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -9977,14 +11099,14 @@ export interface operations {
                  *       "model_name": "my-sentiment",
                  *       "version": 1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -10005,14 +11127,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10061,14 +11183,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10106,14 +11228,14 @@ export interface operations {
                  * @example {
                  *       "version": 1.1,
                  *       "config": {
+                 *         "timeout": "30s",
                  *         "runtime": "builtin",
                  *         "base": "sentiment-analysis",
                  *         "model": "llama3.2:1b",
                  *         "path": "distilbert-sst2",
                  *         "pull": false,
                  *         "gpu_enabled": false,
-                 *         "max_instances": 3,
-                 *         "timeout": "30s"
+                 *         "max_instances": 3
                  *       }
                  *     }
                  */
@@ -10134,14 +11256,14 @@ export interface operations {
                      *       "runtime": "builtin",
                      *       "status": "deployed",
                      *       "config": {
+                     *         "timeout": "30s",
                      *         "runtime": "builtin",
                      *         "base": "sentiment-analysis",
                      *         "model": "llama3.2:1b",
                      *         "path": "distilbert-sst2",
                      *         "pull": false,
                      *         "gpu_enabled": false,
-                     *         "max_instances": 3,
-                     *         "timeout": "30s"
+                     *         "max_instances": 3
                      *       },
                      *       "card": {
                      *         "kind": "lexicon",
@@ -10240,6 +11362,125 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["RetrainResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    ModelVersions_list: {
+        parameters: {
+            query?: {
+                /** @description Page, from 1 */
+                page?: number;
+                /** @description Items a page */
+                limit?: number;
+            };
+            header?: {
+                /** @description `1.0` wraps the list as `{"versions": […]}` */
+                "X-API-Version"?: string;
+            };
+            path: {
+                model_type: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the list */
+            200: {
+                headers: {
+                    /** @description Number of all items */
+                    "X-Total-Count"?: number;
+                    /** @description Other pages (RFC 8288) */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "model": "load_predictor",
+                     *         "version": 3,
+                     *         "served": true,
+                     *         "learned_from": "traffic",
+                     *         "metrics": {
+                     *           "mase": 0.62,
+                     *           "naive_mase": 0.98,
+                     *           "smape": 8.4,
+                     *           "accuracy": 0.92,
+                     *           "baseline_accuracy": 0.88,
+                     *           "skill": 0.36,
+                     *           "coverage": 0.9,
+                     *           "samples": 806,
+                     *           "served_by": "mixture"
+                     *         },
+                     *         "training_id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "created_at": "2026-06-19T15:30:00.000Z"
+                     *       }
+                     *     ]
+                     */
+                    "application/json": components["schemas"]["ModelVersionResponse"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    ModelVersions_serve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_type: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "model_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "model": "load_predictor",
+                     *       "version": 3,
+                     *       "served": true,
+                     *       "learned_from": "traffic",
+                     *       "metrics": {
+                     *         "mase": 0.62,
+                     *         "naive_mase": 0.98,
+                     *         "smape": 8.4,
+                     *         "accuracy": 0.92,
+                     *         "baseline_accuracy": 0.88,
+                     *         "skill": 0.36,
+                     *         "coverage": 0.9,
+                     *         "samples": 806,
+                     *         "served_by": "mixture"
+                     *       },
+                     *       "training_id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "created_at": "2026-06-19T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ModelVersionResponse"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -10647,6 +11888,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -10732,6 +11974,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -10806,6 +12049,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -10879,6 +12123,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11265,6 +12510,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11350,6 +12596,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11424,6 +12671,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11497,6 +12745,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11574,6 +12823,7 @@ export interface operations {
                      *         "points": [],
                      *         "basis": "model",
                      *         "anomalies": [],
+                     *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
                      *           0.1,
@@ -11714,6 +12964,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11783,6 +13034,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -11852,6 +13104,7 @@ export interface operations {
                      *           "points": [],
                      *           "basis": "model",
                      *           "anomalies": [],
+                     *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
                      *             0.1,
@@ -12103,7 +13356,10 @@ export interface operations {
                 status?: "pending" | "running" | "completed" | "failed" | "stopped";
                 model_type?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"trainings": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12159,9 +13415,9 @@ export interface operations {
     Training_start: {
         parameters: {
             query?: {
-                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
-                /** @description Passes over the data. */
+                /** @description Passes over the data */
                 epochs?: number;
+                model_type?: "load_predictor" | "sentiment" | "sentiment-analysis" | "nlp";
             };
             header?: never;
             path?: never;
@@ -12396,6 +13652,8 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
             };
@@ -12499,6 +13757,49 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    Alerts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "severity": "WARNING",
+                     *       "state": "firing",
+                     *       "labels": {
+                     *         "node": "node-1"
+                     *       },
+                     *       "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "component": "CPU",
+                     *       "occurrences": 3,
+                     *       "last_seen_at": "2026-06-19T15:31:10.000Z",
+                     *       "source": "internal"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlertResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
@@ -12617,7 +13918,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"api_keys": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12801,17 +14105,20 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Who did it: id or e-mail address. */
                 actor?: string;
                 action?: string;
                 /** @description What it was done to: id, name or type. */
                 object?: string;
-                /** @description From this time on. */
-                from?: string;
-                /** @description Before this time. */
-                to?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"entries": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12864,15 +14171,15 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Who did it: id or e-mail address. */
                 actor?: string;
                 action?: string;
                 /** @description What it was done to: id, name or type. */
                 object?: string;
-                /** @description From this time on. */
-                from?: string;
-                /** @description Before this time. */
-                to?: string;
                 format?: "csv" | "ndjson";
             };
             header?: never;
@@ -13224,6 +14531,86 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    PasswordResets_forgot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "user@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ForgotPasswordRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePasswordResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    PasswordResets_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00",
+                 *       "new_password": "a-long-enough-password"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResetPasswordRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePasswordResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     Auth_refresh: {
         parameters: {
             query?: never;
@@ -13387,10 +14774,10 @@ export interface operations {
                      *         "admin_state": "enabled",
                      *         "status": "healthy",
                      *         "health_check": {
-                     *           "enabled": true,
-                     *           "path": "/health",
                      *           "interval": "10s",
                      *           "timeout": "3s",
+                     *           "enabled": true,
+                     *           "path": "/health",
                      *           "expected_status": 200,
                      *           "rise": 2,
                      *           "fall": 3
@@ -13439,10 +14826,10 @@ export interface operations {
                  *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
@@ -13468,10 +14855,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -13544,10 +14931,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -13598,10 +14985,10 @@ export interface operations {
                  *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
@@ -13627,10 +15014,10 @@ export interface operations {
                      *       "admin_state": "enabled",
                      *       "status": "healthy",
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -13742,7 +15129,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"backups": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13988,7 +15378,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"history": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14313,7 +15706,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"reconciliations": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -14854,7 +16250,10 @@ export interface operations {
                 limit?: number;
                 state?: "pending" | "running" | "done" | "dead";
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"events": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15038,9 +16437,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2
                  *         }
                  *       ]
@@ -15190,7 +16589,10 @@ export interface operations {
                 /** @description One of the names that it is used for. */
                 host?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"certificates": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -15266,8 +16668,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n",
-                 *       "private_key": "-----BEGIN PRIVATE KEY-----\nMIGH…\n-----END PRIVATE KEY-----\n",
+                 *       "certificate": "-----BEGIN CERTIFICATE-----\\nMIIB…\\n-----END CERTIFICATE-----\\n",
+                 *       "private_key": "-----BEGIN PRIVATE KEY-----\\nMIGH…\\n-----END PRIVATE KEY-----\\n",
                  *       "hosts": [
                  *         "shop.example.com"
                  *       ],
@@ -15794,9 +17196,9 @@ export interface operations {
                      *         {
                      *           "name": "web_servers",
                      *           "algorithm": "weighted_round_robin",
-                     *           "sticky_sessions": true,
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
+                     *           "sticky_sessions": true,
                      *           "retries": 2,
                      *           "backends": []
                      *         }
@@ -15851,9 +17253,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2,
                  *           "backends": []
                  *         }
@@ -15928,9 +17330,9 @@ export interface operations {
                  *         {
                  *           "name": "web_servers",
                  *           "algorithm": "weighted_round_robin",
-                 *           "sticky_sessions": true,
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
                  *           "retries": 2,
                  *           "backends": []
                  *         }
@@ -15986,7 +17388,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"versions": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -16049,9 +17454,9 @@ export interface operations {
                      *           {
                      *             "name": "web_servers",
                      *             "algorithm": "weighted_round_robin",
-                     *             "sticky_sessions": true,
                      *             "connect_timeout": "5s",
                      *             "response_timeout": "30s",
+                     *             "sticky_sessions": true,
                      *             "retries": 2
                      *           }
                      *         ],
@@ -16221,16 +17626,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Part of the program, in any case. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -16478,10 +17883,10 @@ export interface operations {
                      *         "algorithm": "weighted_round_robin",
                      *         "sticky_sessions": true,
                      *         "health_check": {
-                     *           "enabled": true,
-                     *           "path": "/health",
                      *           "interval": "10s",
                      *           "timeout": "3s",
+                     *           "enabled": true,
+                     *           "path": "/health",
                      *           "expected_status": 200,
                      *           "rise": 2,
                      *           "fall": 3
@@ -16536,18 +17941,18 @@ export interface operations {
                  * @example {
                  *       "name": "web_servers",
                  *       "algorithm": "weighted_round_robin",
+                 *       "connect_timeout": "5s",
+                 *       "response_timeout": "30s",
                  *       "sticky_sessions": true,
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
                  *       },
-                 *       "connect_timeout": "5s",
-                 *       "response_timeout": "30s",
                  *       "retries": 2
                  *     }
                  */
@@ -16567,10 +17972,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -16650,10 +18055,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -16708,20 +18113,20 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "connect_timeout": "5s",
+                 *       "response_timeout": "30s",
                  *       "name": "web_servers",
                  *       "algorithm": "weighted_round_robin",
                  *       "sticky_sessions": true,
                  *       "health_check": {
-                 *         "enabled": true,
-                 *         "path": "/health",
                  *         "interval": "10s",
                  *         "timeout": "3s",
+                 *         "enabled": true,
+                 *         "path": "/health",
                  *         "expected_status": 200,
                  *         "rise": 2,
                  *         "fall": 3
                  *       },
-                 *       "connect_timeout": "5s",
-                 *       "response_timeout": "30s",
                  *       "retries": 2
                  *     }
                  */
@@ -16741,10 +18146,10 @@ export interface operations {
                      *       "algorithm": "weighted_round_robin",
                      *       "sticky_sessions": true,
                      *       "health_check": {
-                     *         "enabled": true,
-                     *         "path": "/health",
                      *         "interval": "10s",
                      *         "timeout": "3s",
+                     *         "enabled": true,
+                     *         "path": "/health",
                      *         "expected_status": 200,
                      *         "rise": 2,
                      *         "fall": 3
@@ -17019,6 +18424,7 @@ export interface operations {
                      *         "pool": "api_servers",
                      *         "ssl_enabled": true,
                      *         "features": {
+                     *           "response_timeout": "10s",
                      *           "match": [],
                      *           "strip_prefix": false,
                      *           "rewrite_prefix": "/v2",
@@ -17029,6 +18435,7 @@ export interface operations {
                      *             "198.51.100.7/32"
                      *           ],
                      *           "cors": {
+                     *             "max_age": "10m",
                      *             "allow_origins": [
                      *               "https://app.example.com"
                      *             ],
@@ -17043,10 +18450,8 @@ export interface operations {
                      *             "expose_headers": [
                      *               "X-Request-Id"
                      *             ],
-                     *             "allow_credentials": false,
-                     *             "max_age": "10m"
+                     *             "allow_credentials": false
                      *           },
-                     *           "response_timeout": "10s",
                      *           "retries": 1,
                      *           "max_body_bytes": 10485760,
                      *           "split": []
@@ -17090,6 +18495,7 @@ export interface operations {
                  *       "path_prefix": "/api",
                  *       "ssl_enabled": true,
                  *       "features": {
+                 *         "response_timeout": "10s",
                  *         "match": [],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
@@ -17100,6 +18506,7 @@ export interface operations {
                  *           "198.51.100.7/32"
                  *         ],
                  *         "cors": {
+                 *           "max_age": "10m",
                  *           "allow_origins": [
                  *             "https://app.example.com"
                  *           ],
@@ -17114,10 +18521,8 @@ export interface operations {
                  *           "expose_headers": [
                  *             "X-Request-Id"
                  *           ],
-                 *           "allow_credentials": false,
-                 *           "max_age": "10m"
+                 *           "allow_credentials": false
                  *         },
-                 *         "response_timeout": "10s",
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
                  *         "split": []
@@ -17141,6 +18546,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -17177,6 +18583,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -17191,14 +18598,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -17273,6 +18678,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -17309,6 +18715,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -17323,14 +18730,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -17384,6 +18789,7 @@ export interface operations {
                  *       "pool": "api_servers",
                  *       "ssl_enabled": true,
                  *       "features": {
+                 *         "response_timeout": "10s",
                  *         "match": [],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
@@ -17394,6 +18800,7 @@ export interface operations {
                  *           "198.51.100.7/32"
                  *         ],
                  *         "cors": {
+                 *           "max_age": "10m",
                  *           "allow_origins": [
                  *             "https://app.example.com"
                  *           ],
@@ -17408,10 +18815,8 @@ export interface operations {
                  *           "expose_headers": [
                  *             "X-Request-Id"
                  *           ],
-                 *           "allow_credentials": false,
-                 *           "max_age": "10m"
+                 *           "allow_credentials": false
                  *         },
-                 *         "response_timeout": "10s",
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
                  *         "split": []
@@ -17435,6 +18840,7 @@ export interface operations {
                      *       "pool": "api_servers",
                      *       "ssl_enabled": true,
                      *       "features": {
+                     *         "response_timeout": "10s",
                      *         "match": [
                      *           {
                      *             "in": "header",
@@ -17471,6 +18877,7 @@ export interface operations {
                      *           "198.51.100.7/32"
                      *         ],
                      *         "cors": {
+                     *           "max_age": "10m",
                      *           "allow_origins": [
                      *             "https://app.example.com"
                      *           ],
@@ -17485,14 +18892,12 @@ export interface operations {
                      *           "expose_headers": [
                      *             "X-Request-Id"
                      *           ],
-                     *           "allow_credentials": false,
-                     *           "max_age": "10m"
+                     *           "allow_credentials": false
                      *         },
                      *         "redirect": {
                      *           "status": 308,
                      *           "location": "https://www.example.com/"
                      *         },
-                     *         "response_timeout": "10s",
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
@@ -18299,6 +19704,8 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
             };
@@ -18459,9 +19866,9 @@ export interface operations {
                      *         {
                      *           "name": "web_servers",
                      *           "algorithm": "weighted_round_robin",
-                     *           "sticky_sessions": true,
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
+                     *           "sticky_sessions": true,
                      *           "retries": 2,
                      *           "backends": []
                      *         }
@@ -18503,14 +19910,18 @@ export interface operations {
             query?: {
                 /** @description Page, from 1 */
                 page?: number;
-                /** @description Items a page */
+                /** @description Lines a page */
                 limit?: number;
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
                 /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Only entries at or after this time. */
-                from?: string;
-                /** @description Only entries before this time. */
-                to?: string;
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
+                component?: string;
+                /** @description Text that the message contains, in any case. */
+                q?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -18543,7 +19954,10 @@ export interface operations {
                      *         "actor": "user@example.com",
                      *         "action": "pool.created",
                      *         "address": "203.0.113.7",
-                     *         "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *         "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "route": "shop.example.com/",
+                     *         "pool": "web_servers",
+                     *         "backend": "192.0.2.10:8080"
                      *       }
                      *     ]
                      */
@@ -19104,6 +20518,44 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    MemberPasswordResets_issue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant_id: string;
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "reset_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00",
+                     *       "expires_at": "2026-06-20T15:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PasswordResetResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     Status_version: {
         parameters: {
             query?: never;
@@ -19140,7 +20592,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"webhooks": […]}` */
+                "X-API-Version"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -19378,7 +20833,10 @@ export interface operations {
                 /** @description Items a page */
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0` wraps the list as `{"deliveries": […]}` */
+                "X-API-Version"?: string;
+            };
             path: {
                 id: string;
             };
@@ -19783,8 +21241,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
+                 *       "expires_in": "24h",
+                 *       "description": "GPU rack 3"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -20235,6 +21693,185 @@ export interface operations {
             };
         };
     };
+    AiChannel_ai: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "ai",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "status": "active",
+                     *         "open_trainings": 0,
+                     *         "enabled": true,
+                     *         "models": [],
+                     *         "anomalies": []
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AiFrame"] | components["schemas"]["AiTrainingFrame"] | components["schemas"]["AiAnomalyFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "alerts",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "total": 1,
+                     *         "alerts": [
+                     *           {
+                     *             "severity": "WARNING",
+                     *             "state": "firing",
+                     *             "labels": {
+                     *               "node": "node-1"
+                     *             },
+                     *             "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "component": "CPU",
+                     *             "occurrences": 3,
+                     *             "last_seen_at": "2026-06-19T15:31:10.000Z",
+                     *             "source": "internal"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlertsFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_backends: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "backends",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": [
+                     *         {
+                     *           "id": "backend_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *           "address": "192.168.1.20:8080",
+                     *           "pool": "web_servers",
+                     *           "weight": 100,
+                     *           "region": "us-west-2",
+                     *           "admin_state": "enabled",
+                     *           "status": "healthy",
+                     *           "connections": 3,
+                     *           "response_time_ms": 12.4,
+                     *           "last_check": "2026-06-19T15:30:00.000Z",
+                     *           "last_error": "connection refused",
+                     *           "version": 1,
+                     *           "created_at": "2026-06-19T10:00:00.000Z",
+                     *           "updated_at": "2026-06-19T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BackendsFrame"] | components["schemas"]["BackendsUpdateFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    BillingChannel_billing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "billing",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "plan": "professional",
+                     *         "period_start": "2026-06-01T00:00:00.000Z",
+                     *         "period_end": "2026-07-01T00:00:00.000Z",
+                     *         "usage": 262501,
+                     *         "cost": 0.13,
+                     *         "currency": "USD"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BillingFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     Realtime_connections: {
         parameters: {
             query?: never;
@@ -20328,6 +21965,66 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    LiveChannels_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "realtime_update",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "system_metrics": {
+                     *           "cpu_percent": 24.5,
+                     *           "memory_percent": 61.2,
+                     *           "disk_percent": 48.9,
+                     *           "network_rx": 125000,
+                     *           "network_tx": 98000
+                     *         },
+                     *         "cluster_status": {
+                     *           "total_workers": 4,
+                     *           "active_workers": 3,
+                     *           "status": "degraded"
+                     *         },
+                     *         "services_status": {
+                     *           "ollama": true,
+                     *           "dask": true,
+                     *           "webui": true
+                     *         },
+                     *         "alerts_count": 1,
+                     *         "alerts_summary": {
+                     *           "critical": 0,
+                     *           "warning": 2,
+                     *           "info": 5,
+                     *           "total": 7
+                     *         },
+                     *         "workers_count": 4,
+                     *         "active_workers": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DashboardFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     Realtime_forceUpdate: {
         parameters: {
             query?: never;
@@ -20367,6 +22064,178 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "health",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "timestamp": "2026-06-19T15:30:00.000Z",
+                     *         "status": "healthy",
+                     *         "components": {
+                     *           "database": "healthy",
+                     *           "redis": "not_configured",
+                     *           "load_balancer": "healthy",
+                     *           "ai_engine": "healthy"
+                     *         },
+                     *         "healthy": true
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HealthFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "metrics",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "timestamp": "2026-06-19T15:30:00.000Z",
+                     *         "cpu": 45.2,
+                     *         "memory": 67.8,
+                     *         "disk": 25.4,
+                     *         "network_rx": 1250000,
+                     *         "network_tx": 980000,
+                     *         "requests": 156,
+                     *         "requests_per_second": 2.6,
+                     *         "response_time_avg": 45.2,
+                     *         "error_rate": 0.02
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MetricsFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_security: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "security",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "events": [
+                     *           {
+                     *             "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "action": "auth.login_failed",
+                     *             "level": "warning",
+                     *             "actor": "ada@example.com",
+                     *             "address": "203.0.113.7",
+                     *             "timestamp": "2026-06-19T15:30:00.000Z"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecurityFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "status",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "status": "healthy",
+                     *         "timestamp": "2026-06-19T15:30:00.000Z",
+                     *         "version": "1.1.0",
+                     *         "uptime": "72h30m15s",
+                     *         "components": {
+                     *           "database": "healthy",
+                     *           "redis": "not_configured",
+                     *           "load_balancer": "healthy",
+                     *           "ai_engine": "healthy"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StatusFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -20600,6 +22469,86 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    PasswordResets_forgot_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "user@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ForgotPasswordRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePasswordResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    PasswordResets_reset_alias: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00",
+                 *       "new_password": "a-long-enough-password"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResetPasswordRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePasswordResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     Auth_refresh_alias: {
         parameters: {
             query?: never;
@@ -20809,16 +22758,16 @@ export interface operations {
                 page?: number;
                 /** @description Lines a page */
                 limit?: number;
-                /** @description Only this level */
+                /** @description At or after this time */
+                from?: string;
+                /** @description Before this time */
+                to?: string;
+                /** @description Only this level, in any case */
                 level?: components["schemas"]["LogLevel"];
-                /** @description Part of the program, in any case. */
+                /** @description Part of the program, in any case; `PROXY` in a tenant's log is its access log. */
                 component?: string;
                 /** @description Text that the message contains, in any case. */
                 q?: string;
-                /** @description Only lines at or after this time. */
-                from?: string;
-                /** @description Only lines before this time. */
-                to?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"logs": […]}` */
@@ -21282,8 +23231,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "description": "GPU rack 3",
-                 *       "expires_in": "24h"
+                 *       "expires_in": "24h",
+                 *       "description": "GPU rack 3"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -21772,6 +23721,1014 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    LiveChannels_dashboardOf: {
+        parameters: {
+            query?: {
+                /** @description Of `GET /auth/csrf-token`; it opens one socket. */
+                csrf_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description What the client calls itself: letters, digits, `. _ : -`. */
+                client_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Frames, each a text message */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "realtime_update",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "system_metrics": {
+                     *           "cpu_percent": 24.5,
+                     *           "memory_percent": 61.2,
+                     *           "disk_percent": 48.9,
+                     *           "network_rx": 125000,
+                     *           "network_tx": 98000
+                     *         },
+                     *         "cluster_status": {
+                     *           "total_workers": 4,
+                     *           "active_workers": 3,
+                     *           "status": "degraded"
+                     *         },
+                     *         "services_status": {
+                     *           "ollama": true,
+                     *           "dask": true,
+                     *           "webui": true
+                     *         },
+                     *         "alerts_count": 1,
+                     *         "alerts_summary": {
+                     *           "critical": 0,
+                     *           "warning": 2,
+                     *           "info": 5,
+                     *           "total": 7
+                     *         },
+                     *         "workers_count": 4,
+                     *         "active_workers": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DashboardFrame"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["ValidationFailed"];
+            426: components["responses"]["UpgradeRequired"];
+            429: components["responses"]["TooManyRequests"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    on_other_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "pool.created",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @description Action of the audit log.
+                     * @example pool.created
+                     */
+                    type: string;
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_backend_unhealthy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "backend.unhealthy",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "backend_id": "backend_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "from": "healthy",
+                 *         "to": "unhealthy",
+                 *         "at": "2026-06-19T15:30:00.000Z"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example backend.unhealthy
+                     * @enum {string}
+                     */
+                    type: "backend.unhealthy";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["BackendHealthEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_backend_healthy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "backend.healthy",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "backend_id": "backend_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "from": "healthy",
+                 *         "to": "unhealthy",
+                 *         "at": "2026-06-19T15:30:00.000Z"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example backend.healthy
+                     * @enum {string}
+                     */
+                    type: "backend.healthy";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["BackendHealthEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_alert_fired: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "alert.fired",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "severity": "WARNING",
+                 *         "labels": {
+                 *           "pool": "web"
+                 *         },
+                 *         "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "component": "BACKEND",
+                 *         "started_at": "2026-06-19T15:30:00.000Z"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example alert.fired
+                     * @enum {string}
+                     */
+                    type: "alert.fired";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AlertEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_alert_resolved: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "alert.resolved",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "severity": "WARNING",
+                 *         "labels": {
+                 *           "pool": "web"
+                 *         },
+                 *         "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *         "component": "BACKEND",
+                 *         "started_at": "2026-06-19T15:30:00.000Z"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example alert.resolved
+                     * @enum {string}
+                     */
+                    type: "alert.resolved";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AlertEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_config_changed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "config.changed",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "version": 42,
+                 *         "summary": [
+                 *           "Pool web created"
+                 *         ],
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example config.changed
+                     * @enum {string}
+                     */
+                    type: "config.changed";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["ConfigChangedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_invoice_paid: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "invoice.paid",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example invoice.paid
+                     * @enum {string}
+                     */
+                    type: "invoice.paid";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_subscription_created: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "subscription.created",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example subscription.created
+                     * @enum {string}
+                     */
+                    type: "subscription.created";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_subscription_upgraded: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "subscription.upgraded",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example subscription.upgraded
+                     * @enum {string}
+                     */
+                    type: "subscription.upgraded";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_subscription_canceled: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "subscription.canceled",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example subscription.canceled
+                     * @enum {string}
+                     */
+                    type: "subscription.canceled";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_tenant_updated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "tenant.updated",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example tenant.updated
+                     * @enum {string}
+                     */
+                    type: "tenant.updated";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_tenant_plan_changed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "tenant.plan_changed",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example tenant.plan_changed
+                     * @enum {string}
+                     */
+                    type: "tenant.plan_changed";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_user_added: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "user.added",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example user.added
+                     * @enum {string}
+                     */
+                    type: "user.added";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_user_updated: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "user.updated",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example user.updated
+                     * @enum {string}
+                     */
+                    type: "user.updated";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_user_removed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "user.removed",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example user.removed
+                     * @enum {string}
+                     */
+                    type: "user.removed";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_backup_restored: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "backup.restored",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "object": {
+                 *           "type": "user",
+                 *           "id": "user_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *           "name": "grace@example.com"
+                 *         },
+                 *         "details": {
+                 *           "role": "member"
+                 *         },
+                 *         "actor": "ada@example.com"
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example backup.restored
+                     * @enum {string}
+                     */
+                    type: "backup.restored";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["AuditedEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    on_ping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "type": "ping",
+                 *       "created_at": "2026-06-19T15:30:00.000Z",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description The same in every try and in a replay: a receiver that has seen it need not act again.
+                     * @example event_01jz3k5v8hf0vbn2x4q6t8w0ya
+                     */
+                    id: string;
+                    /**
+                     * @example ping
+                     * @enum {string}
+                     */
+                    type: "ping";
+                    /** @example 2026-06-19T15:30:00.000Z */
+                    created_at: string;
+                    /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
+                    tenant_id: string;
+                    data: components["schemas"]["PingEvent"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken. Everything else, a redirect too, and no answer within 10 s is tried again. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

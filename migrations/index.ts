@@ -24,9 +24,11 @@ import { Anomalies1764000080000 } from './1764000080000-anomalies.js';
 import { WeightFactors1764000080001 } from './1764000080001-weight-factors.js';
 import { PipelineBatches1764000090000 } from './1764000090000-pipeline-batches.js';
 import { Certificates1764000100000 } from './1764000100000-certificates.js';
-import { TenantAccounts1764000120000 } from './1764000120000-tenant-accounts.js';
 import { LedgerInBackups1764000101000 } from './1764000101000-ledger-in-backups.js';
 import { CompleteChangeLog1764000110000 } from './1764000110000-complete-change-log.js';
+import { ConfigEntriesOnce1764000111000 } from './1764000111000-config-entries-once.js';
+import { TenantAccounts1764000120000 } from './1764000120000-tenant-accounts.js';
+import { PasswordResets1764000121000 } from './1764000121000-password-resets.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -56,7 +58,9 @@ export const migrations = [
   WeightFactors1764000080001,
   PipelineBatches1764000090000,
   Certificates1764000100000,
-  TenantAccounts1764000120000,
   LedgerInBackups1764000101000,
   CompleteChangeLog1764000110000,
+  ConfigEntriesOnce1764000111000,
+  TenantAccounts1764000120000,
+  PasswordResets1764000121000,
 ];

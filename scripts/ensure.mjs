@@ -14,9 +14,10 @@ function run(command, args, env = {}) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Runs `work` unless the digest of what it depends on is the one it was last run with. */
-function unlessUnchanged(stamp, digest, work) {
+/** Runs `work`, saying what it is, unless the digest of what it depends on is the one it was last run with. */
+function unlessUnchanged(stamp, digest, what, work) {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
+  console.error(`${what}…`);
   work();
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, digest);
@@ -33,7 +34,7 @@ export function ensureInstalled() {
   }
   const digest = sha(readFileSync(join(root, 'package-lock.json')));
   // devDependencies too, whatever NODE_ENV says: the build needs the compiler
-  unlessUnchanged(join(root, 'node_modules/.veloflux-lock'), digest, () =>
+  unlessUnchanged(join(root, 'node_modules/.veloflux-lock'), digest, 'Installing dependencies, once: a minute or so', () =>
     run(npm, ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']),
   );
 }
@@ -50,7 +51,7 @@ function sources(dir) {
 export function ensureBuilt() {
   const files = [...sources('src'), ...sources('migrations'), 'tsconfig.json', 'tsconfig.build.json', 'nest-cli.json', 'package-lock.json'];
   const digest = sha(files.map((f) => `${f} ${sha(readFileSync(join(root, f)))}`).join('\n'));
-  unlessUnchanged(join(root, 'dist/.veloflux-build'), digest, () => run(npm, ['run', 'build', '--silent']));
+  unlessUnchanged(join(root, 'dist/.veloflux-build'), digest, 'Building', () => run(npm, ['run', 'build', '--silent']));
 }
 
 /** npm puts a shell between itself and us, which takes SIGTERM for itself and tells nobody: ends with that shell. */

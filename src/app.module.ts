@@ -24,6 +24,7 @@ import { HttpModule } from './platform/http/index.js';
 import { HttpClientModule } from './platform/http-client/index.js';
 import { JobsModule } from './platform/jobs/index.js';
 import { JournalModule } from './platform/journal/index.js';
+import { MailModule } from './platform/mail/index.js';
 import { ObservabilityModule } from './platform/observability/index.js';
 import { RealtimeModule } from './platform/realtime/index.js';
 import { SecurityModule } from './platform/security/index.js';
@@ -35,6 +36,7 @@ import { SecurityModule } from './platform/security/index.js';
     ObservabilityModule,
     HttpModule,
     HttpClientModule,
+    MailModule,
     SecurityModule,
     JournalModule,
     JobsModule,

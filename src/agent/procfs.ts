@@ -41,6 +41,7 @@ export function groupMembers(group: number): ProcessEntry[] {
     .filter((entry): entry is ProcessEntry => entry !== null && entry.group === group && !isDead(entry));
 }
 
+/** A zombie, or one that is being removed (proc_pid_stat(5)): it runs no more, though its pid is still there. */
 export function isDead(entry: ProcessEntry): boolean {
   return entry.state === 'Z' || entry.state === 'X';
 }

@@ -33,6 +33,7 @@ export class AppError extends Error {
   }
 }
 
+/** 400: not to be parsed or processed as sent. Fields that fail validation are {@link invalidField}'s 422. */
 export const badRequest = (code: string, message: string) => new AppError(400, code, message);
 export const unauthorized = (message = 'A valid access token is required', code = 'UNAUTHORIZED') =>
   new AppError(401, code, message);

@@ -17,4 +17,5 @@ export interface PageRequest {
   limit: number;
 }
 
+/** Items before the page, for SQL's OFFSET. */
 export const offsetOf = (request: PageRequest): number => (request.page - 1) * request.limit;

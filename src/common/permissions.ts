@@ -66,6 +66,7 @@ export type Permission = keyof typeof PERMISSIONS;
 
 const rank = (role: Role): number => ROLES.indexOf(role);
 
+/** Whether the role, or one below it, has the permission; an API key's scopes may still lack it. */
 export const roleAllows = (role: Role, permission: Permission): boolean =>
   rank(role) >= rank(PERMISSIONS[permission]);
 

@@ -81,6 +81,32 @@ describe('an ONNX classifier in a directory', () => {
     expect([asked.response.status, asked.error!.code]).toEqual([409, 'MODEL_UNAVAILABLE']);
   });
 
+  it('a tenant’s own directory is nobody else’s, by whatever path, and goes before one for all', async () => {
+    const owner = await newTenant(server);
+    writeCountingModel(path.join(models, owner.tenantId, 'secret'), WORDS);
+    writeCountingModel(path.join(models, owner.tenantId, 'counting'), { good: [2, -2] });
+    symlinkSync(path.join(models, owner.tenantId, 'secret'), path.join(models, 'shortcut'));
+    const own = server.client(owner.token);
+    const deployOwn = async (name: string) =>
+      (await own.POST('/api/ai/models', { body: { model_name: name, config: { runtime: 'onnx' } } })).data!;
+    expect(await deployOwn('secret')).toMatchObject({ status: 'deployed' });
+    expect(await deployOwn('counting')).toMatchObject({ status: 'deployed' });
+    const ask = (of: VeloFluxClient, model: string) =>
+      of.POST('/api/ai/predict', { body: { model, input: 'good' } as never });
+    expect((await ask(own, 'counting')).data!.output).toMatchObject({ label: 'negative' });
+    expect((await ask(client, 'reviews')).data!.output).toMatchObject({ label: 'positive' });
+    const foreign = ['secret', `${owner.tenantId}/secret`, `x/../${owner.tenantId}/secret`, 'shortcut'];
+    for (const [i, name] of foreign.entries()) {
+      const { data } = await client.POST('/api/ai/models', {
+        body: { model_name: i === 0 ? name : name.slice(0, 100), config: { runtime: 'onnx' } },
+      });
+      expect(data).toMatchObject({
+        status: 'unavailable',
+        reason: `there is no directory '${name}' below DATA_DIR/models`,
+      });
+    }
+  });
+
   it('never leaves the models’ folder', async () => {
     writeCountingModel(path.join(server.dataDir, 'outside'), WORDS);
     symlinkSync(path.join(server.dataDir, 'outside'), path.join(models, 'link'));

@@ -301,7 +301,7 @@ describe('AI, over the API', () => {
       expect(error_rate).toBe(0);
       p50.set(algorithm, p50_ms);
     }
-    expect(p50.get('least_response_time')).toBeLessThan(20);
+    expect(p50.get('least_response_time')).toBeLessThan(p50.get('round_robin')!);
     expect(p50.has(body.recommended_algorithm)).toBe(true);
     expect(body.confidence).toBeGreaterThan(0);
     const metrics = (await api('GET', '/api/ai/metrics', busy.token)).body;

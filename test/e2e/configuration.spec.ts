@@ -191,6 +191,14 @@ describe('a configuration', () => {
     expect(yaml.headers.get('content-type')).toContain('yaml');
     const text = await exported();
     expect(parse(yaml.text)).toEqual(JSON.parse(text));
+    const again = await call<Imported>('POST', '/api/config/import', yaml.text, {
+      'content-type': 'application/yaml',
+    });
+    expect(again.body).toMatchObject({
+      status: 'imported',
+      version: null,
+      changes: { created: 0, deleted: 0 },
+    });
     for (const said of [text, yaml.text])
       expect(said).not.toMatch(/tenant_|pool_|backend_|route_|secret|key/i);
   });

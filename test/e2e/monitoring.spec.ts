@@ -140,6 +140,12 @@ describe('monitoring, on two nodes with one database', () => {
     const errors = await get(`/api/tenants/${mine.tenantId}/logs?level=error`, mine.token);
     expect(errors.length).toBeGreaterThanOrEqual(2);
     expect(errors[0]).toMatchObject({ level: 'ERROR', component: 'PROXY', source: 'access' });
+    const [broken] = await get(`/api/tenants/${mine.tenantId}/logs?component=proxy&q=/BROKEN`, mine.token);
+    expect(broken).toMatchObject({ route: `${host}/`, backend: `127.0.0.1:${new URL(upstream.url).port}` });
+    expect(broken.pool).toEqual(expect.any(String));
+    expect(await get(`/api/tenants/${mine.tenantId}/logs?q=%25`, mine.token)).toEqual([]);
+    const created = await get(`/api/tenants/${mine.tenantId}/logs?component=route`, mine.token);
+    expect(created.every((line: { component: string }) => line.component === 'ROUTE')).toBe(true);
     const audit = await get(`/api/tenants/${mine.tenantId}/logs?limit=200`, mine.token);
     const times = audit.map((line: { timestamp: string }) => line.timestamp);
     expect(times).toEqual([...times].sort().reverse());
@@ -184,6 +190,13 @@ describe('monitoring, on two nodes with one database', () => {
     socket.close();
     const acknowledged = await request(first, 'POST', `/api/alerts/${alert.id}/acknowledge`, mine.token);
     expect(acknowledged.body.acknowledged_by).toBe(mine.email);
+    expect(await get(`/api/alerts/${alert.id}`, mine.token)).toMatchObject({ acknowledged_by: mine.email });
+    const stranger = (await newTenant(first)).token;
+    expect((await request(first, 'GET', `/api/alerts/${alert.id}`, stranger)).status).toBe(404);
+    const ids = async (query: string) =>
+      (await get(`${alerts}&${query}`, mine.token)).map((a: { id: string }) => a.id);
+    expect(await ids('acknowledged=true')).toContain(alert.id);
+    expect(await ids('acknowledged=false')).not.toContain(alert.id);
     const hook = (kind: string) =>
       receiver.requests.find((r) => r.headers['x-veloflux-event'] === kind && r.body.includes(alert.message));
     const sent = await until('the notification', () => hook('alert.firing'));

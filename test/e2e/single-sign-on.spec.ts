@@ -182,6 +182,15 @@ describe('single sign-on', () => {
       ];
       expect(answers.map((a) => a.response.status)).toEqual([404, 404, 404]);
     });
+
+    it('are of a tenant that exists, for operators too', async () => {
+      const operator = server.client(await adminToken(server));
+      const { response } = await operator.PUT('/api/tenants/{tenant_id}/oidc/config', {
+        params: { path: { tenant_id: 'tenant_01jz3k5v8hf0vbn2x4q6t8w0ya' } },
+        body: { provider_url: provider.url, client_id: 'client' },
+      });
+      expect(response.status).toBe(404);
+    });
   });
 
   describe('the test of a provider', () => {

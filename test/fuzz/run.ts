@@ -9,7 +9,7 @@ export interface Prepared {
   readonly call: Call;
   /** Why the document refuses it; undefined: it does not. */
   readonly invalid: string | undefined;
-  /** Kinds of existing things that it names. */
+  /** Kinds of existing things that its path names, when it names no others. */
   readonly named: readonly string[];
   readonly envelope: boolean;
 }
@@ -167,9 +167,9 @@ export async function prepare(operation: Operation, given: Case, world: World): 
       body: text,
     },
     invalid: badParameters(operation, values, query) ?? badBody(operation, type, text),
-    named: Object.entries(given.path)
-      .filter(([, v]) => v.startsWith(`${REF}path:`))
-      .map(([n]) => kindOf(operation, n)),
+    named: Object.values(given.path).every((v) => v.startsWith(`${REF}path:`))
+      ? Object.keys(given.path).map((name) => kindOf(operation, name))
+      : [],
     envelope: given.headers['X-API-Version'] === '1.0',
   };
 }

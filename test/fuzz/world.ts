@@ -287,6 +287,9 @@ const MAKERS: Record<string, (w: World) => Promise<string>> = {
     return String((await w.ask<{ version: number }[]>('GET', '/api/config/versions'))[0]!.version);
   },
   async alert(w) {
+    const labels = { alertname: 'Fuzz', severity: 'critical', tenant_id: w.tenant.tenantId };
+    const alerts = [{ status: 'firing', labels, annotations: {}, startsAt: new Date().toISOString() }];
+    await w.ask('POST', '/api/alerts/webhook', 'superadmin', { version: '4', status: 'firing', alerts });
     const list = await w.ask<{ id: string }[]>('GET', '/api/alerts');
     if (!list[0]) throw new Error('no alert');
     return list[0].id;

@@ -1,9 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsString, MaxLength } from 'class-validator';
-import { MayBeAbsent, PageQuery } from '../../platform/http/index.js';
+import { IsIn, IsString, MaxLength } from 'class-validator';
+import { MayBeAbsent, TimeRangeQuery, timeRange } from '../../platform/http/index.js';
 import type { AuditFilter, AuditRow } from './audit.repository.js';
 
-export class AuditQuery extends PageQuery {
+export class AuditQuery extends TimeRangeQuery {
   /**
    * Who did it: id or e-mail address.
    * @example owner@example.com
@@ -27,22 +27,6 @@ export class AuditQuery extends PageQuery {
   @IsString()
   @MaxLength(300)
   object?: string;
-
-  /**
-   * From this time on.
-   * @example 2026-06-19T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  from?: string;
-
-  /**
-   * Before this time.
-   * @example 2026-06-20T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  to?: string;
 }
 
 export class AuditExportQuery extends AuditQuery {
@@ -56,8 +40,7 @@ export const filterOf = (query: AuditQuery): AuditFilter => ({
   actor: query.actor,
   action: query.action,
   object: query.object,
-  from: query.from === undefined ? undefined : new Date(query.from),
-  to: query.to === undefined ? undefined : new Date(query.to),
+  ...timeRange(query),
 });
 
 export class AuditEntryResponse {

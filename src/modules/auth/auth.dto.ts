@@ -256,3 +256,38 @@ export class ChangePasswordResponse {
   /** @example Password changed; your other sessions have ended */
   message: string;
 }
+
+export class ForgotPasswordRequest {
+  /** @example user@example.com */
+  @Transform(trimmed)
+  @IsEmail()
+  @MaxLength(254)
+  email: string;
+}
+
+export class ResetPasswordRequest {
+  /** @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00 */
+  @IsString()
+  @MinLength(1)
+  @MaxLength(128)
+  token: string;
+
+  /**
+   * 8 to 256 characters.
+   * @example a-long-enough-password
+   */
+  @IsString()
+  @MinLength(8)
+  @MaxLength(256)
+  new_password: string;
+}
+
+export class PasswordResetResponse {
+  /**
+   * Hand it on to the person; it is shown once and good for one use.
+   * @example 3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00
+   */
+  reset_token: string;
+  /** @example 2026-06-20T15:30:00.000Z */
+  expires_at: string;
+}

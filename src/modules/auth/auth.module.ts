@@ -20,6 +20,9 @@ import { OidcPeople } from './oidc/oidc-people.service.js';
 import { OidcSignInController } from './oidc/oidc-sign-in.controller.js';
 import { OidcSignInService } from './oidc/oidc-sign-in.service.js';
 import { PasswordStrategy } from './password.strategy.js';
+import { MemberPasswordResetsController, PasswordResetsController } from './password-resets.controller.js';
+import { PasswordResetsRepository } from './password-resets.repository.js';
+import { PasswordResets } from './password-resets.service.js';
 import { ProfileController } from './profile.controller.js';
 import { SessionsRepository } from './sessions.repository.js';
 import { SessionsService } from './sessions.service.js';
@@ -28,7 +31,15 @@ import { SessionsService } from './sessions.service.js';
 @Global()
 @Module({
   imports: [JwtModule.register({}), PassportModule, SettingsModule, TenantsModule],
-  controllers: [AuthController, ProfileController, ApiKeysController, OidcController, OidcSignInController],
+  controllers: [
+    PasswordResetsController,
+    MemberPasswordResetsController,
+    AuthController,
+    ProfileController,
+    ApiKeysController,
+    OidcController,
+    OidcSignInController,
+  ],
   providers: [
     AuthService,
     SessionsService,
@@ -36,6 +47,8 @@ import { SessionsService } from './sessions.service.js';
     PasswordStrategy,
     SessionsRepository,
     LockoutRepository,
+    PasswordResets,
+    PasswordResetsRepository,
     ApiKeysService,
     ApiKeysRepository,
     OidcService,

@@ -23,6 +23,7 @@ export interface BackupStore {
   remove(id: string): Promise<void>;
 }
 
+/** Name of a backup's file or object, in every store. */
 export const fileName = (id: string): string => `${id}.ndjson.gz`;
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'EIO', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ESTALE']);

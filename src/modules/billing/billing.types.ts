@@ -18,6 +18,7 @@ export type SubscriptionStatus = (typeof SUBSCRIPTION_STATUSES)[number];
 
 /** A tenant has at most one of these that this program made. */
 export const LIVE_STATUSES = ['trialing', 'active', 'past_due', 'unpaid', 'paused'] as const;
+/** Whether it stands, be it on trial, unpaid or paused. */
 export const isLive = (status: SubscriptionStatus): boolean =>
   (LIVE_STATUSES as readonly SubscriptionStatus[]).includes(status);
 /** Nothing comes after these. */

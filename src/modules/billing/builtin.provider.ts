@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { DAY_MS } from '../../common/durations.js';
 import { Database, type Transaction } from '../../platform/database/index.js';
 import { type Plan, PlansReadModel, TenantPlans } from '../tenants/index.js';
 import { BillingAccountsRepository } from './accounts.repository.js';
@@ -15,7 +16,7 @@ import { type ChangeDecision, ChangeDecisions } from './change-decision.js';
 import { Entitlements } from './entitlements.service.js';
 import { Invoicing } from './invoicing.service.js';
 import { PaymentProvider } from './payment-provider.js';
-import { DAY_MS, monthsOf, periodsFrom, startOfMinute } from './periods.js';
+import { monthsOf, periodsFrom, startOfMinute } from './periods.js';
 import { priceOf } from './plan-change.js';
 import { prorate, unusedTime, wholePeriod } from './proration.js';
 import type { Subscription } from './subscription.entity.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { DAY_MS } from '../../common/durations.js';
 import type { Transaction } from '../../platform/database/index.js';
 import { type Plan, PlansReadModel, TenantPlans } from '../tenants/index.js';
-import { DAY_MS } from './periods.js';
 import type { Subscription } from './subscription.entity.js';
 import { SubscriptionsRepository } from './subscriptions.repository.js';
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
 import type { Transaction } from '../../platform/database/index.js';
+import type { Invoice } from './invoice.entity.js';
 
 export interface HistoryEntry {
   tenantId: string;
@@ -27,6 +28,23 @@ export interface HistoryRow {
   subscriptionId: string | null;
   invoiceId: string | null;
 }
+
+/** A step of an invoice; `key` tells it from the invoice's other steps. */
+export const invoiceStep = (
+  invoice: Invoice,
+  type: string,
+  key: string,
+  description: string,
+): HistoryEntry => ({
+  tenantId: invoice.tenant_id,
+  key,
+  type: `invoice.${type}`,
+  description,
+  amount: invoice.amount_due,
+  currency: invoice.currency,
+  subscriptionId: invoice.subscription_id,
+  invoiceId: invoice.id,
+});
 
 /** What happened to a tenant's money, one row an event; never changed. */
 @Injectable()

@@ -10,6 +10,7 @@ import { InvoicesRepository } from './invoices.repository.js';
 import { Invoicing } from './invoicing.service.js';
 import { SubscriptionsRepository } from './subscriptions.repository.js';
 
+/** Shows invoices and takes note of those that were paid by bank transfer. */
 @Injectable()
 export class InvoicesService {
   constructor(

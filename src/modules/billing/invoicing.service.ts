@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { DAY_MS } from '../../common/durations.js';
 import { formatMoney } from '../../common/money.js';
 import type { Transaction } from '../../platform/database/index.js';
 import { BillingAccountsRepository } from './accounts.repository.js';
 import type { InvoiceLine, Period } from './billing.types.js';
-import { HistoryRepository } from './history.repository.js';
+import { HistoryRepository, invoiceStep } from './history.repository.js';
 import type { Invoice } from './invoice.entity.js';
 import { InvoicesRepository } from './invoices.repository.js';
-import { DAY_MS } from './periods.js';
 import { creditLine, sumOf } from './proration.js';
 import type { Subscription } from './subscription.entity.js';
 
@@ -94,15 +94,6 @@ export class Invoicing {
   }
 
   private async note(tx: Transaction, invoice: Invoice, step: string, description: string): Promise<void> {
-    await this.history.add(tx, {
-      tenantId: invoice.tenant_id,
-      key: `${invoice.id}:${step}`,
-      type: `invoice.${step}`,
-      description,
-      amount: invoice.amount_due,
-      currency: invoice.currency,
-      subscriptionId: invoice.subscription_id,
-      invoiceId: invoice.id,
-    });
+    await this.history.add(tx, invoiceStep(invoice, step, `${invoice.id}:${step}`, description));
   }
 }

@@ -1,8 +1,7 @@
+import { DAY_MS, MINUTE_MS } from '../../common/durations.js';
 import type { BillingCycle, Period } from './billing.types.js';
 
-const MINUTE_MS = 60_000;
-export const DAY_MS = 86_400_000;
-
+/** Length of a billing period, in months. */
 export const monthsOf = (cycle: BillingCycle): number => (cycle === 'yearly' ? 12 : 1);
 
 /** Usage is counted by the minute, so every period begins and ends with one. */
@@ -30,6 +29,7 @@ export function periodAt(anchor: Date, months: number, at: Date): Period {
   return { start: addMonths(anchor, n * months), end: addMonths(anchor, (n + 1) * months) };
 }
 
+/** The day in UTC: `2026-06-19`. */
 export const shortDate = (at: Date): string => at.toISOString().slice(0, 10);
 
 /** First billing and usage periods of terms that begin at `start`. */

@@ -1,6 +1,7 @@
 import type { Plan } from '../tenants/index.js';
 import type { BillingCycle } from './billing.types.js';
 
+/** Price of a period in minor units. */
 export const priceOf = (plan: Plan, cycle: BillingCycle): number =>
   cycle === 'yearly' ? plan.priceYearly : plan.priceMonthly;
 

@@ -43,6 +43,7 @@ export const prorate = (from: PricedPlan, to: PricedPlan, period: Period, at: Da
   remainingTime(to, period, at),
 ];
 
+/** Sum in minor units; below zero when credit is left. */
 export const sumOf = (lines: readonly InvoiceLine[]): number => lines.reduce((sum, l) => sum + l.amount, 0);
 
 /** `0 - amount` would show -0 for nothing; this is what a credit line carries. */

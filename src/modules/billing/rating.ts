@@ -60,6 +60,7 @@ export const rate = (plan: Plan, usage: Usage, limits = plan): RatedMeter[] => [
 export const free = (meters: readonly RatedMeter[]): RatedMeter[] =>
   meters.map((meter) => ({ ...meter, amount: 0 }));
 
+/** Sum in minor units. */
 export const costOf = (meters: readonly RatedMeter[]): number => meters.reduce((sum, m) => sum + m.amount, 0);
 
 const WORDS: Record<RatedMeter['meter'], (m: RatedMeter) => string> = {

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DAY_MS } from '../../common/durations.js';
 import type { Page, PageRequest } from '../../common/pagination.js';
 import { Database, type Transaction } from '../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../platform/jobs/index.js';
@@ -6,7 +7,6 @@ import { AlertsService } from '../monitoring/index.js';
 import { hasEnded } from './billing.types.js';
 import { Entitlements } from './entitlements.service.js';
 import { PaymentProvider } from './payment-provider.js';
-import { DAY_MS } from './periods.js';
 import {
   type Difference,
   type Reconciliation,

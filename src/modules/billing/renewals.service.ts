@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DAY_MS } from '../../common/durations.js';
 import type { Transaction } from '../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../platform/jobs/index.js';
 import { PlansReadModel } from '../tenants/index.js';
@@ -7,7 +8,7 @@ import { BillingRecord } from './billing-record.js';
 import { Entitlements, GRACE_DAYS } from './entitlements.service.js';
 import { InvoicesRepository } from './invoices.repository.js';
 import { Invoicing } from './invoicing.service.js';
-import { DAY_MS, monthsOf, periodAt, periodsFrom } from './periods.js';
+import { monthsOf, periodAt, periodsFrom } from './periods.js';
 import { priceOf } from './plan-change.js';
 import { wholePeriod } from './proration.js';
 import type { Subscription } from './subscription.entity.js';

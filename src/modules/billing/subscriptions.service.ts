@@ -24,6 +24,7 @@ function planOf(request: { plan?: PlanId; plan_id?: PlanId }): PlanId | undefine
   return plan ?? plan_id;
 }
 
+/** A tenant's subscription: begun, changed, cancelled and taken up again, through the payment provider. */
 @Injectable()
 export class SubscriptionsService {
   constructor(

@@ -28,6 +28,7 @@ export function usagePeriodOf(subscription: Subscription | null, now: Date): Per
   return periodAt(subscription.anchor, 1, now);
 }
 
+/** What a tenant used in its period so far and what that will cost, in minor units. */
 @Injectable()
 export class UsageService {
   constructor(

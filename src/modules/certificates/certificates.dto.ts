@@ -7,11 +7,11 @@ import {
   IsString,
   MaxLength,
 } from 'class-validator';
+import { DAY_MS } from '../../common/durations.js';
 import { AllMayBeAbsent, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import type { CertificateRow } from './certificate.js';
 
 const MOST_HOSTS = 100;
-const DAY_MS = 86_400_000;
 
 export class ReplaceCertificateRequest {
   /**

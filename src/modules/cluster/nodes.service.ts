@@ -3,7 +3,7 @@ import os from 'node:os';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { PRODUCT_VERSION } from '../../common/version.js';
 import { Environment } from '../../platform/config/environment.js';
-import { Database, Notifications } from '../../platform/database/index.js';
+import { Database, Notifications, together } from '../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../platform/jobs/index.js';
 import { HealthRegistry } from '../../platform/observability/index.js';
 import { type NodeRow, NodesRepository } from './nodes.repository.js';
@@ -29,6 +29,9 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
   private id: string | null = null;
   private appliedVersion = 0;
   private applyError: string | null = null;
+  /** The report that was begun last, and the one that waits for it. */
+  private report: Promise<void> = Promise.resolve();
+  private nextReport: Promise<void> | null = null;
 
   constructor(
     private readonly database: Database,
@@ -72,16 +75,16 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
     this.events.on('live', listener);
   }
 
-  /** Tells all nodes at once what this one runs, and why it does not run what it should. */
+  /**
+   * Tells all nodes at once what this one runs, and why it does not run what it should. While one report is under way
+   * the next waits, and tells the newest.
+   */
   async reportApplied(version: number, error: string | null): Promise<void> {
     this.appliedVersion = version;
     this.applyError = error;
-    const { id } = this;
-    if (!id) return;
-    await this.database.system(async (tx) => {
-      await this.nodes.heartbeat(tx, id, version, error, this.status);
-      await this.notifications.publish(tx, APPLIED, { nodeId: id, version } satisfies Applied);
-    });
+    this.nextReport ??= this.report.then(() => this.reportNow());
+    this.report = this.nextReport.catch(() => undefined);
+    await this.nextReport;
   }
 
   list(): Promise<NodeRow[]> {
@@ -116,6 +119,18 @@ export class NodesService implements OnApplicationBootstrap, OnModuleDestroy {
   /** Tells all nodes at once that this one's state changed. */
   async reportState(): Promise<void> {
     await this.heartbeat();
+  }
+
+  private async reportNow(): Promise<void> {
+    this.nextReport = null;
+    const { id, appliedVersion: version } = this;
+    if (!id) return;
+    await this.database.system(async (tx) => {
+      await together(
+        this.nodes.heartbeat(tx, id, version, this.applyError, this.status),
+        this.notifications.publish(tx, APPLIED, { nodeId: id, version } satisfies Applied),
+      );
+    });
   }
 
   private get status(): 'active' | 'draining' {

@@ -9,6 +9,13 @@ describe('the history of a configuration', () => {
   }, 60_000);
   afterAll(() => db.close());
 
+  /** In a transaction that has taken `version`. */
+  const record = (tenantId: string, version: number, changed: string[] | null) =>
+    db.database.tenant(tenantId, async (tx) => {
+      await tx.query('UPDATE config_state SET version = $1', [version]);
+      await versions.insert(tx, { tenantId, actor_id: null, actor_name: 'test', summary: '', changed });
+    });
+
   let tenants = 0;
   /** A tenant whose two pools were made at version 1 and both changed by every version up to `last`. */
   const history = async (last: number) => {
@@ -22,10 +29,7 @@ describe('the history of a configuration', () => {
       );
     for (let version = 1; version <= last; version++) {
       await db.sql('UPDATE pools SET retries = $2 WHERE tenant_id = $1', [id, version]);
-      const about = { tenantId: id, version, actor_id: null, actor_name: 'test', summary: '' };
-      await db.database.tenant(id, (tx) =>
-        versions.insert(tx, { ...about, changed: version % 2 ? null : [`${id}a`, `${id}b`] }),
-      );
+      await record(id, version, version % 2 ? null : [`${id}a`, `${id}b`]);
     }
     return id;
   };
@@ -65,14 +69,8 @@ describe('the history of a configuration', () => {
 
   it('writes nothing for what did not change', async () => {
     const id = await history(1);
-    const about = { tenantId: id, actor_id: null, actor_name: 'test', summary: '' };
-    for (const [version, changed] of [
-      [2, null],
-      [3, [`${id}a`]],
-    ] as const)
-      await db.database.tenant(id, (tx) =>
-        versions.insert(tx, { ...about, version, changed: changed && [...changed] }),
-      );
+    await record(id, 2, null);
+    await record(id, 3, [`${id}a`]);
     expect([await kept(id), await entries(id)]).toEqual([[1, 2, 3], 2]);
   });
 });

@@ -10,7 +10,7 @@ export interface VersionRow {
   actor_name: string;
   summary: string;
 }
-export interface NewVersion extends Omit<VersionRow, 'created_at'> {
+export interface NewVersion extends Omit<VersionRow, 'version' | 'created_at'> {
   tenantId: string;
   /** Ids of the pools, backends and routes that may have changed; null: any of them. */
   changed: string[] | null;
@@ -25,18 +25,22 @@ export interface EntryRow {
 const INSERT = prepared(
   `WITH added AS (
      INSERT INTO config_versions (tenant_id, version, actor_id, actor_name, summary)
-     SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT 1 FROM tenants WHERE id = $1) RETURNING tenant_id, version)
-   SELECT record_config_entries(tenant_id, version, $6) FROM added`,
+     SELECT $1, version, $2, $3, $4 FROM config_state WHERE EXISTS (SELECT 1 FROM tenants WHERE id = $1)
+     RETURNING tenant_id, version)
+   SELECT record_config_entries(tenant_id, version, $5) FROM added`,
 );
 const COLUMNS = 'version::float8 AS version, created_at, actor_id, actor_name, summary';
 
 /** Numbered versions, and each part of the configuration with the versions between which it was so. */
 @Injectable()
 export class ConfigVersionsRepository {
-  /** Costs by what changed, not by what there is. Does nothing for a tenant that is gone by now. */
+  /**
+   * The version that the transaction has taken. Costs by what changed, not by what there is. Does nothing for a tenant that
+   * is gone by now.
+   */
   async insert(tx: Transaction, version: NewVersion): Promise<void> {
-    const { tenantId, version: number, actor_id, actor_name, summary, changed } = version;
-    await rowsOf(tx, INSERT, tenantId, number, actor_id, actor_name, summary, changed);
+    const { tenantId, actor_id, actor_name, summary, changed } = version;
+    await rowsOf(tx, INSERT, tenantId, actor_id, actor_name, summary, changed);
   }
 
   async page(tx: Transaction, tenantId: string, request: PageRequest): Promise<Page<VersionRow>> {

@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/commo
 import { RouteConfig } from '@nestjs/platform-fastify';
 import {
   ApiBody,
+  ApiConsumes,
   ApiExtraModels,
   ApiOkResponse,
   ApiOperation,
@@ -46,6 +47,7 @@ export class ConfigurationController {
   @HttpCode(200)
   @Access('config.write')
   @RouteConfig(DOCUMENT_LIMITS)
+  @ApiConsumes('application/json', 'application/yaml')
   @ApiBody({ type: ConfigImport })
   @ApiOperation({ summary: 'Find every error of a configuration document; nothing is applied' })
   validate(@CurrentUser() user: Principal, @Body() body: object): Promise<ValidateResponse> {
@@ -83,6 +85,7 @@ export class ConfigurationController {
   @Access('config.write')
   @RouteConfig(DOCUMENT_LIMITS)
   @AppliesConfiguration('own query')
+  @ApiConsumes('application/json', 'application/yaml')
   @ApiBody({ type: ConfigImport })
   @ApiOperation({ summary: 'Bring the configuration to what a document says: all of it or nothing' })
   import(

@@ -56,7 +56,6 @@ export class ConfigurationService implements OnModuleInit, OnApplicationBootstra
       if (change.summary.length === 0) return;
       await this.versions.insert(tx, {
         tenantId: change.tenantId,
-        version: change.version,
         actor_id: change.actor.id,
         actor_name: change.actor.name,
         summary: summarised(change.summary),

@@ -113,6 +113,7 @@ export class Importer {
   }
 }
 
+/** How many objects are made, changed and deleted. */
 export const changesOf = (operations: readonly Operation[]) => {
   const count = (action: Operation['action']) => operations.filter((o) => o.action === action).length;
   return { created: count('create'), updated: count('update'), deleted: count('delete') };

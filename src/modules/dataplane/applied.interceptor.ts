@@ -2,7 +2,7 @@ import { type CallHandler, type ExecutionContext, Injectable, type NestIntercept
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mergeMap, type Observable } from 'rxjs';
-import { AppError, invalidField } from '../../common/errors.js';
+import { AppError, invalidField, unavailable } from '../../common/errors.js';
 import { APPLIES_CONFIGURATION, requestContext } from '../../platform/http/index.js';
 import { type NodeRow, NodesService } from '../cluster/index.js';
 import { DataPlaneService } from './dataplane.service.js';
@@ -40,14 +40,21 @@ export class AppliedInterceptor implements NestInterceptor {
         if (version === undefined) return value;
         reply.header('x-config-version', version);
         await this.dataPlane.caughtUp(version, LOCAL_WAIT_MS);
-        if (wait === 'applied') await this.requireApplied(version);
+        if (wait === 'applied') await this.requireApplied(version, context?.principal?.tenantId);
         return value;
       }),
     );
   }
 
-  private async requireApplied(version: number): Promise<void> {
+  /** Every node runs the version, and with it this tenant's part: of a part that is refused the last good one goes on. */
+  private async requireApplied(version: number, tenantId = ''): Promise<void> {
     const result = await this.nodes.waitApplied(version, WAIT_MS);
+    const refusal = this.dataPlane.refusalOf(tenantId);
+    if (refusal)
+      throw unavailable(
+        'CONFIG_NOT_APPLIED',
+        `The change is saved as version ${version}, but it cannot be carried out: ${refusal}`,
+      );
     if (result.applied) return;
     const details = result.nodes.map((node) => ({
       field: node.name,

@@ -80,14 +80,19 @@ export class DataPlaneService implements OnApplicationBootstrap, BeforeApplicati
     this.engine.onHealthChange(listener);
   }
 
-  /** Resolves once this node runs `version`, or after `timeoutMs`. */
+  /** Why this node's engine does not run the tenant's newest configuration; null when it is not refused. */
+  refusalOf(tenantId: string): string | null {
+    return this.keeper.refusalOf(tenantId);
+  }
+
+  /** Resolves once this node runs `version` or cannot, or after `timeoutMs`. */
   async caughtUp(version: number, timeoutMs: number): Promise<void> {
     if (this.keeper.current.version >= version) return;
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((ok) => {
       timer = setTimeout(ok, timeoutMs);
     });
-    await Promise.race([outsideOfRequest(() => this.keeper.refresh()), limit]);
+    await Promise.race([outsideOfRequest(() => this.keeper.reached(version)), limit]);
     clearTimeout(timer);
   }
 

@@ -65,4 +65,16 @@ export interface HealthChange {
 /** The engine cannot run this snapshot; the message says which part and why, without addresses of the machine. */
 export class SnapshotRefused extends Error {
   override readonly name = 'SnapshotRefused';
+  /** The tenant whose slice is to blame; undefined: the snapshot as a whole, or nobody knows. */
+  tenantId?: string;
+}
+
+/** Runs `work` on one tenant's slice: what it refuses names the tenant. */
+export function onBehalfOf<T>(tenantId: string, work: () => T): T {
+  try {
+    return work();
+  } catch (e) {
+    if (e instanceof SnapshotRefused) e.tenantId ??= tenantId;
+    throw e;
+  }
 }

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../../common/durations.js';
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -5,7 +6,6 @@ import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import type { KeyPair } from './tls.js';
 
-const DAY_MS = 86_400_000;
 /** Browsers refuse server certificates that live longer (CA/Browser Forum ballot SC31). */
 const LIFE_DAYS = 397;
 const RENEW_DAYS = 30;

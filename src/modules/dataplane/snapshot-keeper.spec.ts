@@ -20,6 +20,9 @@ function setUp() {
   const engine = {
     apply: async (snapshot: Snapshot) => {
       if (control.refuse) throw new SnapshotRefused(control.refuse);
+      for (const { tenantId, pools } of snapshot.tenants.values())
+        if (pools.some(({ name }) => name === 'bad'))
+          throw Object.assign(new SnapshotRefused(`bad of ${tenantId}`), { tenantId });
       if (hold.on)
         await new Promise<void>((ok, fail) => {
           held.push({ snapshot, done: (error) => (error ? fail(error) : ok()) });
@@ -110,6 +113,27 @@ describe('SnapshotKeeper', () => {
     await keeper.stop();
   });
 
+  it('waits for a version with the pass that its notification began, and reads again only when that came too early', async () => {
+    const { keeper, control, write, hold, held } = setUp();
+    hold.on = true;
+    write(slice('tenant_a', 'one'));
+    void keeper.refresh();
+    const inEffect = keeper.reached(2).then(() => keeper.current.version);
+    await until('it is handed over', () => held.length === 1);
+    held[0]!.done();
+    expect(await inEffect).toBe(2);
+    expect(control.reads).toBe(1);
+    hold.on = false;
+    write(slice('tenant_a', 'two'));
+    await keeper.reached(3);
+    expect(keeper.current.version).toBe(3);
+    control.refuse = 'wrong';
+    write(slice('tenant_a', 'three'));
+    await keeper.reached(4);
+    expect(keeper.lastError).toBe('wrong');
+    await keeper.stop();
+  });
+
   it('when one of several is refused, the older one that took its place counts, and the error stays', async () => {
     const { keeper, write, hold, held, outcomes } = setUp();
     hold.on = true;
@@ -163,6 +187,72 @@ describe('SnapshotKeeper', () => {
       [2, 'pool x is wrong'],
       [3, null],
     ]);
+    await keeper.stop();
+  });
+
+  it('a tenant whose slice is refused keeps its last good one; changes of others are in effect without it', async () => {
+    const { keeper, outcomes, write } = setUp();
+    const runs = (tenantId: string) => keeper.current.tenants.get(tenantId)?.pools[0]?.name;
+    write(slice('tenant_a', 'one'));
+    write(slice('tenant_b', 'one'));
+    await keeper.refresh();
+    write(slice('tenant_a', 'bad'));
+    write(slice('tenant_b', 'two'));
+    await keeper.refresh();
+    expect([keeper.current.version, runs('tenant_a'), runs('tenant_b')]).toEqual([5, 'one', 'two']);
+    expect([keeper.lastError, keeper.refusalOf('tenant_a'), keeper.refusalOf('tenant_b')]).toEqual([
+      'bad of tenant_a',
+      'bad of tenant_a',
+      null,
+    ]);
+    write(slice('tenant_b', 'three'));
+    await keeper.refresh();
+    expect([keeper.current.version, runs('tenant_b'), keeper.lastError]).toEqual([
+      6,
+      'three',
+      'bad of tenant_a',
+    ]);
+    write(slice('tenant_a', 'good'));
+    await keeper.refresh();
+    expect([keeper.current.version, runs('tenant_a'), keeper.lastError]).toEqual([7, 'good', null]);
+    expect(outcomes).toEqual([
+      [3, null],
+      [5, 'bad of tenant_a'],
+      [6, 'bad of tenant_a'],
+      [7, null],
+    ]);
+    await keeper.stop();
+  });
+
+  it('a tenant that was refused from the start is left out alone', async () => {
+    const { keeper, write } = setUp();
+    for (const id of ['tenant_a', 'tenant_c']) write(slice(id, 'bad'));
+    write(slice('tenant_b', 'one'));
+    await keeper.refresh();
+    expect([...keeper.current.tenants.keys()]).toEqual(['tenant_b']);
+    expect([keeper.current.version, keeper.refusalOf('tenant_a'), keeper.refusalOf('tenant_c')]).toEqual([
+      4,
+      'bad of tenant_a',
+      'bad of tenant_c',
+    ]);
+    await keeper.stop();
+  });
+
+  it('a change that mends what an older snapshot under way is refused for is not held back', async () => {
+    const { keeper, write, hold, held } = setUp();
+    hold.on = true;
+    write(slice('tenant_a', 'one'));
+    const first = keeper.refresh();
+    await until('it is handed over', () => held.length === 1);
+    write(slice('tenant_a', 'two'));
+    const second = keeper.refresh();
+    await until('the next is handed over', () => held.length === 2);
+    held[0]!.done(Object.assign(new SnapshotRefused('wrong'), { tenantId: 'tenant_a' }));
+    hold.on = false;
+    held[1]!.done();
+    await Promise.all([first, second]);
+    expect([keeper.current.version, keeper.lastError, keeper.refusalOf('tenant_a')]).toEqual([3, null, null]);
+    expect(keeper.current.tenants.get('tenant_a')!.pools[0]!.name).toBe('two');
     await keeper.stop();
   });
 

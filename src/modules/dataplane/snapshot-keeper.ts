@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type BackoffPolicy, backoffMs } from '../../common/backoff.js';
-import type { DataPlaneEngine } from './engine.js';
+import { type DataPlaneEngine, SnapshotRefused } from './engine.js';
 import type { Snapshot, TenantSlice } from './snapshot.js';
 import type { Reading } from './snapshot-source.js';
 
@@ -20,7 +20,8 @@ export interface KeeperOptions {
  * Keeps an engine at the newest configuration. One pass at a time reads what changed since the version that was handed
  * over last and hands over the next; it does not wait until that is in effect, so an engine that needs a while (HAProxy's
  * reload) can take many changes together. When the database or the engine says no, the last good snapshot goes on, and
- * what changed since is read and tried again, each time after a longer pause.
+ * what changed since is read and tried again, each time after a longer pause. A tenant whose slice the engine refuses
+ * keeps its last good one, until it changes; the others' changes are in effect without it.
  */
 export class SnapshotKeeper {
   /** What the engine runs. */
@@ -37,6 +38,8 @@ export class SnapshotKeeper {
   private settled: Promise<void> = Promise.resolve();
   /** Tenants whose slices are given and not in effect yet, with the version of the last change. */
   private readonly unsettled = new Map<string, number>();
+  /** Tenants whose newest slice was refused, and why. */
+  private readonly heldBack = new Map<string, SnapshotRefused>();
   private chain: Promise<void> = Promise.resolve();
   private pending: Promise<void> | null = null;
   private failures = 0;
@@ -49,6 +52,11 @@ export class SnapshotKeeper {
     return this.error?.message ?? null;
   }
 
+  /** Why the engine does not run the newest configuration of this tenant; null when it is not refused. */
+  refusalOf(tenantId: string): string | null {
+    return this.heldBack.get(tenantId)?.message ?? null;
+  }
+
   /**
    * Resolves when what a pass that began after this call handed over is in effect or refused; never rejects,
    * `lastError` tells.
@@ -56,6 +64,15 @@ export class SnapshotKeeper {
   refresh(): Promise<void> {
     this.pending ??= this.enqueue();
     return this.pending;
+  }
+
+  /**
+   * Resolves when `version`, or a newer one, is in effect or refused. The pass that a notification of it began is enough;
+   * another one is begun only when that came too early.
+   */
+  async reached(version: number): Promise<void> {
+    await this.chain;
+    await (this.desiredVersion >= version ? this.settled : this.refresh());
   }
 
   /** No pass begins after this; resolves when none runs. */
@@ -96,6 +113,7 @@ export class SnapshotKeeper {
     this.desiredVersion = reading.version;
     const tenants = new Map(this.given.tenants);
     for (const [id, slice] of reading.tenants) {
+      this.heldBack.delete(id);
       if (isEmpty(slice) ? !tenants.delete(id) : isDeepStrictEqual(tenants.get(id), slice)) continue;
       if (!isEmpty(slice)) tenants.set(id, slice);
       this.unsettled.set(id, reading.version);
@@ -109,6 +127,8 @@ export class SnapshotKeeper {
     try {
       await this.options.engine.apply(snapshot);
     } catch (e) {
+      const others = e instanceof SnapshotRefused ? this.withoutChangeOf(snapshot, e) : null;
+      if (others) return this.apply(others);
       // The next pass begins where the engine is.
       this.given = this.current;
       this.refused = Math.max(this.refused, snapshot.version);
@@ -125,16 +145,34 @@ export class SnapshotKeeper {
     this.succeeded(true);
   }
 
+  /** The snapshot with the last good slice of the tenant that is to blame; null when that is nobody who changed. */
+  private withoutChangeOf(snapshot: Snapshot, refusal: SnapshotRefused): Snapshot | null {
+    const id = refusal.tenantId ?? '';
+    const [refused, last] = [snapshot.tenants.get(id), this.current.tenants.get(id)];
+    if (!refused || refused === last) return null;
+    const tenants = new Map(snapshot.tenants);
+    if (last) tenants.set(id, last);
+    else tenants.delete(id);
+    const others = { version: snapshot.version, tenants };
+    // A newer one that is under way may have a slice that is right.
+    if (this.given.tenants.get(id) === refused) {
+      this.heldBack.set(id, refusal);
+      this.unsettled.delete(id);
+    }
+    if (this.given === snapshot) this.given = others;
+    return others;
+  }
+
   private succeeded(advanced: boolean): void {
     // An older one that waited took the place of one that was refused: the error is still true.
     if (this.refused > this.current.version) {
       if (advanced) this.options.onOutcome(this.current.version, this.error);
       return;
     }
-    const recovered = this.error !== null;
-    this.error = null;
+    const before = this.error;
+    this.error = [...this.heldBack.values()][0] ?? null;
     this.failures = 0;
-    if (advanced || recovered) this.options.onOutcome(this.current.version, null);
+    if (advanced || this.error !== before) this.options.onOutcome(this.current.version, this.error);
   }
 
   private failed(error: Error): void {

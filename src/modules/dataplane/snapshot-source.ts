@@ -24,9 +24,12 @@ const MOST_TOUCHED = 2000;
 const PARTS = ['pool', 'backend', 'route'];
 
 const LOG_CHANGE = prepared(
-  `WITH logged AS (INSERT INTO configuration_change_log (tenant_id, version, ids, complete) VALUES ($1, $2, $3, true)),
-        forgotten AS (DELETE FROM configuration_change_log WHERE version <= $2 - ${LOGGED_VERSIONS})
-   INSERT INTO configuration_changes (tenant_id, version) VALUES ($1, $2)
+  `WITH logged AS (
+     INSERT INTO configuration_change_log (tenant_id, version, ids, complete)
+     SELECT $1, version, $2, true FROM config_state RETURNING version),
+   forgotten AS (
+     DELETE FROM configuration_change_log WHERE version <= (SELECT version FROM logged) - ${LOGGED_VERSIONS})
+   INSERT INTO configuration_changes (tenant_id, version) SELECT $1, version FROM logged
    ON CONFLICT (tenant_id) DO UPDATE SET version = EXCLUDED.version`,
 );
 
@@ -72,7 +75,7 @@ export class SnapshotSource implements OnModuleInit {
 
   onModuleInit(): void {
     this.journal.onConfigurationChange(async (tx, change) => {
-      await rowsOf(tx, LOG_CHANGE, change.tenantId, change.version, touchedIds(change));
+      await rowsOf(tx, LOG_CHANGE, change.tenantId, touchedIds(change));
     });
   }
 

@@ -23,6 +23,7 @@ import {
   AreCidrs,
   AreFieldNames,
   AreOrigins,
+  HasThreeDecimals,
   IsFieldName,
   IsHeaderMap,
   IsMediaType,
@@ -44,7 +45,7 @@ export class MatchCondition {
   in: 'header' | 'query';
 
   /**
-   * Header (in any case), or query parameter of letters, digits, `-`, `.`, `_` and `~`.
+   * Header (in any case), or query parameter of letters, digits and `-_.~`.
    * @example x-beta
    */
   @IsFieldName()
@@ -87,7 +88,8 @@ export class RouteRateLimit {
    * Requests a second of one client address that pass in the long run.
    * @example 50
    */
-  @IsNumber({ maxDecimalPlaces: 3 })
+  @IsNumber()
+  @HasThreeDecimals()
   @Min(0.001)
   @Max(1_000_000)
   requests_per_second: number;

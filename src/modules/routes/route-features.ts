@@ -1,12 +1,16 @@
 import { invalidField } from '../../common/errors.js';
 import { normalisePath } from './host.js';
 import type { MatchCondition, RouteFeaturesBody } from './route-features.dto.js';
-import { isPlainParameter } from './route-validators.js';
 
 /** Features as they are stored: the API's form, but a split names pools by id, so that a pool may be renamed. */
 export type StoredFeatures = Omit<RouteFeaturesBody, 'split'> & {
   split?: { pool_id: string; weight: number }[];
 };
+
+/** Written in a URL as it is, so that no engine has to decode names. */
+const PLAIN_PARAMETER = /^[A-Za-z0-9_.~-]{1,100}$/;
+/** Statuses whose answers have no body (RFC 9110 §15.3.5, §15.3.6, §15.4.5). */
+const BODILESS = new Set([204, 205, 304]);
 
 /**
  * What the fields' own rules cannot see.
@@ -16,10 +20,12 @@ export function checkFeatures(features: RouteFeaturesBody): void {
   const refuse = (field: string, constraint: string, message: string) => {
     throw invalidField(`features.${field}`, constraint, `features.${field} ${message}`);
   };
-  const { split, cors, match = [] } = features;
-  for (const [i, { in: where, name }] of match.entries())
-    if (where === 'query' && !isPlainParameter(name))
-      refuse(`match.${i}.name`, 'isParameterName', 'must be up to 100 letters, digits, -, ., _ or ~');
+  const { split, cors, match, maintenance } = features;
+  for (const [i, { in: where, name }] of (match ?? []).entries())
+    if (where === 'query' && !PLAIN_PARAMETER.test(name))
+      refuse(`match.${i}.name`, 'plain', 'must have letters, digits and -_.~ only, and at most 100 of them');
+  if (maintenance?.body && BODILESS.has(maintenance.status))
+    refuse('maintenance.body', 'empty', `must be empty with the status ${maintenance.status}`);
   if (features.strip_prefix && features.rewrite_prefix !== undefined)
     refuse('rewrite_prefix', 'exclusive', 'cannot be together with strip_prefix');
   if (cors?.allow_credentials && cors.allow_origins.includes('*'))

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { applyDecorators } from '@nestjs/common';
 import { registerDecorator } from 'class-validator';
+import { HOP_BY_HOP_FIELDS } from '../../common/http-fields.js';
 
 /** A check of one value, with the sentence that follows the field's name when it fails. */
 function rule(name: string, message: string, validate: (value: unknown) => boolean, each = false) {
@@ -19,23 +20,8 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 const VALUE = /^(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?$/;
 const MAX_VALUE = 4096;
 const MAX_HEADERS = 32;
-/** Framing and connection handling belong to the proxy (RFC 9110 §7.6.1, RFC 9112 §6). */
-const PROTECTED = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'content-length',
-]);
-
-/** A query parameter whose name stands in a URL as it is, so that engines find it without decoding. */
-export const isPlainParameter = (name: string): boolean => /^[A-Za-z0-9_.~-]{1,100}$/.test(name);
+/** Framing and connection handling belong to the proxy. */
+const PROTECTED: ReadonlySet<string> = new Set([...HOP_BY_HOP_FIELDS, 'host', 'content-length']);
 
 const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
 const isHeaderValue = (value: unknown): value is string =>
@@ -56,16 +42,24 @@ function isHeaderMap(value: unknown): boolean {
 export const IsFieldName = rule('isFieldName', 'must be a header or parameter name', isToken);
 export const AreFieldNames = rule('isFieldName', 'must be header names', isToken, true);
 export const IsHeaderValue = rule('isHeaderValue', 'must be a header value on one line', isHeaderValue);
+/** class-validator's own rule fails on numbers that are written with an exponent. */
+export const HasThreeDecimals = rule(
+  'hasThreeDecimals',
+  'must have at most 3 decimals',
+  (value) => typeof value === 'number' && Number(value.toFixed(3)) === value,
+);
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?: *; *[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
 export const IsMediaType = rule(
   'isMediaType',
-  'must be a media type such as text/plain; charset=utf-8',
-  (value) => typeof value === 'string' && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value),
+  'must be a media type such as text/html; charset=utf-8',
+  (value) => typeof value === 'string' && MEDIA_TYPE.test(value),
 );
-/** A field of a request has no line breaks, and a line of a configuration file cannot hold one. */
+/** A line break, or NUL, is in no header, and no engine could be told of it. */
 export const IsOneLine = rule(
   'isOneLine',
-  'must be text on one line',
-  (value) => typeof value === 'string' && !/[\r\n]/.test(value),
+  'must be on one line',
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it refuses
+  (value) => typeof value === 'string' && !/[\u0000\r\n]/.test(value),
 );
 export const IsHeaderMap = rule(
   'isHeaderMap',

@@ -11,6 +11,7 @@ import type { ComponentsResponse, HealthResponse, StatusResponse } from './statu
 /** Without these nothing works; the others are reported only. */
 const NEEDED = ['database', 'load_balancer'] as const;
 
+/** What the installation is and how it does; answers without a token say nothing of a tenant. */
 @Injectable()
 export class StatusService implements OnModuleInit {
   constructor(

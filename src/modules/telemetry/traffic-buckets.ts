@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../common/durations.js';
 import type { PathDelta, TrafficDelta } from '../../common/traffic.js';
 import { addCounts, emptyCounts, type TrafficCounts } from './traffic-counts.js';
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 
 /** Beyond this many rows that the database has not taken yet, older ones are put together. */
 const MAX_ROWS = 50_000;

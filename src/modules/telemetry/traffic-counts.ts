@@ -13,6 +13,7 @@ export interface TrafficCounts {
   bytesOut: number;
 }
 
+/** Counts of nothing yet; times in ms. */
 export const emptyCounts = (): TrafficCounts => ({
   requests: 0,
   statusClasses: [0, 0, 0, 0, 0],
@@ -22,6 +23,7 @@ export const emptyCounts = (): TrafficCounts => ({
   bytesOut: 0,
 });
 
+/** Adds `from` to `to`, which is changed: it is done for each sample of each backend. */
 export function addCounts(to: TrafficCounts, from: TrafficCounts | TrafficDelta): void {
   to.requests += from.requests;
   to.latencySumMs += from.latencySumMs;

@@ -252,6 +252,12 @@ export class Accounts {
     await this.users.saveMember(tx, { ...member, status: 'active', invitation_hash: null, vouched: true });
   }
 
+  /** The person read what was mailed to their address: it is theirs. */
+  async proven(tx: Transaction, userId: string): Promise<void> {
+    for (const member of await this.users.memberships(tx, userId))
+      if (!member.vouched) await this.users.saveMember(tx, { ...member, vouched: true });
+  }
+
   /** Takes the tenant's invitation back, for a person who came by another way. */
   async withdrawInvitation(tx: Transaction, tenantId: string, userId: string): Promise<void> {
     await this.users.removeMember(tx, tenantId, userId);

@@ -8,7 +8,7 @@ import { hashToken, PasswordHasher, type Principal, randomToken } from '../../pl
 import type { Membership } from './membership.entity.js';
 import { PlanLimits } from './plan-limits.js';
 import { requireTenant } from './tenant-scope.js';
-import { aboveYourself, alreadyMember, lastOwner } from './tenants.errors.js';
+import { aboveYourself, alreadyMember, lastOwner, noPassword } from './tenants.errors.js';
 import { type AddUserRequest, type UpdateUserRequest, UserResponse } from './users.dto.js';
 import { UsersRepository } from './users.repository.js';
 
@@ -114,6 +114,22 @@ export class MembersService {
       if (member.role === 'owner') await this.keepAnOwner(tx, tenantId);
       await this.note(tx, tenantId, userId, 'user.removed', `User '${member.user.email}' removed`);
     });
+  }
+
+  /**
+   * The address of a member whose password `principal` may have set anew: that opens everything that is theirs.
+   * @throws AppError 403 above oneself and for people who work elsewhere, too; 404; 409 for people without a password
+   */
+  async resettable(tx: Transaction, principal: Principal, tenantId: string, userId: string): Promise<string> {
+    requireTenant(principal, tenantId);
+    const member = await this.changeable(tx, principal, tenantId, userId);
+    if (member.status === 'invited' || !(await this.users.passwordHash(tx, userId))) throw noPassword();
+    const elsewhere = (await this.users.memberships(tx, userId)).some(
+      (m) => m.tenant_id !== tenantId && m.status === 'active',
+    );
+    if (elsewhere && principal.role !== 'superadmin')
+      throw forbidden('This person works in several tenants; ask an operator of the installation');
+    return member.user.email;
   }
 
   /** Before a tenant goes: its people who work nowhere else go with it. */

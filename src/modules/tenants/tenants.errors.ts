@@ -12,5 +12,7 @@ export const invitationRequired = () =>
     'This tenant has invited your address: sign in to it with the invitation_token that you were given',
     'INVITATION_REQUIRED',
   );
+export const noPassword = () =>
+  conflict('NO_PASSWORD', 'This person has no password: they were invited, or sign in through your provider');
 export const emailTaken = () => conflict('EMAIL_TAKEN', 'An account with this e-mail address exists already');
 export const aboveYourself = () => forbidden('Nobody changes or grants a role above their own');

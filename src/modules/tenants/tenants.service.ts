@@ -25,6 +25,7 @@ import {
 import { domainTaken } from './tenants.errors.js';
 import { TenantsRepository } from './tenants.repository.js';
 
+/** Tenants from their making to their end, with their plan, standing and settings. */
 @Injectable()
 export class TenantsService implements OnApplicationBootstrap {
   private readonly logger = new Logger('tenants');

@@ -172,6 +172,6 @@ const message = (event: DomainEvent, eventId: string, endpointId: string) => ({
     type: event.type,
     created_at: new Date().toISOString(),
     tenant_id: event.tenantId,
-    data: event.data,
+    data: typeof event.data === 'function' ? event.data() : event.data,
   }),
 });

@@ -5,11 +5,14 @@ import {
   IsInt,
   IsOptional,
   IsString,
+  Matches,
   Max,
   Min,
   MinLength,
+  ValidateBy,
   validateSync,
 } from 'class-validator';
+import ipaddr from 'ipaddr.js';
 
 const toInt = ({ value }: { value: unknown }) =>
   typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
@@ -32,6 +35,27 @@ const Int = (min: number, max: number) => (target: object, key: string) => {
   Max(max)(target, key);
 };
 const Port = () => Int(0, 65_535);
+
+/** An address that is looked at now rather than when it is first used. */
+const UrlOf = (...schemes: string[]) =>
+  ValidateBy({
+    name: 'isUrl',
+    validator: {
+      validate: (value) =>
+        typeof value === 'string' &&
+        URL.canParse(value) &&
+        schemes.includes(new URL(value).protocol.slice(0, -1)),
+      defaultMessage: () => `must be a URL that begins with ${schemes.map((s) => `${s}:`).join(' or ')}`,
+    },
+  });
+const HttpUrl = () => UrlOf('http', 'https');
+
+/** What Fastify's `trustProxy` takes: addresses, CIDR blocks and three names for private ones. */
+const isProxies = (value: unknown) =>
+  typeof value === 'string' &&
+  (ipaddr.isValid(value) ||
+    ipaddr.isValidCIDR(value) ||
+    ['loopback', 'linklocal', 'uniquelocal'].includes(value));
 
 /** Every setting of the process, read once at start. README lists them; `loadEnvironment` names the one that is wrong. */
 export class Environment {
@@ -56,11 +80,11 @@ export class Environment {
   @Port() PROXY_TLS_PORT = 8443;
 
   @IsOptional()
-  @IsString()
+  @UrlOf('postgres', 'postgresql', 'socket')
   DATABASE_URL?: string;
 
   @IsOptional()
-  @IsString()
+  @UrlOf('redis', 'rediss')
   REDIS_URL?: string;
 
   @IsString()
@@ -103,15 +127,15 @@ export class Environment {
 
   /** `http://host:port` of a Stripe double, for tests. */
   @IsOptional()
-  @IsString()
+  @HttpUrl()
   STRIPE_API_BASE?: string;
 
-  @IsString() OLLAMA_URL = 'http://127.0.0.1:11434';
-  @IsString() DASK_SCHEDULER_URL = 'http://127.0.0.1:8787';
-  @IsString() WEBUI_URL = 'http://127.0.0.1:3000';
+  @HttpUrl() OLLAMA_URL = 'http://127.0.0.1:11434';
+  @HttpUrl() DASK_SCHEDULER_URL = 'http://127.0.0.1:8787';
+  @HttpUrl() WEBUI_URL = 'http://127.0.0.1:3000';
   /** Base of the Dask bridge agent (ops/dask); unset: large batches run here. */
   @IsOptional()
-  @IsString()
+  @HttpUrl()
   DASK_BRIDGE_URL?: string;
   @IsOptional()
   @IsString()
@@ -123,12 +147,18 @@ export class Environment {
 
   /** Addresses of proxies whose X-Forwarded-For is believed, comma separated CIDR blocks. */
   @Transform(toList)
-  @IsString({ each: true })
+  @ValidateBy(
+    {
+      name: 'isProxies',
+      validator: { validate: isProxies, defaultMessage: () => 'must be addresses or CIDR blocks' },
+    },
+    { each: true },
+  )
   TRUSTED_PROXIES: string[] = [];
 
   /** Origins that may call the API from a browser besides the ones that tenants name. */
   @Transform(toList)
-  @IsString({ each: true })
+  @Matches(/^https?:\/\/[^\s/]+$/, { each: true, message: 'must be origins such as https://app.example.com' })
   CORS_ORIGINS: string[] = [];
 
   /** Whether backends may have private and loopback addresses; link-local and metadata addresses never. */
@@ -143,7 +173,7 @@ export class Environment {
 
   /** Public base URL of this installation, for links and OIDC callbacks. */
   @IsOptional()
-  @IsString()
+  @HttpUrl()
   PUBLIC_URL?: string;
 
   @IsOptional()
@@ -151,14 +181,14 @@ export class Environment {
   ALERT_WEBHOOK_TOKEN?: string;
 
   @IsOptional()
-  @IsString()
+  @UrlOf('smtp', 'smtps')
   SMTP_URL?: string;
   @IsString() SMTP_FROM = 'veloflux@localhost';
   @IsOptional()
-  @IsString()
+  @HttpUrl()
   SLACK_WEBHOOK_URL?: string;
   @IsOptional()
-  @IsString()
+  @HttpUrl()
   NOTIFY_WEBHOOK_URL?: string;
   @IsOptional()
   @IsString()
@@ -169,7 +199,7 @@ export class Environment {
   @IsString()
   BACKUP_TARGET?: string;
   @IsOptional()
-  @IsString()
+  @HttpUrl()
   S3_ENDPOINT?: string;
   @IsString() S3_REGION = 'us-east-1';
   @IsOptional()
@@ -192,7 +222,7 @@ export class Environment {
 
   /** Directory of the ACME account and the directory URL; unset: no automatic certificates. */
   @IsOptional()
-  @IsString()
+  @HttpUrl()
   ACME_DIRECTORY_URL?: string;
   @IsOptional()
   @IsString()

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type DynamicModule,
   Global,
@@ -22,8 +23,6 @@ const EMBEDDED = Symbol('EMBEDDED_POSTGRES');
 const START_RETRIES = 30;
 const RETRY_MS = 1000;
 
-const sleep = (ms: number) => new Promise((r) => setTimeout(r, ms));
-
 /** A database that is still starting (compose) is waited for; a wrong password or schema is not. */
 async function whenUp<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
@@ -32,7 +31,7 @@ async function whenUp<T>(attempt: () => Promise<T>): Promise<T> {
     } catch (e) {
       if (tries >= START_RETRIES || !isDatabaseDown(e)) throw e;
       Logger.warn(`The database does not answer yet (${tries}/${START_RETRIES})`, 'DatabaseModule');
-      await sleep(RETRY_MS);
+      await delay(RETRY_MS);
     }
   }
 }

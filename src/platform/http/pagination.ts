@@ -16,7 +16,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
 import { Page } from '../../common/pagination.js';
 import { queryInteger } from './query-values.js';
-import { MayBeAbsent } from './validators.js';
+import { IsTime, MayBeAbsent } from './validators.js';
 
 export class PageQuery {
   @ApiPropertyOptional({
@@ -50,7 +50,27 @@ export class PageQuery {
   limit?: number;
 }
 
+/** Items in pages, of a stretch of time. */
+export class TimeRangeQuery extends PageQuery {
+  @ApiPropertyOptional({ description: 'At or after this time', example: '2026-06-19T00:00:00Z' })
+  @MayBeAbsent()
+  @IsTime()
+  from?: string;
+
+  @ApiPropertyOptional({ description: 'Before this time', example: '2026-06-20T00:00:00Z' })
+  @MayBeAbsent()
+  @IsTime()
+  to?: string;
+}
+
+/** The bounds that were given. */
+export const timeRange = ({ from, to }: TimeRangeQuery): { from?: Date; to?: Date } => ({
+  ...(from !== undefined && { from: new Date(from) }),
+  ...(to !== undefined && { to: new Date(to) }),
+});
+
 const DEFAULT_LIMIT = 50;
+/** The page that was asked for; the first when none was. */
 export const pageRequest = (query: PageQuery, defaultLimit = DEFAULT_LIMIT) => ({
   page: query.page ?? 1,
   limit: query.limit ?? defaultLimit,

@@ -10,6 +10,10 @@ export const queryInteger = ({ value }: QueryValue) => readNumber(/^-?\d{1,15}$/
 /** A decimal of at most nine places, not negative: `0.25`. */
 export const queryNumber = ({ value }: QueryValue) => readNumber(/^\d{1,6}(\.\d{1,9})?$/, value);
 
+/** A word in any case, as the upper case that it is stored in. */
+export const queryUpperCase = ({ value }: QueryValue) =>
+  typeof value === 'string' ? value.toUpperCase() : value;
+
 /** `true` and `false`, no other word. */
 export const queryBoolean = ({ value }: QueryValue) =>
   value === 'true' ? true : value === 'false' ? false : value;

@@ -14,6 +14,7 @@ import { CorsOrigins } from './cors-origins.js';
 import { errorBody } from './error-body.js';
 import { parseJsonBody } from './json-body.js';
 import { beginRequest } from './request-context.js';
+import { parseYamlBody } from './yaml-body.js';
 
 /** Largest body of an ordinary request; routes that import documents allow more in their route configuration. */
 const BODY_LIMIT_BYTES = 100 * 1024;
@@ -38,6 +39,8 @@ declare module 'fastify' {
     /** Limits on a body's shape and size, for routes that import documents. */
     maxKeys?: number;
     maxBytes?: number;
+    /** The body may be YAML. */
+    yaml?: boolean;
     /** The body may be a file (application/gzip), which the handler reads as a stream. */
     uploads?: boolean;
   }
@@ -100,6 +103,7 @@ export async function configureServer(app: NestFastifyApplication): Promise<void
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   addContext(fastify, new AllowedMethods(fastify));
   addBodyParser(fastify);
+  addYamlParser(fastify);
   addHeaders(fastify, app.get(HttpMetrics));
   const origins = app.get(CorsOrigins);
   await fastify.register(cors as never, {
@@ -194,6 +198,21 @@ function addBodyParser(fastify: FastifyInstance): void {
         return done(null, undefined);
       }
       done(null, parseJsonBody(body as Buffer, maxKeys ? { maxDepth: 32, maxKeys } : undefined));
+    } catch (e) {
+      done(e as Error);
+    }
+  });
+}
+
+const YAML_TYPES = /^(?:application|text)\/(?:x-)?yaml(?:;|$)/i;
+
+/** Documents may come as YAML where the route says so. */
+function addYamlParser(fastify: FastifyInstance): void {
+  fastify.addContentTypeParser(YAML_TYPES, { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      const { yaml, maxKeys = 1000 } = request.routeOptions.config;
+      if (!yaml) throw new AppError(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json');
+      done(null, parseYamlBody(body as Buffer, { maxDepth: 32, maxKeys }));
     } catch (e) {
       done(e as Error);
     }

@@ -3,6 +3,7 @@ import { ApiProperty, PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import {
   IsString,
+  isISO8601,
   Matches,
   MaxLength,
   MinLength,
@@ -41,6 +42,23 @@ export const IsDuration = (min: string, max: string, options?: ValidationOptions
     });
   };
 };
+
+/** A time as JavaScript reads it, in ISO 8601: weeks and days of the year (`2026-W25`), which it cannot read, are none. */
+export const IsTime = (): PropertyDecorator => (target, propertyName) =>
+  registerDecorator({
+    name: 'isTime',
+    target: target.constructor,
+    propertyName: propertyName as string,
+    options: { message: '$property must be a time such as 2026-06-19T15:30:00Z' },
+    validator: { validate: isTime },
+  });
+
+function isTime(value: unknown): boolean {
+  if (typeof value !== 'string' || !isISO8601(value) || Number.isNaN(Date.parse(value))) return false;
+  const day = value.slice(0, 10);
+  // the 30th of February would be read as the 2nd of March
+  return !Number.isNaN(Date.parse(day)) && new Date(day).toISOString().startsWith(day);
+}
 
 /** Characters that do not show or turn text around: two names must not look alike and be different. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;

@@ -25,7 +25,6 @@ export interface JournalEntry {
 
 export interface ConfigurationChange {
   tenantId: string;
-  version: number;
   /** Messages of the entries of this transaction; none when nothing that the tenant configured has changed. */
   summary: string[];
   /** What the entries of this transaction name, in their order. */
@@ -35,7 +34,10 @@ export interface ConfigurationChange {
   actor: { id: string | null; name: string };
 }
 
-/** Called inside the changing transaction, just before it commits; hooks run side by side. */
+/**
+ * Called inside the changing transaction, just before it commits; hooks run side by side. The change's number is the one
+ * that `config_state` has for a statement of this transaction.
+ */
 export type ConfigurationChangeHook = (tx: Transaction, change: ConfigurationChange) => Promise<void>;
 
 /** Something that others may want to be told of, such as `pool.created` or `alert.fired`. No secrets. */
@@ -43,7 +45,8 @@ export interface DomainEvent {
   tenantId: string;
   /** Dotted, past tense. */
   type: string;
-  data: Record<string, unknown>;
+  /** Made when somebody wants to be told, where it is not known before. */
+  data: Record<string, unknown> | (() => Record<string, unknown>);
 }
 /** Called inside the transaction in which it happens. */
 export type EventHook = (tx: Transaction, event: DomainEvent) => Promise<void>;
@@ -53,7 +56,6 @@ export const SECURITY_EVENT = 'security';
 /** Payload of the notification {@link CONFIGURATION_CHANGED}. */
 export interface ConfigurationChanged {
   tenantId: string;
-  version: number;
 }
 /** Payload of the notification {@link SECURITY_EVENT}. */
 export interface SecurityEvent {
@@ -197,33 +199,28 @@ export class Journal {
 
   /**
    * The version is taken last, as its row is locked until the commit: that makes versions follow one another as the
-   * commits do, and the wait for it short.
+   * commits do, and the wait for it short. What follows leaves with it and finds it in `config_state`.
    */
   private async conclude(tx: Transaction, changes: PendingChanges): Promise<void> {
-    const [row] = await rowsOf<{ version: string }>(tx, NEXT_VERSION);
-    const version = Number(row!.version);
+    let version = 0;
+    const taken = rowsOf<{ version: string }>(tx, NEXT_VERSION).then(([row]) => {
+      version = Number(row!.version);
+    });
+    await together(taken, ...[...changes.values()].flatMap((change) => this.tell(tx, change, () => version)));
     const context = requestContext();
     this.database.afterCommit(tx, () => {
       if (context) context.configVersion = version;
     });
-    for (const change of changes.values()) await this.tell(tx, { ...change, version });
   }
 
-  /** Nothing here waits for the answer of another. */
-  private async tell(tx: Transaction, change: ConfigurationChange): Promise<void> {
-    const { tenantId, version, summary, actor } = change;
-    const work = this.hooks.map((hook) => hook(tx, change));
-    if (summary.length > 0)
-      work.push(
-        this.emit(tx, {
-          tenantId,
-          type: 'config.changed',
-          data: { version, summary: summary.slice(0, 20), actor: actor.name },
-        }),
-      );
-    const changed: ConfigurationChanged = { tenantId, version };
-    work.push(this.notifications.publish(tx, CONFIGURATION_CHANGED, changed));
-    await together(...work);
+  private tell(tx: Transaction, change: ConfigurationChange, version: () => number): Promise<void>[] {
+    const { tenantId, summary, actor } = change;
+    const data = () => ({ version: version(), summary: summary.slice(0, 20), actor: actor.name });
+    return [
+      ...this.hooks.map((hook) => hook(tx, change)),
+      ...(summary.length > 0 ? [this.emit(tx, { tenantId, type: 'config.changed', data })] : []),
+      this.notifications.publish(tx, CONFIGURATION_CHANGED, { tenantId } satisfies ConfigurationChanged),
+    ];
   }
 
   private async lock(tx: Transaction, tenantId: string, mode: 'shared' | 'exclusive'): Promise<void> {
@@ -248,4 +245,4 @@ const eventOf = (entry: JournalEntry, tenantId: string, actor: string): DomainEv
 });
 
 /** By tenant. */
-type PendingChanges = Map<string, Omit<ConfigurationChange, 'version'>>;
+type PendingChanges = Map<string, ConfigurationChange>;

@@ -30,6 +30,7 @@ export interface Frame {
   data: unknown;
 }
 
+/** A frame as it is sent, encoded once for all who get it. */
 export const encodeFrame = (type: string, data: unknown): Buffer =>
   Buffer.from(JSON.stringify({ type, timestamp: new Date().toISOString(), data } satisfies Frame));
 

@@ -3,7 +3,6 @@ export { ChannelControls } from './channel-controls.js';
 export { Channels } from './channels.js';
 export { Handshakes } from './handshakes.js';
 export { RealtimeModule } from './realtime.module.js';
-export { requirePermission } from './socket-authenticator.js';
 export { SocketClient } from './socket-client.js';
 export { SocketHub } from './socket-hub.js';
 export { SocketQuota } from './socket-quota.js';

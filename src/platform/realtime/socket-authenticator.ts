@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import { parseCookie } from 'cookie';
 import { forbidden, unauthorized } from '../../common/errors.js';
-import { type Permission, roleAllows } from '../../common/permissions.js';
+import type { Permission } from '../../common/permissions.js';
 import { Environment } from '../config/environment.js';
-import { Authenticator, type Principal, SOCKET_COOKIE } from '../security/index.js';
+import { Authenticator, headerCredential, requirePermission, SOCKET_COOKIE } from '../security/index.js';
 import type { Admission, Upgrade } from './upgrade.js';
 
 const ANONYMOUS: Admission = { principal: null, recheck: async () => null };
@@ -65,25 +65,13 @@ export class SocketAuthenticator {
   }
 }
 
-/** @throws AppError 403 */
-export function requirePermission(principal: Principal, permission: Permission | null): void {
-  if (permission === null) return;
-  if (!roleAllows(principal.role, permission))
-    throw forbidden(`Your role (${principal.role}) lacks ${permission}`);
-  if (principal.scopes && !principal.scopes.includes(permission))
-    throw forbidden(`This API key's scopes lack ${permission}`);
-}
-
 function credentialOf(request: IncomingMessage, url: URL): Credential | null {
-  const { authorization, cookie } = request.headers;
-  if (authorization !== undefined)
-    return { value: /^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? '', from: 'header' };
-  const key = request.headers['x-api-key'];
-  if (typeof key === 'string') return { value: key, from: 'header' };
+  const header = headerCredential(request.headers);
+  if (header !== null) return { value: header, from: 'header' };
   const token = url.searchParams.get('token');
   if (token !== null) return { value: token, from: 'query' };
   const [scheme, value] = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((p) => p.trim());
   if (scheme === 'bearer' && value) return { value, from: 'subprotocol' };
-  const fromCookie = parseCookie(cookie ?? '')[SOCKET_COOKIE];
+  const fromCookie = parseCookie(request.headers.cookie ?? '')[SOCKET_COOKIE];
   return fromCookie ? { value: fromCookie, from: 'cookie' } : null;
 }

@@ -57,5 +57,6 @@ export class SocketClient {
   }
 }
 
+/** Whose socket it is, for limits: the session's, or without one the address's. */
 export const ownerOf = ({ principal }: Admission, request: IncomingMessage): string =>
   principal ? `session ${principal.sessionId}` : `address ${request.socket.remoteAddress ?? ''}`;

@@ -3,21 +3,13 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { forbidden, invalidField, unauthorized } from '../../common/errors.js';
 import { isId } from '../../common/ids.js';
-import { roleAllows } from '../../common/permissions.js';
 import { contextOf, type RequestContext } from '../http/request-context.js';
 import { ACCESS, type AccessPolicy } from './access.js';
-import { Authenticator, type Principal } from './principal.js';
+import { headerCredential } from './header-credential.js';
+import { Authenticator, type Principal, requirePermission } from './principal.js';
 
 const FAILURE = Symbol('authentication failure');
 type Failing = FastifyRequest & { [FAILURE]?: unknown };
-
-/** The credential of a request: `Authorization: Bearer …` or `X-API-Key`. */
-function credentialOf(request: { headers: Record<string, unknown> }): string | null {
-  const header = request.headers.authorization;
-  if (typeof header === 'string') return /^Bearer +(\S+)$/i.exec(header)?.[1] ?? '';
-  const key = request.headers['x-api-key'];
-  return typeof key === 'string' ? key : null;
-}
 
 /** A superadmin may work inside another tenant by naming it; for others the header changes nothing. */
 function inNamedTenant(principal: Principal, header: unknown): Principal {
@@ -42,7 +34,7 @@ export class AuthenticationGuard implements CanActivate {
     if (execution.getType() !== 'http') return true;
     const request = execution.switchToHttp().getRequest<Failing>();
     const context = contextOf(request);
-    const credential = credentialOf(request);
+    const credential = headerCredential(request.headers);
     if (credential === null || policyOf(this.reflector, execution)?.kind !== 'permission') return true;
     try {
       const principal = await this.authenticator.authenticate(credential);
@@ -79,11 +71,7 @@ export class AccessGuard implements CanActivate {
     const { principal } = contextOf(request);
     if (!principal) throw unauthorized();
     if (!policy) throw forbidden('This endpoint has no access policy');
-    const { permission } = policy;
-    if (!roleAllows(principal.role, permission))
-      throw forbidden(`Your role (${principal.role}) lacks ${permission}`);
-    if (principal.scopes && !principal.scopes.includes(permission))
-      throw forbidden(`This API key's scopes lack ${permission}`);
+    requirePermission(principal, policy.permission);
     return true;
   }
 }

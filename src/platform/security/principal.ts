@@ -1,4 +1,5 @@
-import type { Role } from '../../common/permissions.js';
+import { forbidden } from '../../common/errors.js';
+import { type Permission, type Role, roleAllows } from '../../common/permissions.js';
 
 /** Who calls: a signed-in user or an API key, working inside one tenant. */
 export interface Principal {
@@ -14,6 +15,15 @@ export interface Principal {
   readonly scopes: readonly string[] | null;
   /** When the credential ends (Unix time, seconds). */
   readonly expiresAt: number;
+}
+
+/** @param permission null: for everybody. @throws AppError 403 when the role or the API key's scopes lack it */
+export function requirePermission(principal: Principal, permission: Permission | null): void {
+  if (permission === null) return;
+  if (!roleAllows(principal.role, permission))
+    throw forbidden(`Your role (${principal.role}) lacks ${permission}`);
+  if (principal.scopes && !principal.scopes.includes(permission))
+    throw forbidden(`This API key's scopes lack ${permission}`);
 }
 
 /**

@@ -2,13 +2,11 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { Reflector } from '@nestjs/core';
 import { ThrottlerStorage } from '@nestjs/throttler';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { HOUR_MS, MINUTE_MS } from '../../common/durations.js';
 import { AppError } from '../../common/errors.js';
 import { Environment } from '../config/environment.js';
 import { contextOf } from '../http/request-context.js';
 import { UNLIMITED } from './access.js';
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
 
 interface Limit {
   name: string;

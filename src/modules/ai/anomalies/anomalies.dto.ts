@@ -1,11 +1,11 @@
 import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsIn, IsISO8601, IsNumber, Max, Min } from 'class-validator';
-import { IsLine, MayBeAbsent, PageQuery, queryNumber } from '../../../platform/http/index.js';
+import { IsIn, IsNumber, Max, Min } from 'class-validator';
+import { IsLine, MayBeAbsent, queryNumber, TimeRangeQuery, timeRange } from '../../../platform/http/index.js';
 import type { AnomalyFilter, AnomalyRow } from './anomalies.repository.js';
 import { METRICS, type Metric } from './metrics.js';
 
-export class AnomaliesQuery extends PageQuery {
+export class AnomaliesQuery extends TimeRangeQuery {
   /**
    * Name of a pool.
    * @example web_servers
@@ -30,30 +30,9 @@ export class AnomaliesQuery extends PageQuery {
   @Max(1)
   min_score?: number;
 
-  /**
-   * Found at or after this time.
-   * @example 2026-06-19T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  from?: string;
-
-  /**
-   * Found before this time.
-   * @example 2026-06-20T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  to?: string;
-
-  static filterOf({ pool, metric, min_score, from, to }: AnomaliesQuery): AnomalyFilter {
-    return {
-      pool,
-      metric,
-      minScore: min_score,
-      ...(from !== undefined && { from: new Date(from) }),
-      ...(to !== undefined && { to: new Date(to) }),
-    };
+  static filterOf(query: AnomaliesQuery): AnomalyFilter {
+    const { pool, metric, min_score: minScore } = query;
+    return { pool, metric, minScore, ...timeRange(query) };
   }
 }
 

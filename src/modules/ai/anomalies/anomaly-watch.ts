@@ -1,4 +1,5 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { MINUTE_MS } from '../../../common/durations.js';
 import { Database } from '../../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../../platform/jobs/index.js';
 import { TrafficReadModel } from '../../telemetry/index.js';
@@ -7,7 +8,6 @@ import { AnomaliesRepository } from './anomalies.repository.js';
 import { AnomalyRecorder } from './anomaly-recorder.js';
 import { NodeSeries } from './node-series.js';
 import { PoolSeries } from './pool-series.js';
-import { MINUTE_MS } from './watched-input.js';
 
 const EVERY_MS = 10_000;
 const SWEEP_MS = 3_600_000;

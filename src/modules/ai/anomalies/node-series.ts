@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { MINUTE_MS } from '../../../common/durations.js';
 import { NodesService } from '../../cluster/index.js';
 import { HostMetricsService } from '../../monitoring/index.js';
 import type { StoredState } from './anomalies.repository.js';
 import { FACTS, SYSTEM_METRICS } from './metrics.js';
-import { LOOK_BACK_MS, MINUTE_MS, type WatchedInput } from './watched-input.js';
+import { LOOK_BACK_MS, type WatchedInput } from './watched-input.js';
 
 const COLUMNS = {
   cpu: 'cpu_percent',

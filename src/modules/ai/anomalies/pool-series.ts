@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
+import { MINUTE_MS } from '../../../common/durations.js';
 import type { Transaction } from '../../../platform/database/index.js';
 import { PoolsReadModel } from '../../pools/index.js';
 import { type TrafficPoint, TrafficReadModel } from '../../telemetry/index.js';
 import type { StoredState } from './anomalies.repository.js';
 import { FACTS, MIN_REQUESTS, POOL_METRICS } from './metrics.js';
-import { LOOK_BACK_MS, MINUTE_MS, type WatchedInput } from './watched-input.js';
+import { LOOK_BACK_MS, type WatchedInput } from './watched-input.js';
 
 const MAX_POOLS = 1000;
 /** After a longer pause nobody knows whether a minute without a record had no traffic or was not recorded. */

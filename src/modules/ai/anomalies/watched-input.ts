@@ -15,6 +15,5 @@ export interface WatchedInput {
   samples: { at: number; value: number; noise: number }[];
 }
 
-export const MINUTE_MS = 60_000;
 /** How far back a series that is new begins. */
 export const LOOK_BACK_MS = 6 * 3_600_000;

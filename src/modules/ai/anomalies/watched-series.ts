@@ -1,3 +1,4 @@
+import { MINUTE_MS } from '../../../common/durations.js';
 import { ResidualDetector, type ResidualState } from '../core/index.js';
 
 /** Minutes that are learnt from before anything is found. */
@@ -16,7 +17,6 @@ const CALM = 3;
 const NEW_LEVEL = 120;
 /** Minutes that a detector's score is over. */
 const SURPRISES = 3;
-const MINUTE_MS = 60_000;
 
 /** Epoch milliseconds and value. */
 export type Sample = [number, number];

@@ -1,7 +1,14 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../../common/pagination.js';
-import { ApiFails, ApiPage, IdParam, PageQuery, pageRequest } from '../../../platform/http/index.js';
+import {
+  ApiFails,
+  ApiPage,
+  IdParam,
+  ListEnvelope,
+  PageQuery,
+  pageRequest,
+} from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import { ModelVersionResponse } from './model-versions.dto.js';
 import { ModelVersionsService } from './model-versions.service.js';
@@ -14,6 +21,7 @@ export class ModelVersionsController {
   @Get()
   @Access('ai.read')
   @ApiFails(404)
+  @ListEnvelope('versions')
   @ApiPage(ModelVersionResponse)
   @ApiOperation({ summary: 'List the trained versions of a built-in model, newest first' })
   list(

@@ -40,7 +40,8 @@ export class ModelConfig {
   @Matches(NAME)
   model?: string;
   /**
-   * Directory of a text classifier below `DATA_DIR/models`, for `onnx`; the model's name when it is left out. It holds
+   * Directory of a text classifier below `DATA_DIR/models/<your tenant's id>`, which only you can use, or below
+   * `DATA_DIR/models`, for `onnx`; the model's name when it is left out. An operator puts it there. It holds
    * `model.onnx` (or `onnx/model.onnx`; its first output: one score for each class, for a batch of one),
    * `labels.json` (`["negative", "positive"]`, in the order of the scores) or a Hugging Face `config.json` with
    * `id2label`, and one of `vocabulary.json` (a list of words; the one input gets their counts as float32 [1, words],

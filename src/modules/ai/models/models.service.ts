@@ -68,7 +68,7 @@ export class ModelsService {
       throw conflict('NAME_TAKEN', `'${name}' is a built-in model`);
     const kind = config.runtime ?? 'builtin';
     const model = { name, version, config };
-    const available = await this.runtimes[kind].check(model);
+    const available = await this.runtimes[kind].check({ ...model, tenant_id: tenantId });
     const state = { status: available.status, reason: reasonOf(available) };
     const row = await this.insert(tenantId, { ...model, runtime: kind, ...state });
     if (row.status === 'pulling') this.pulls.start(row);
@@ -85,6 +85,7 @@ export class ModelsService {
     if (kind !== before.runtime)
       throw conflict('RUNTIME_FIXED', 'A model keeps its runtime; deploy another one');
     const available = await this.runtimes[kind].check({
+      tenant_id: tenantId,
       name: before.name,
       version: change.version ?? before.version,
       config,

@@ -47,6 +47,8 @@ export interface ModelAnswer {
 
 /** A deployed model as its runtime sees it. */
 export interface DeployedModel {
+  /** Whose it is; left out for the built-in ones, which are everybody's. */
+  tenant_id?: string;
   name: string;
   version: string;
   config: ModelSettings;

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { DAY_MS } from '../../../common/durations.js';
 import type { Transaction } from '../../../platform/database/index.js';
 import { LOAD_PREDICTOR } from '../forecasting/built-in-models.js';
 import { ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
@@ -6,7 +7,6 @@ import { SettledForecastsRepository } from '../forecasting/settled.repository.js
 import { PredictionsRepository } from '../predictions/predictions.repository.js';
 import type { ForecastHistoryItem, LoadPredictorPerformance } from './overview.dto.js';
 
-const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 const MIN_SETTLED = 30;
 const MAX_HISTORY = 1440;

@@ -1,4 +1,5 @@
 import { median } from '../core/numeric/statistics.js';
+import { fullMinutes, mostRequests, wentWell } from '../full-minutes.js';
 
 /** One backend's minute as telemetry has it. */
 export interface BackendMinute {
@@ -18,14 +19,8 @@ export interface Capacity {
   byBackend: ReadonlyMap<string, number>;
 }
 
-const TOLERATED_ERRORS = 0.01;
 const MIN_MINUTES = 60;
-/** Minutes with at most this share of the best one are quiet … */
-const QUIET = 0.5;
 const MIN_QUIET = 30;
-/** … and those with at least this share are full, if answers took this much longer than in quiet ones. */
-const FULL = 0.8;
-const SLOWER = 1.3;
 const MIN_FULL = 5;
 const MOST = 10;
 
@@ -63,19 +58,14 @@ export function measureCapacity(
   points: readonly BackendMinute[],
   backends: readonly string[],
 ): Capacity | null {
-  const good = poolMinutes(points).filter(
-    ({ requests, errors }) => requests > 0 && errors / requests <= TOLERATED_ERRORS,
-  );
+  const good = poolMinutes(points).filter((minute) => minute.requests > 0 && wentWell(minute));
   if (good.length < MIN_MINUTES || backends.length === 0) return null;
-  const total = good.reduce((most, { requests }) => Math.max(most, requests), 0);
-  const latencyOf = ({ latencySumMs, requests }: PoolMinute) => latencySumMs / requests;
-  const quiet = good.filter(({ requests }) => requests <= QUIET * total);
-  if (quiet.length < MIN_QUIET) return null;
-  const slow = SLOWER * median(quiet.map(latencyOf));
-  const full = good.filter((minute) => minute.requests >= FULL * total && latencyOf(minute) >= slow);
-  if (full.length < MIN_FULL) return null;
+  const full = fullMinutes(good, ({ latencySumMs, requests }) => latencySumMs / requests, MIN_QUIET);
+  if (full === null || full.length < MIN_FULL) return null;
   const byBackend = new Map(backends.map((id) => [id, median(full.map((m) => m.byBackend.get(id) ?? 0))]));
-  return [...byBackend.values()].every((requests) => requests > 0) ? { total, byBackend } : null;
+  return [...byBackend.values()].every((requests) => requests > 0)
+    ? { total: mostRequests(good), byBackend }
+    : null;
 }
 
 /**

@@ -1,6 +1,6 @@
-import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsIn, IsISO8601 } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, ArrayUnique, IsArray, IsIn } from 'class-validator';
 import { PERMISSIONS, ROLES, type Role } from '../../../common/permissions.js';
-import { IsLine, MayBeAbsent } from '../../../platform/http/index.js';
+import { IsLine, IsTime, MayBeAbsent } from '../../../platform/http/index.js';
 import type { ApiKeyRow } from './api-keys.repository.js';
 
 /** A key is for programs: what a person does with themselves it never may. */
@@ -35,7 +35,7 @@ export class CreateApiKeyRequest {
    * @example 2027-06-19T00:00:00Z
    */
   @MayBeAbsent()
-  @IsISO8601({ strict: true })
+  @IsTime()
   expires_at?: string;
 }
 

@@ -4,7 +4,7 @@ import { Database } from '../../../platform/database/index.js';
 import { GuardedClient } from '../../../platform/http-client/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import { type Principal, Secrets } from '../../../platform/security/index.js';
-import { requireTenant } from '../../tenants/index.js';
+import { requireTenant, TenantsService } from '../../tenants/index.js';
 import { type OidcConfigRequest, type OidcTestResponse, SSO_ROLES } from './oidc.dto.js';
 import { notConfigured } from './oidc.errors.js';
 import { type OidcConfigRow, OidcRepository } from './oidc.repository.js';
@@ -22,6 +22,7 @@ export class OidcService {
     private readonly client: GuardedClient,
     private readonly secrets: Secrets,
     private readonly journal: Journal,
+    private readonly tenants: TenantsService,
   ) {}
 
   /** @throws AppError 404 when there is none, and for another tenant */
@@ -32,9 +33,9 @@ export class OidcService {
     return row;
   }
 
-  /** @throws AppError 422 for an address that may not be called */
-  put(principal: Principal, tenantId: string, request: OidcConfigRequest): Promise<OidcConfigRow> {
-    requireTenant(principal, tenantId);
+  /** @throws AppError 404 without such a tenant, 422 for an address that may not be called */
+  async put(principal: Principal, tenantId: string, request: OidcConfigRequest): Promise<OidcConfigRow> {
+    await this.tenants.get(principal, tenantId);
     const problem = this.client.problemOf(request.provider_url);
     if (problem) throw invalidField('provider_url', 'outgoingAddress', `provider_url ${problem}`);
     requireMapping(request.role_mapping ?? {});

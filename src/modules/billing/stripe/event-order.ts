@@ -13,6 +13,9 @@ const RANKS: Record<string, number> = {
 };
 const CHANGED = 5;
 
+/**
+ * Where an event stands among those of its object; Stripe's times are whole seconds, so its type decides within one.
+ */
 export const momentOf = (type: string, created: Date): EventMoment => ({
   at: created,
   rank: RANKS[type] ?? CHANGED,

@@ -6,7 +6,7 @@ import { BillingAccountsRepository } from '../accounts.repository.js';
 import { hasEnded, type InvoiceStatus, type SubscriptionStatus } from '../billing.types.js';
 import { BillingRecord } from '../billing-record.js';
 import { Entitlements } from '../entitlements.service.js';
-import { HistoryRepository } from '../history.repository.js';
+import { HistoryRepository, invoiceStep } from '../history.repository.js';
 import type { Invoice } from '../invoice.entity.js';
 import { InvoicesRepository } from '../invoices.repository.js';
 import { periodAt } from '../periods.js';
@@ -219,16 +219,7 @@ export class StripeSync {
   private async recordInvoice(tx: Transaction, invoice: Invoice, failed: boolean): Promise<void> {
     const money = formatMoney({ amount: invoice.amount_due, currency: invoice.currency });
     const note = (step: string, key: string, description: string) =>
-      this.history.add(tx, {
-        tenantId: invoice.tenant_id,
-        key: `${invoice.external_id}:${key}`,
-        type: `invoice.${step}`,
-        description,
-        amount: invoice.amount_due,
-        currency: invoice.currency,
-        subscriptionId: invoice.subscription_id,
-        invoiceId: invoice.id,
-      });
+      this.history.add(tx, invoiceStep(invoice, step, `${invoice.external_id}:${key}`, description));
     if (invoice.status !== 'draft') await note('issued', 'issued', `Invoice over ${money} was issued`);
     if (invoice.status === 'paid' && (await note('paid', 'paid', `Invoice over ${money} was paid`)))
       await this.recorder.invoicePaid(tx, invoice, `Invoice over ${money} was paid at Stripe`);

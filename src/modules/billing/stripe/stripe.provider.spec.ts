@@ -1,6 +1,7 @@
 import { BillingApp } from '../../../../test/support/billing.js';
 import { StripeDouble } from '../../../../test/support/stripe.js';
 import { until } from '../../../../test/support/until.js';
+import { HOUR_MS } from '../../../common/durations.js';
 import { AppError } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { ReconciliationService } from '../reconciliation.service.js';
@@ -11,7 +12,6 @@ import { WebhooksService } from '../webhooks/webhooks.service.js';
 import { UsageReports } from './usage-reports.service.js';
 
 const SECRET = 'whsec_test';
-const HOUR_MS = 3_600_000;
 const codeOf = (work: Promise<unknown>) =>
   work.then(
     () => 'done',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type Stripe from 'stripe';
+import { DAY_MS } from '../../../common/durations.js';
 import { AppError } from '../../../common/errors.js';
 import { Environment } from '../../../platform/config/environment.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
@@ -17,7 +18,7 @@ import type { SubscriptionChange, SubscriptionOrder } from '../billing.types.js'
 import { type ChangeDecision, ChangeDecisions } from '../change-decision.js';
 import { PAYMENT_DAYS } from '../invoicing.service.js';
 import { PaymentProvider } from '../payment-provider.js';
-import { DAY_MS, monthsOf, periodsFrom, startOfMinute } from '../periods.js';
+import { monthsOf, periodsFrom, startOfMinute } from '../periods.js';
 import { priceOf } from '../plan-change.js';
 import type { Subscription } from '../subscription.entity.js';
 import { SubscriptionsRepository } from '../subscriptions.repository.js';

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { HOUR_MS } from '../../../common/durations.js';
 import { Database, Notifications } from '../../../platform/database/index.js';
 import { type JobControl, Leader, type Periodic, repeat, WorkQueue } from '../../../platform/jobs/index.js';
 import { BillingAccountsRepository } from '../accounts.repository.js';
@@ -7,7 +8,6 @@ import { StripeGateway } from './stripe-gateway.js';
 import { type UsageReportRow, UsageReportsRepository } from './usage-reports.repository.js';
 
 const EVERY_MS = 5 * 60_000;
-const HOUR_MS = 3_600_000;
 /** An hour is reported this long after its end. */
 const SETTLE_MS = 10 * 60_000;
 const LOOK_BACK_MS = 48 * HOUR_MS;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import {
   type Agent,
+  type ClientRequest,
   createServer,
   type IncomingMessage,
   request,
@@ -180,17 +181,22 @@ export interface Answer {
 /** One request to the engine, on a connection of its own unless an agent is given. */
 export function get(engine: DataPlaneEngine, path = '/', options: ClientOptions = {}): Promise<Answer> {
   const { host = 'a.test', method = 'GET', headers = {}, body, from, agent } = options;
+  const outgoing = request({
+    host: '127.0.0.1',
+    port: engine.health().ports.http!,
+    path,
+    method,
+    headers: { host, ...headers },
+    localAddress: from,
+    agent: agent ?? false,
+    timeout: 15_000,
+  });
+  return send(outgoing, body);
+}
+
+/** Sends the body and resolves with the whole answer; the request's own `timeout` ends the wait. */
+export function send(outgoing: ClientRequest, body: ClientOptions['body']): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({
-      host: '127.0.0.1',
-      port: engine.health().ports.http!,
-      path,
-      method,
-      headers: { host, ...headers },
-      localAddress: from,
-      agent: agent ?? false,
-      timeout: 15_000,
-    });
     outgoing.on('response', (response) => {
       let text = '';
       response.setEncoding('utf8');
@@ -200,13 +206,15 @@ export function get(engine: DataPlaneEngine, path = '/', options: ClientOptions 
       response.on('error', reject);
       response.on('end', () => resolve(answerOf(response, text)));
     });
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer to ${method} ${path}`)));
+    outgoing.on('timeout', () =>
+      outgoing.destroy(new Error(`no answer to ${outgoing.method} ${outgoing.path}`)),
+    );
     outgoing.on('error', reject);
     outgoing.end(body);
   });
 }
 
-export function answerOf(response: IncomingMessage, body: string): Answer {
+function answerOf(response: IncomingMessage, body: string): Answer {
   return {
     status: response.statusCode!,
     headers: response.headers,

@@ -1,7 +1,7 @@
 import { request } from 'node:https';
 import { connect, type PeerCertificate, type SecureVersion } from 'node:tls';
 import type { DataPlaneEngine } from '../engine.js';
-import { type Answer, answerOf, type ClientOptions } from './support.js';
+import { type Answer, type ClientOptions, send } from './support.js';
 
 const LOOPBACK = '127.0.0.1';
 
@@ -16,31 +16,18 @@ export function getTls(
   path = '/',
   { host = 'a.test', method = 'GET', headers = {}, body, root }: TlsClientOptions = {},
 ): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request({
-      host: LOOPBACK,
-      port: engine.health().ports.https!,
-      path,
-      method,
-      headers: { host, ...headers },
-      servername: host,
-      agent: false,
-      timeout: 15_000,
-      ...(root === undefined ? { rejectUnauthorized: false } : { ca: root }),
-    });
-    outgoing.on('response', (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('error', reject);
-      response.on('end', () => resolve(answerOf(response, text)));
-    });
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer to ${method} ${path}`)));
-    outgoing.on('error', reject);
-    outgoing.end(body);
+  const outgoing = request({
+    host: LOOPBACK,
+    port: engine.health().ports.https!,
+    path,
+    method,
+    headers: { host, ...headers },
+    servername: host,
+    agent: false,
+    timeout: 15_000,
+    ...(root === undefined ? { rejectUnauthorized: false } : { ca: root }),
   });
+  return send(outgoing, body);
 }
 
 export interface Handshake {

@@ -59,6 +59,7 @@ export function describeVersions(t: EngineUnderTest): void {
       await t.usePool([a]);
       const broken = t.use([], [routeOf({ targets: [{ poolId: 'pool_nowhere', weight: 100 }] })]);
       await expect(broken).rejects.toThrow(SnapshotRefused);
+      await expect(broken).rejects.toMatchObject({ tenantId: 'tenant_a' });
       expect((await get(t.engine)).echo.name).toBe('a');
       expect(t.engine.health()).toMatchObject({ running: true, version: 1 });
       expect(t.engine.health().lastError).toContain('pool_nowhere');

@@ -26,6 +26,7 @@ export async function readChoices(files: ConfigurationFiles): Promise<Choices | 
   }
 }
 
+/** Keeps them beside the configuration, for the next start. */
 export function writeChoices(files: ConfigurationFiles, choices: Choices): Promise<void> {
   return files.write(FILE, JSON.stringify(choices));
 }

@@ -19,7 +19,7 @@ import {
   Upstream,
   until,
 } from '../contract/support.js';
-import { SnapshotRefused } from '../engine.js';
+import { type HealthChange, SnapshotRefused } from '../engine.js';
 import type { PoolConfig, RouteConfig, RouteFeatures, Snapshot } from '../snapshot.js';
 import { HaproxyEngine } from './haproxy-engine.js';
 import type { HaproxyEngineOptions } from './options.js';
@@ -282,13 +282,14 @@ describeWithHaproxy('HAProxy in particular', () => {
       await until('unhealthy', () => engine.stats().backends.get(id)?.health === 'unhealthy');
       const { requests } = upstreams[0];
       const before = requests.length;
-      const changes: string[] = [];
-      engine.onHealthChange(({ to }) => changes.push(to));
+      const changes: HealthChange[] = [];
+      engine.onHealthChange((change) => changes.push(change));
       const load = new Load(engine, 2);
       for (let i = 0; i < 5; i++) await use(pool({ responseTimeoutMs: 3000 + i }));
       await load.stop();
       expect(requests.length).toBe(before);
-      expect(changes.filter((to) => to !== 'healthy')).toEqual([]);
+      // on a busy machine a check of another one may be late
+      expect(changes.filter(({ backendId, to }) => backendId === id || to === 'unknown')).toEqual([]);
     });
 
     it('clients of ip_hash keep their backends through one', async () => {

@@ -95,6 +95,7 @@ export interface CertificateFile {
   readonly pem: string;
 }
 
+/** The file from which HAProxy reads the table when it starts. */
 export const mapFile = (name: TableName): string => `${name}.map`;
 
 /** What a server is when nothing of it is left to learn from the runtime. */

@@ -93,6 +93,7 @@ export class Observer {
   }
 }
 
+/** Requests that the servers work on now, over all pools. */
 export function requestsInFlight({ servers }: StatTable): number {
   return servers.reduce((sum, { current }) => sum + current, 0);
 }

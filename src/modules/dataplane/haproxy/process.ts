@@ -27,6 +27,7 @@ export interface ProcessTable {
   readonly worker: number | null;
 }
 
+/** Reads the master's answer to `show proc`. @throws HaproxyError when there is no master in it */
 export function parseProcesses(text: string): ProcessTable {
   const [current] = text.split('# old workers');
   const master = /^(\d+)\s+master\s+(\d+)(?:\s+\[failed: (\d+)\])?/m.exec(current);

@@ -17,6 +17,7 @@ export interface PoolUse {
   readonly retries: number;
 }
 
+/** @throws SnapshotRefused for an id that HAProxy could not take as a name */
 export function poolsById(slice: TenantSlice): Map<string, PoolConfig> {
   return new Map(slice.pools.map((pool) => [checkedId(pool.id, 'pool'), pool]));
 }

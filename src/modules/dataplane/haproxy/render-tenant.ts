@@ -1,4 +1,5 @@
 import { validateSlice } from '../embedded/config/validate-slice.js';
+import { onBehalfOf } from '../engine.js';
 import type { RouteConfig, TenantSlice } from '../snapshot.js';
 import { checkedId } from './escape.js';
 import type { ConditionalRoute, RouteRules, Section, Server, TableName, TenantFragment } from './model.js';
@@ -68,6 +69,10 @@ class TenantRenderer {
   ) {}
 
   render(): TenantFragment {
+    return onBehalfOf(this.slice.tenantId, () => this.fragment());
+  }
+
+  private fragment(): TenantFragment {
     validateSlice(this.slice);
     checkedId(this.slice.tenantId, 'tenant');
     for (const pool of this.slice.pools) {

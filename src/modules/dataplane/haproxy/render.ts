@@ -175,6 +175,7 @@ function serverLine(server: Server): string {
   return `server ${server.name} ${serverAddress(server)} weight ${server.weight}${disabled} ${server.settings}`;
 }
 
+/** `host:port`, with brackets around an IPv6 address. */
 export function serverAddress({ address, port }: Server): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -9,6 +9,7 @@ export interface RuntimeCommand {
 
 const SILENT = /^$/;
 
+/** A command of the runtime API. @param answer what HAProxy says when it did it; by default nothing */
 export function command(line: string, answer = SILENT): RuntimeCommand {
   return { line, answer };
 }

@@ -57,6 +57,13 @@ export class AlertsController {
     return page.map(AlertResponse.from);
   }
 
+  @Get('api/alerts/:id')
+  @Access('alerts.read')
+  @ApiOperation({ summary: 'Get an alert' })
+  async get(@CurrentUser() user: Principal, @IdParam('alert') id: string): Promise<AlertResponse> {
+    return AlertResponse.from(await this.alerts.get(user, id));
+  }
+
   @Post('api/alerts/:id/acknowledge')
   @HttpCode(200)
   @Access('alerts.write')
@@ -94,4 +101,9 @@ export class AlertsController {
   }
 }
 
-const filterOf = ({ severity, state, component }: AlertListQuery) => ({ severity, state, component });
+const filterOf = ({ severity, state, component, acknowledged }: AlertListQuery) => ({
+  severity,
+  state,
+  component,
+  acknowledged,
+});

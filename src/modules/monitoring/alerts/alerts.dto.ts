@@ -3,17 +3,35 @@ import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
+  IsBoolean,
   IsIn,
-  IsISO8601,
   IsObject,
   IsString,
   MaxLength,
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
+
+<<<<<<< HEAD
+
+import {
+  IsLine,
+  IsTime,
+  MayBeAbsent,
+  PageQuery,
+  queryBoolean,
+  queryUpperCase,
+} from '../../../platform/http/index.js';
+import { ALERT_STATES, type Alert, type AlertState, SEVERITIES, type Severity } from './alert.js';
+
+=======
+
 import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
 import type { Alert } from './alert.entity.js';
 import { ALERT_STATES, type AlertState, SEVERITIES, type Severity } from './alert.js';
+
+>>>>>>> wt/entities
+
 import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-channels.js';
 
 /** An object whose values are all texts, as labels are. */
@@ -30,8 +48,6 @@ const IsTexts = () =>
     },
   });
 
-const upper = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.toUpperCase() : value);
-
 export class AlertListQuery extends PageQuery {
   @ApiPropertyOptional({
     enum: SEVERITIES,
@@ -40,7 +56,7 @@ export class AlertListQuery extends PageQuery {
     example: 'WARNING',
   })
   @MayBeAbsent()
-  @Transform(upper)
+  @Transform(queryUpperCase)
   @IsIn(SEVERITIES)
   severity?: Severity;
 
@@ -54,9 +70,19 @@ export class AlertListQuery extends PageQuery {
    * @example CPU
    */
   @MayBeAbsent()
-  @Transform(upper)
+  @Transform(queryUpperCase)
   @IsLine(100)
   component?: string;
+
+  @ApiPropertyOptional({
+    description: 'Only those that somebody looks after, or only those that nobody does',
+    type: 'boolean',
+    example: false,
+  })
+  @MayBeAbsent()
+  @Transform(queryBoolean)
+  @IsBoolean()
+  acknowledged?: boolean;
 }
 
 export class AlertResponse {
@@ -148,7 +174,7 @@ export class AlertmanagerAlert {
 
   /** @example 2026-06-19T15:30:00Z */
   @MayBeAbsent()
-  @IsISO8601()
+  @IsTime()
   startsAt?: string;
 
   /**

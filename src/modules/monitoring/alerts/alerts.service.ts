@@ -66,6 +66,16 @@ export class AlertsService {
       : this.ofTenant(principal, principal.tenantId, filter, request);
   }
 
+  /** @throws AppError 404, also for another tenant's */
+  async get(principal: Principal, id: string): Promise<Alert> {
+    const work = (tx: Transaction) => this.alerts.get(tx, id);
+    const alert = await (principal.role === 'superadmin'
+      ? this.database.system(work)
+      : this.database.tenant(principal.tenantId, work));
+    if (!alert) throw notFound('Alert', id);
+    return alert;
+  }
+
   /** @throws AppError 404 for another tenant */
   async ofTenant(
     principal: Principal,

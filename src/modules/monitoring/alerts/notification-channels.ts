@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Environment } from '../../../platform/config/environment.js';
 import { GuardedClient } from '../../../platform/http-client/index.js';
+import { smtpServerOf } from '../../../platform/mail/index.js';
 import { SettingsService } from '../../settings/index.js';
 import {
   type Delivery,
@@ -8,7 +9,6 @@ import {
   type Notification,
   type NotificationSender,
   SlackSender,
-  type SmtpServer,
   WebhookSender,
 } from '../notifications/index.js';
 
@@ -82,19 +82,4 @@ export class NotificationChannels {
       };
     return this.email.sender;
   }
-}
-
-const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
-
-/** `smtps://user:password@host:465`, or `smtp://host:587` with STARTTLS; a relay on this machine is spoken to plainly. */
-function smtpServerOf(url: string, from: string): SmtpServer {
-  const { protocol, hostname, port, username, password } = new URL(url);
-  const implicit = protocol === 'smtps:';
-  return {
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: Number(port) || (implicit ? 465 : 587),
-    tls: implicit ? 'implicit' : LOOPBACK.has(hostname) ? 'none' : 'starttls',
-    login: username ? { user: decodeURIComponent(username), password: decodeURIComponent(password) } : null,
-    from,
-  };
 }

@@ -50,6 +50,7 @@ const RETRYABLE: ReadonlySet<DeliveryFailure> = new Set([
 ]);
 const MAX_MESSAGE = 500;
 
+/** @param retryAfterMs what the receiver asked for; null: nothing */
 export function notDelivered(
   failure: DeliveryFailure,
   message: string,

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { SmtpDouble } from '../../../../test/support/smtp-double.js';
-import { EmailSender, type SmtpServer } from './email.sender.js';
+import type { SmtpServer } from '../../../platform/mail/index.js';
+import { EmailSender } from './email.sender.js';
 import type { Notification } from './notification.js';
 
 const ALERT: Notification = {

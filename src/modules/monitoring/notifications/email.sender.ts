@@ -1,4 +1,4 @@
-import nodemailer from 'nodemailer';
+import { type SmtpServer, smtpTransport } from '../../../platform/mail/index.js';
 import {
   type Delivery,
   type DeliveryFailure,
@@ -7,24 +7,6 @@ import {
   notDelivered,
 } from './delivery.js';
 import { headlineOf, type Notification } from './notification.js';
-
-export interface SmtpServer {
-  readonly host: string;
-  readonly port: number;
-  /**
-   * `implicit`: TLS from the first byte (port 465). `starttls`: plain at first, then TLS, and no message without it.
-   * `none`: never, for a relay on this machine.
-   */
-  readonly tls: 'implicit' | 'starttls' | 'none';
-  /** Null: the server asks for no login. */
-  readonly login: { readonly user: string; readonly password: string } | null;
-  /** Address that the messages come from. */
-  readonly from: string;
-  /** For each step of the exchange, ms; 10,000 when not given. */
-  readonly timeoutMs?: number;
-}
-
-const TIMEOUT_MS = 10_000;
 
 /** What nodemailer adds to its errors (https://nodemailer.com/errors). */
 interface SmtpError extends Error {
@@ -45,22 +27,7 @@ export class EmailSender implements NotificationSender {
     private readonly server: SmtpServer,
     private readonly recipient: string,
   ) {
-    const timeout = server.timeoutMs ?? TIMEOUT_MS;
-    this.transport = nodemailer.createTransport({
-      host: server.host,
-      port: server.port,
-      secure: server.tls === 'implicit',
-      requireTLS: server.tls === 'starttls',
-      ignoreTLS: server.tls === 'none',
-      ...(server.login ? { auth: { user: server.login.user, pass: server.login.password } } : {}),
-      connectionTimeout: timeout,
-      greetingTimeout: timeout,
-      socketTimeout: timeout,
-      dnsTimeout: timeout,
-      // No text of ours names a file or an address to fetch, and none from elsewhere may.
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    });
+    this.transport = smtpTransport(server);
   }
 
   async send(notification: Notification): Promise<Delivery> {

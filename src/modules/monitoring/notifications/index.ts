@@ -1,5 +1,5 @@
 export type { Delivery, NotificationSender } from './delivery.js';
-export { EmailSender, type SmtpServer } from './email.sender.js';
+export { EmailSender } from './email.sender.js';
 export type { Notification } from './notification.js';
 export { SlackSender } from './slack.sender.js';
 export { WebhookSender } from './webhook.sender.js';

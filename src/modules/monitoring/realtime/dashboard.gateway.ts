@@ -13,11 +13,11 @@ import {
   Channels,
   encodeAck,
   Handshakes,
-  requirePermission,
   SocketHub,
   SocketQuota,
   type Upgrade,
 } from '../../../platform/realtime/index.js';
+import { requirePermission } from '../../../platform/security/index.js';
 import { SessionsService } from '../../auth/index.js';
 
 const PATH = '/ws/:client_id';

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DAY_MS } from '../../../common/durations.js';
 import { Database } from '../../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../../platform/jobs/index.js';
 import { CertificatesReadModel, type ExpiringCertificate } from '../../certificates/index.js';
@@ -6,7 +7,6 @@ import { AlertsRepository } from '../alerts/alerts.repository.js';
 import { AlertsService } from '../alerts/alerts.service.js';
 
 const EVERY_MS = 30_000;
-const DAY_MS = 86_400_000;
 const PREFIX = 'certificate_expires:';
 
 /** Days before the end, and the part of a short life that they are at most. */

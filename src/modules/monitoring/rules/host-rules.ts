@@ -13,6 +13,7 @@ const WORDS: Record<HostResource, string> = { cpu: 'CPU', memory: 'Memory', disk
 /** Above this there is little left to wait for. */
 const CRITICAL_PERCENT = 97;
 
+/** One alert for a resource of a node, however often the threshold is crossed. */
 export const hostFingerprint = (resource: HostResource, node: string): string => `host_${resource}:${node}`;
 
 /** Alerts when this machine's CPU, memory or disk use stays above the settings' thresholds. */

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { DAY_MS } from '../../../common/durations.js';
 import { Database } from '../../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../../platform/jobs/index.js';
 import { TrafficReadModel } from '../../telemetry/index.js';
@@ -8,7 +9,6 @@ import { AlertsService } from '../alerts/alerts.service.js';
 import { type RequestQuota, RequestQuotasReadModel } from './request-quotas.read-model.js';
 
 const EVERY_MS = 60_000;
-const DAY_MS = 86_400_000;
 /** Figures older than this do not change any more. */
 const SETTLED_AFTER_MS = 3_600_000;
 const PREFIX = 'quota:';

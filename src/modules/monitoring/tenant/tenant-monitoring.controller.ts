@@ -1,18 +1,16 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../../common/pagination.js';
-import { ApiPage, IdParam, ListEnvelope, pageRequest } from '../../../platform/http/index.js';
+import { ApiPage, IdParam, ListEnvelope, pageRequest, timeRange } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
+import { DEFAULT_LOG_LINES, LogLinesQuery } from '../logs/log-lines.query.dto.js';
 import {
   TenantLogEntry,
-  TenantLogQuery,
   TenantMetricsResponse,
   TenantStatusResponse,
   TenantUsageResponse,
 } from './tenant-monitoring.dto.js';
 import { TenantMonitoringService } from './tenant-monitoring.service.js';
-
-const DEFAULT_LOG_LIMIT = 100;
 
 @ApiTags('Tenants: monitoring')
 @Controller('api/tenants/:tenant_id')
@@ -37,14 +35,10 @@ export class TenantMonitoringController {
   logs(
     @CurrentUser() user: Principal,
     @IdParam('tenant', 'tenant_id') tenantId: string,
-    @Query() query: TenantLogQuery,
+    @Query() query: LogLinesQuery,
   ): Promise<Page<TenantLogEntry>> {
-    const filter = {
-      level: query.level,
-      from: query.from ? new Date(query.from) : undefined,
-      to: query.to ? new Date(query.to) : undefined,
-    };
-    return this.monitoring.logs(user, tenantId, filter, pageRequest(query, DEFAULT_LOG_LIMIT));
+    const filter = { level: query.level, component: query.component, q: query.q, ...timeRange(query) };
+    return this.monitoring.logs(user, tenantId, filter, pageRequest(query, DEFAULT_LOG_LINES));
   }
 
   @Get('usage')

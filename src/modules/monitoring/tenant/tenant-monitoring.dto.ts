@@ -1,7 +1,4 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsIn, IsInt, IsISO8601, Max, Min } from 'class-validator';
-import { MayBeAbsent, PageQuery, queryInteger } from '../../../platform/http/index.js';
+import { ApiProperty } from '@nestjs/swagger';
 import { LOG_LEVELS, type LogLevel } from '../../../platform/observability/index.js';
 
 export class BandwidthResponse {
@@ -78,52 +75,6 @@ export class TenantMetricsResponse extends TrafficMetricsResponse {
   top_endpoints: EndpointResponse[];
 }
 
-const upper = ({ value }: { value: unknown }) => (typeof value === 'string' ? value.toUpperCase() : value);
-
-export class TenantLogQuery extends PageQuery {
-  @ApiPropertyOptional({
-    description: 'Items a page',
-    minimum: 1,
-    maximum: 1000,
-    default: 100,
-    type: 'integer',
-    example: 100,
-  })
-  @MayBeAbsent()
-  @Transform(queryInteger)
-  @IsInt()
-  @Min(1)
-  @Max(1000)
-  override limit?: number;
-
-  @ApiPropertyOptional({
-    description: 'Only this level, in any case',
-    enum: LOG_LEVELS,
-    enumName: 'LogLevel',
-    example: 'ERROR',
-  })
-  @MayBeAbsent()
-  @Transform(upper)
-  @IsIn(LOG_LEVELS)
-  level?: LogLevel;
-
-  /**
-   * Only entries at or after this time.
-   * @example 2026-06-19T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  from?: string;
-
-  /**
-   * Only entries before this time.
-   * @example 2026-06-20T00:00:00Z
-   */
-  @MayBeAbsent()
-  @IsISO8601({ strict: true })
-  to?: string;
-}
-
 export class TenantLogEntry {
   /** @example 2026-06-19T15:30:00.000Z */
   timestamp: string;
@@ -158,6 +109,21 @@ export class TenantLogEntry {
   address: string | null;
   /** @example req_01jz3k5v8hf0vbn2x4q6t8w0ya */
   request_id: string | null;
+  /**
+   * Host and path prefix of the route that was taken; null in the audit log and when it exists no more.
+   * @example shop.example.com/
+   */
+  route: string | null;
+  /**
+   * Likewise.
+   * @example web_servers
+   */
+  pool: string | null;
+  /**
+   * Address of the backend that was asked last; likewise, and null when none was.
+   * @example 192.0.2.10:8080
+   */
+  backend: string | null;
 }
 
 export class UsageLimitsResponse {

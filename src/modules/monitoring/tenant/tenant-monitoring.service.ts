@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { DAY_MS } from '../../../common/durations.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
 import { Database } from '../../../platform/database/index.js';
 import type { Principal } from '../../../platform/security/index.js';
@@ -22,7 +23,6 @@ import type {
   UsageLimitsResponse,
 } from './tenant-monitoring.dto.js';
 
-const DAY_MS = 86_400_000;
 const TOP_PATHS = 10;
 
 /** What one tenant's people see of its traffic, log and use. */

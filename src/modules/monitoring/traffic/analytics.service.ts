@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { durationMs } from '../../../common/durations.js';
+import { durationMs, MINUTE_MS } from '../../../common/durations.js';
 import { forbidden, invalidField } from '../../../common/errors.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
 import type { Principal } from '../../../platform/security/index.js';
@@ -15,7 +15,6 @@ import type {
 } from './analytics.dto.js';
 import { ObjectNamesReadModel } from './object-names.read-model.js';
 
-const MINUTE_MS = 60_000;
 const DEFAULT_RANGE = '24h';
 const ABOUT_POINTS = 60;
 const MAX_POINTS = 2000;

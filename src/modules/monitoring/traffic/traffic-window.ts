@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { MINUTE_MS } from '../../../common/durations.js';
 import type { Transaction } from '../../../platform/database/index.js';
 import { TrafficReadModel } from '../../telemetry/index.js';
 import type { TrafficMetricsResponse } from '../tenant/tenant-monitoring.dto.js';
-
-const MINUTE_MS = 60_000;
 
 /** Rates over the last whole minute and the one that runs: what all nodes wrote, exact to the minute. */
 @Injectable()

@@ -1,6 +1,5 @@
+import { HOUR_MS } from '../../../../common/durations.js';
 import { median, quantile } from '../numeric/statistics.js';
-
-const HOUR_MS = 3_600_000;
 
 /** Autocorrelation at one lag of a series whose mean is zero. */
 function autocorrelation(values: Float64Array, lag: number, power: number): number {

@@ -1,11 +1,10 @@
+import { DAY_MS, HOUR_MS } from '../../../../common/durations.js';
 import { EWMA_RATES, type History } from './history.js';
 
 /** Differences of the most recent values from the last one. */
 const LAGS = 12;
 const WINDOWS = [3, 6, 12, 36] as const;
 const MEDIAN_WINDOWS = [5, 15, 41] as const;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 
 const ORIGIN_NAMES = [
   ...Array.from({ length: LAGS }, (_, k) => `lag ${k + 1}`),

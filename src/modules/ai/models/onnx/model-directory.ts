@@ -1,6 +1,7 @@
 import { type Stats, statSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { isId } from '../../../../common/ids.js';
 
 const MAX_BYTES = 2 * 1024 ** 3;
 
@@ -23,17 +24,14 @@ export class ModelRefused extends Error {}
 /**
  * Looks a model's directory up: `model.onnx` (or `onnx/model.onnx`), `labels.json` (or `config.json` with `id2label`),
  * and `vocabulary.json` or `tokenizer.json`.
+ * A directory that is named as a tenant is that tenant's alone, and its models go before those for all.
  * @param root the models' folder; links that lead out of it are refused
  * @throws ModelRefused
  */
-export async function findModel(root: string, name: string): Promise<ModelFiles> {
-  const within = async (...file: string[]): Promise<string | null> => {
-    const found = await realpath(path.resolve(root, name, ...file)).catch(() => null);
-    if (found === null) return null;
-    const real = await realpath(root);
-    if (!found.startsWith(real + path.sep)) throw new ModelRefused(`'${name}' leads out of DATA_DIR/models`);
-    return found;
-  };
+export async function findModel(root: string, name: string, tenantId?: string): Promise<ModelFiles> {
+  const own = tenantId ? await locate(root, [tenantId, name], tenantId) : null;
+  const home = own ? path.join(tenantId!, name) : name;
+  const within = (...file: string[]) => locate(root, [home, ...file], tenantId, name);
   if (!(await within())) throw new ModelRefused(`there is no directory '${name}' below DATA_DIR/models`);
   const weights = (await within('model.onnx')) ?? (await within('onnx', 'model.onnx'));
   const labels = (await within('labels.json')) ?? (await within('config.json'));
@@ -52,6 +50,21 @@ export async function findModel(root: string, name: string): Promise<ModelFiles>
     tokenizerConfig: await within('tokenizer_config.json'),
     revision,
   };
+}
+
+/** The real path; null where nothing is, or what is there is another tenant's. */
+async function locate(
+  root: string,
+  file: readonly string[],
+  tenantId: string | undefined,
+  name = file.at(-1)!,
+): Promise<string | null> {
+  const found = await realpath(path.resolve(root, ...file)).catch(() => null);
+  if (found === null) return null;
+  const real = await realpath(root);
+  if (!found.startsWith(real + path.sep)) throw new ModelRefused(`'${name}' leads out of DATA_DIR/models`);
+  const [top] = path.relative(real, found).split(path.sep);
+  return isId('tenant', top!) && top !== tenantId ? null : found;
 }
 
 function revisionOf(name: string, file: Stats): string {

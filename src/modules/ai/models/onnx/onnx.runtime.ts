@@ -66,9 +66,9 @@ export class OnnxRuntime implements ModelRuntime, OnModuleDestroy {
   private async pool(model: DeployedModel): Promise<OnnxPool> {
     const root = path.resolve(this.environment.DATA_DIR, 'models');
     const name = model.config.path ?? model.name;
-    const files = await findModel(root, name);
+    const files = await findModel(root, name, model.tenant_id);
     const size = Math.min(MAX_THREADS, model.config.max_instances ?? 1);
-    const key = `${name} ${files.revision} ${size}`;
+    const key = `${files.weights} ${files.revision} ${size}`;
     const known = this.pools.get(key);
     if (known) return known;
     const made = new OnnxPool(files, size, () => this.pools.delete(key));

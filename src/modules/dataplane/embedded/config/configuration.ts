@@ -1,3 +1,4 @@
+import { onBehalfOf } from '../../engine.js';
 import type { Snapshot, TenantSlice } from '../../snapshot.js';
 import { compileRules } from '../features/route-rules.js';
 import { Pool, type PoolContext } from '../pools/pool.js';
@@ -44,7 +45,7 @@ export class Configuration {
     for (const [id, slice] of snapshot.tenants)
       if (this.tenants.get(id)?.slice !== slice) changed.push(slice);
     const gone = [...this.tenants.keys()].filter((id) => !snapshot.tenants.has(id));
-    for (const slice of changed) validateSlice(slice);
+    for (const slice of changed) onBehalfOf(slice.tenantId, () => validateSlice(slice));
     this.checkOwnership(changed, new Set(gone));
     const { certificates } = this.tls;
     const loaded = changed.map((slice) => certificates.load(slice.tenantId, slice.certificates ?? []));

@@ -131,6 +131,7 @@ function positive(part: string, what: string, value: number): void {
   if (!(value > 0 && value <= 2_147_483_647)) refuse(part, `has a ${what} that is not above zero`);
 }
 
+/** @throws SnapshotRefused always: the last good snapshot keeps running */
 export function refuse(part: string, problem: string): never {
   throw new SnapshotRefused(`${part} ${problem}`);
 }

@@ -1,22 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { HOP_BY_HOP_FIELDS } from '../../../../common/http-fields.js';
 
-/**
- * Fields that belong to one connection and are never forwarded (RFC 9110 §7.6.1), with the proxy credentials, and
- * Expect, which this side has dealt with.
- */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'expect',
-]);
+/** Never forwarded; Expect is among them, as this side has dealt with it. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([...HOP_BY_HOP_FIELDS, 'http2-settings', 'expect']);
 /** Naming these in Connection must not make them disappear: they frame or route the message. */
 const NEVER_NAMED = new Set(['host', 'content-length', 'close', 'keep-alive']);
 const LONGEST_HOP_BY_HOP = 19;
