@@ -17271,6 +17271,31 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
+                /**
+                 * @example {
+                 *       "format": "veloflux-config/1",
+                 *       "pools": [
+                 *         {
+                 *           "name": "web_servers",
+                 *           "algorithm": "weighted_round_robin",
+                 *           "connect_timeout": "5s",
+                 *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
+                 *           "retries": 2,
+                 *           "backends": []
+                 *         }
+                 *       ],
+                 *       "routes": [
+                 *         {
+                 *           "host": "app.example.com",
+                 *           "pool": "api_servers",
+                 *           "path_prefix": "/api",
+                 *           "ssl_enabled": true
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {
@@ -17348,6 +17373,31 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
+                /**
+                 * @example {
+                 *       "format": "veloflux-config/1",
+                 *       "pools": [
+                 *         {
+                 *           "name": "web_servers",
+                 *           "algorithm": "weighted_round_robin",
+                 *           "connect_timeout": "5s",
+                 *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
+                 *           "retries": 2,
+                 *           "backends": []
+                 *         }
+                 *       ],
+                 *       "routes": [
+                 *         {
+                 *           "host": "app.example.com",
+                 *           "pool": "api_servers",
+                 *           "path_prefix": "/api",
+                 *           "ssl_enabled": true
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {

@@ -11,9 +11,6 @@ import {
   ValidateBy,
   ValidateNested,
 } from 'class-validator';
-
-<<<<<<< HEAD
-
 import {
   IsLine,
   IsTime,
@@ -22,16 +19,8 @@ import {
   queryBoolean,
   queryUpperCase,
 } from '../../../platform/http/index.js';
-import { ALERT_STATES, type Alert, type AlertState, SEVERITIES, type Severity } from './alert.js';
-
-=======
-
-import { IsLine, MayBeAbsent, PageQuery } from '../../../platform/http/index.js';
 import type { Alert } from './alert.entity.js';
 import { ALERT_STATES, type AlertState, SEVERITIES, type Severity } from './alert.js';
-
->>>>>>> wt/entities
-
 import { NOTIFICATION_CHANNELS, type NotificationChannel } from './notification-channels.js';
 
 /** An object whose values are all texts, as labels are. */

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { IsNull, Not } from 'typeorm';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
 import { columnsOf, given, type Transaction } from '../../../platform/database/index.js';
@@ -15,15 +16,7 @@ export interface AlertFilter {
 
 export type AlertCounts = Record<'critical' | 'warning' | 'info' | 'total', number>;
 
-<<<<<<< HEAD
-const COLUMNS = `id, tenant_id, fingerprint, source, severity, component, message, labels, state, occurrences,
-  started_at, last_seen_at, resolved_at, acknowledged_at, acknowledged_by`;
-const MATCHES = `($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR severity = $2)
-  AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR component = $4)
-  AND ($5::boolean IS NULL OR (acknowledged_at IS NOT NULL) = $5)`;
-=======
 const COLUMNS = columnsOf(Alert);
->>>>>>> wt/entities
 
 /** Alerts; writing takes a system transaction. Reading shows a tenant's transaction that tenant's only. */
 @Injectable()
@@ -102,25 +95,15 @@ export class AlertsRepository {
     filter: AlertFilter,
     request: PageRequest,
   ): Promise<Page<Alert>> {
-<<<<<<< HEAD
     const { severity, state, component, acknowledged } = filter;
-    const values = [tenantId, severity, state, component, acknowledged].map((value) => value ?? null);
-    const items: Alert[] = await tx.query(
-      `SELECT ${COLUMNS} FROM alerts WHERE ${MATCHES} ORDER BY started_at DESC, id DESC LIMIT $6 OFFSET $7`,
-      [...values, request.limit, offsetOf(request)],
-    );
-    const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM alerts WHERE ${MATCHES}`, values);
-    return new Page(items, n, request.page, request.limit);
-=======
-    const { severity, state, component } = filter;
+    const acknowledged_at = acknowledged === undefined ? undefined : acknowledged ? Not(IsNull()) : IsNull();
     const [items, total] = await tx.getRepository(Alert).findAndCount({
-      where: given({ tenant_id: tenantId ?? undefined, severity, state, component }),
+      where: given({ tenant_id: tenantId ?? undefined, severity, state, component, acknowledged_at }),
       order: { started_at: 'DESC', id: 'DESC' },
       skip: offsetOf(request),
       take: request.limit,
     });
     return new Page(items, total, request.page, request.limit);
->>>>>>> wt/entities
   }
 
   /** Alerts that fire now. @param tenantId null: everything that the transaction may see */
