@@ -15377,6 +15377,8 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description A type, or all that begin so: `invoice`, `subscription`. */
+                type?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"history": […]}` */
@@ -15428,6 +15430,8 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                status?: "draft" | "open" | "paid" | "void" | "uncollectible";
+                subscription_id?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"invoices": […]}` */
@@ -15801,6 +15805,7 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                status?: "incomplete" | "incomplete_expired" | "trialing" | "active" | "past_due" | "unpaid" | "paused" | "canceled";
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"subscriptions": […]}` */
@@ -17271,6 +17276,31 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
+                /**
+                 * @example {
+                 *       "format": "veloflux-config/1",
+                 *       "pools": [
+                 *         {
+                 *           "name": "web_servers",
+                 *           "algorithm": "weighted_round_robin",
+                 *           "connect_timeout": "5s",
+                 *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
+                 *           "retries": 2,
+                 *           "backends": []
+                 *         }
+                 *       ],
+                 *       "routes": [
+                 *         {
+                 *           "host": "app.example.com",
+                 *           "pool": "api_servers",
+                 *           "path_prefix": "/api",
+                 *           "ssl_enabled": true
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {
@@ -17348,6 +17378,31 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["ConfigImport"];
+                /**
+                 * @example {
+                 *       "format": "veloflux-config/1",
+                 *       "pools": [
+                 *         {
+                 *           "name": "web_servers",
+                 *           "algorithm": "weighted_round_robin",
+                 *           "connect_timeout": "5s",
+                 *           "response_timeout": "30s",
+                 *           "sticky_sessions": true,
+                 *           "retries": 2,
+                 *           "backends": []
+                 *         }
+                 *       ],
+                 *       "routes": [
+                 *         {
+                 *           "host": "app.example.com",
+                 *           "pool": "api_servers",
+                 *           "path_prefix": "/api",
+                 *           "ssl_enabled": true
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/yaml": components["schemas"]["ConfigImport"];
             };
         };
         responses: {
@@ -20321,6 +20376,10 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                /** @description Beginning of an e-mail address or of a name, in any case. */
+                search?: string;
+                role?: "owner" | "admin" | "member" | "viewer";
+                status?: "active" | "invited";
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"users": […]}` */
