@@ -8,6 +8,7 @@ import {
   startEmbeddedPostgres,
 } from '../../src/platform/database/embedded-postgres.js';
 import { figure } from '../support/figures.js';
+import { freePort } from '../support/ports.js';
 import { family, haproxiesOf, killAll } from '../support/processes.js';
 import {
   newTenant,
@@ -61,12 +62,12 @@ class Upstream {
 describe(`traffic through the ${ENGINE} engine, when`, () => {
   const databaseDir = testDirectory();
   const dataDir = testDirectory();
-  const pgPort = 20_000 + (process.pid % 4000);
+  let pgPort: number;
   // fixed, so that a control plane that comes back finds its engine where it was
   const env = {
     DATA_PLANE: ENGINE,
-    PROXY_PORT: String(24_000 + (process.pid % 4000)),
-    PROXY_TLS_PORT: String(28_000 + (process.pid % 4000)),
+    PROXY_PORT: '',
+    PROXY_TLS_PORT: '',
     DATABASE_URL: '',
   };
   const host = `${unique('site')}.example.com`;
@@ -80,6 +81,9 @@ describe(`traffic through the ${ENGINE} engine, when`, () => {
     const file = path.join(dataDir, 'upstream.cjs');
     writeFileSync(file, UPSTREAM);
     for (let i = 0; i < 3; i++) upstreams.push(await new Upstream(file).start());
+    pgPort = await freePort();
+    env.PROXY_PORT = String(await freePort());
+    env.PROXY_TLS_PORT = String(await freePort());
     postgres = await startEmbeddedPostgres({ dataDir: databaseDir, port: pgPort });
     env.DATABASE_URL = postgres.url;
     server = await startServer({ env, dataDir });

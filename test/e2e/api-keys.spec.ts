@@ -170,6 +170,10 @@ describe('API keys', () => {
 
   it('end with their time', async () => {
     expect((await make({ expires_at: '2020-01-01T00:00:00Z' })).status).toBe(422);
+    const week = await client.POST('/api/api-keys', {
+      body: { name: 'week', role: 'viewer', expires_at: '2027-W05' },
+    });
+    expect(week.error?.details?.[0]?.field).toBe('expires_at');
     const { key } = await make({ expires_at: new Date(Date.now() + 1500).toISOString() });
     await until('the key to end', async () => (await status(key)) === 401, 6000);
   });

@@ -165,6 +165,33 @@ describe('people of a tenant', () => {
     expect(entered.error).toMatchObject({ code: 'INVITATION_REQUIRED' });
   });
 
+  it('are found by the beginning of address or name, by role and by state', async () => {
+    const owner = await newTenant(server, 'basic');
+    const path = { tenant_id: owner.tenantId };
+    for (const [name, role] of [
+      ['Grace Hopper', 'admin'],
+      ['Alan_ Turing', 'viewer'],
+    ] as const)
+      await server.client(owner.token).POST('/api/tenants/{tenant_id}/users', {
+        params: { path },
+        body: { email: `${unique(name.slice(0, 4))}@example.com`, role, name },
+      });
+    type Query = { search?: string; role?: 'admin' | 'owner'; status?: 'active' | 'invited' };
+    const found = async (query: Query) => {
+      const list = await server
+        .client(owner.token)
+        .GET('/api/tenants/{tenant_id}/users', { params: { path, query } });
+      expect(list.response.headers.get('x-total-count')).toBe(String(list.data!.length));
+      return list.data!.map((user) => user.first_name);
+    };
+    expect(await found({ search: 'HOP' })).toEqual(['Grace']);
+    expect(await found({ search: 'grac' })).toEqual(['Grace']);
+    expect(await found({ search: 'alan_' })).toEqual(['Alan_']);
+    expect(await found({ search: 'a%' })).toEqual([]);
+    expect(await found({ role: 'owner' })).toEqual(['Ada']);
+    expect(await found({ status: 'invited', search: 'a' })).toEqual(['Alan_']);
+  });
+
   it('keep at least one owner, also when two go at once', async () => {
     const first = await newTenant(server, 'basic');
     const email = `${unique('second')}@example.com`;

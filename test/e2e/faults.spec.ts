@@ -6,6 +6,7 @@ import {
   startEmbeddedPostgres,
 } from '../../src/platform/database/embedded-postgres.js';
 import { figure } from '../support/figures.js';
+import { freePort } from '../support/ports.js';
 import { family } from '../support/processes.js';
 import {
   newTenant,
@@ -19,7 +20,7 @@ import {
 
 describe('when PostgreSQL fails', () => {
   const dataDir = testDirectory();
-  const port = 20_000 + (process.pid % 8000);
+  let port: number;
   let postgres: EmbeddedPostgres;
   let server: TestServer;
   let tenant: SignedInTenant;
@@ -27,6 +28,7 @@ describe('when PostgreSQL fails', () => {
   const host = `${unique('site')}.example.com`;
 
   beforeAll(async () => {
+    port = await freePort();
     postgres = await startEmbeddedPostgres({ dataDir, port });
     server = await startServer({ env: { DATABASE_URL: postgres.url } });
     tenant = await newTenant(server, 'enterprise');

@@ -194,7 +194,7 @@ describe('live channels', () => {
       control: 'ok',
       channels: [{ name: 'metrics', paused: false, interval_ms: 250 }],
     });
-    await until('three frames', () => socket.frames.length >= paused + 3, 3000);
+    await until('three frames', () => socket.frames.length >= paused + 3);
     expect((await control({ action: 'set_interval', channel: 'security', interval_ms: 500 })).status).toBe(
       422,
     );

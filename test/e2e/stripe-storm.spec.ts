@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import type Stripe from 'stripe';
 import { newId } from '../../src/common/ids.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { freePort } from '../support/ports.js';
 import { startServer, type TestServer, until } from '../support/server.js';
 import { deliver, StripeDouble } from '../support/stripe.js';
 import { type DoubleEvent, invoice, price, subscription } from '../support/stripe-objects.js';
@@ -24,17 +24,6 @@ function seeded(seed: number): () => number {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
-}
-
-/** A port that stays free between two runs of the server: below those that the system gives out by itself. */
-async function freePort(): Promise<number> {
-  for (let port = 21_000 + (process.pid % 5000); ; port++) {
-    const free = await new Promise<boolean>((done) => {
-      const probe = createServer().once('error', () => done(false));
-      probe.listen(port, '127.0.0.1', () => probe.close(() => done(true)));
-    });
-    if (free) return port;
-  }
 }
 
 const PLANS = ['basic', 'professional', 'enterprise'] as const;

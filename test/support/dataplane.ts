@@ -24,7 +24,7 @@ export const LOOPBACK = '127.0.0.1';
 export async function until(
   what: string | (() => string),
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await condition())) {

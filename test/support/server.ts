@@ -175,7 +175,7 @@ export async function adminToken(server: TestServer): Promise<string> {
 export async function until<T>(
   what: string,
   probe: () => Promise<T> | T,
-  timeoutMs = 15_000,
+  timeoutMs = 45_000,
 ): Promise<NonNullable<T>> {
   const end = Date.now() + timeoutMs;
   for (;;) {

@@ -3,9 +3,10 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Page } from '../../common/pagination.js';
 import { Environment } from '../../platform/config/environment.js';
-import { ApiPage, IdParam, ListEnvelope, PageQuery, pageRequest } from '../../platform/http/index.js';
+import { ApiPage, IdParam, ListEnvelope, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import {
+  HistoryQuery,
   HistoryResponse,
   PlanResponse,
   PortalResponse,
@@ -44,8 +45,8 @@ export class BillingController {
   @ListEnvelope('history')
   @ApiPage(HistoryResponse)
   @ApiOperation({ summary: 'What happened to subscriptions and invoices, newest first' })
-  history(@CurrentUser() user: Principal, @Query() query: PageQuery): Promise<Page<HistoryResponse>> {
-    return this.billing.historyOf(user.tenantId, pageRequest(query));
+  history(@CurrentUser() user: Principal, @Query() query: HistoryQuery): Promise<Page<HistoryResponse>> {
+    return this.billing.historyOf(user.tenantId, pageRequest(query), query.type);
   }
 
   @Post('upgrade')

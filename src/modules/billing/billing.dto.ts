@@ -1,3 +1,4 @@
+import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import type { Plan, PlanId } from '../tenants/index.js';
 import type { HistoryRow } from './history.repository.js';
 import { InvoiceResponse } from './invoices.dto.js';
@@ -169,6 +170,16 @@ export class UsageResponse {
       items: current.meters.map((m) => UsageItemResponse.from(m)),
     };
   }
+}
+
+export class HistoryQuery extends PageQuery {
+  /**
+   * A type, or all that begin so: `invoice`, `subscription`.
+   * @example invoice.paid
+   */
+  @MayBeAbsent()
+  @IsLine(60)
+  type?: string;
 }
 
 export class HistoryResponse {

@@ -35,9 +35,9 @@ export class BillingService {
     );
   }
 
-  historyOf(tenantId: string, request: PageRequest): Promise<Page<HistoryResponse>> {
+  historyOf(tenantId: string, request: PageRequest, type?: string): Promise<Page<HistoryResponse>> {
     return this.database.tenant(tenantId, async (tx) =>
-      (await this.history.page(tx, tenantId, request)).map((row) => HistoryResponse.from(row)),
+      (await this.history.page(tx, tenantId, request, type ?? null)).map((row) => HistoryResponse.from(row)),
     );
   }
 

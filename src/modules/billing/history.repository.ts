@@ -69,14 +69,22 @@ export class HistoryRepository {
     return rows.length === 1;
   }
 
-  async page(tx: Transaction, tenantId: string, request: PageRequest): Promise<Page<HistoryRow>> {
+  /** @param type a whole type, or the part before its dot */
+  async page(
+    tx: Transaction,
+    tenantId: string,
+    request: PageRequest,
+    type: string | null = null,
+  ): Promise<Page<HistoryRow>> {
+    const where = `tenant_id = $1 AND ($2::text IS NULL OR type = $2 OR split_part(type, '.', 1) = $2)`;
     const rows: (Omit<HistoryRow, 'amount'> & { amount: string | null })[] = await tx.query(
       `SELECT id, at, type, description, amount, currency, subscription_id AS "subscriptionId", invoice_id AS "invoiceId"
-       FROM billing_history WHERE tenant_id = $1 ORDER BY at DESC, id DESC LIMIT $2 OFFSET $3`,
-      [tenantId, request.limit, offsetOf(request)],
+       FROM billing_history WHERE ${where} ORDER BY at DESC, id DESC LIMIT $3 OFFSET $4`,
+      [tenantId, type, request.limit, offsetOf(request)],
     );
-    const [{ n }] = await tx.query('SELECT count(*)::int AS n FROM billing_history WHERE tenant_id = $1', [
+    const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM billing_history WHERE ${where}`, [
       tenantId,
+      type,
     ]);
     const items = rows.map((r) => ({ ...r, amount: r.amount === null ? null : Number(r.amount) }));
     return new Page(items, n, request.page, request.limit);

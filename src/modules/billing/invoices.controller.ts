@@ -2,10 +2,10 @@ import { Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Page } from '../../common/pagination.js';
-import { ApiPage, IdParam, ListEnvelope, PageQuery, pageRequest } from '../../platform/http/index.js';
+import { ApiPage, IdParam, ListEnvelope, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import { INVOICE_PAGE_POLICY, invoicePage } from './invoice-page.js';
-import { InvoiceQuery, InvoiceResponse } from './invoices.dto.js';
+import { InvoiceListQuery, InvoiceQuery, InvoiceResponse } from './invoices.dto.js';
 import { InvoicesService } from './invoices.service.js';
 
 @ApiTags('Billing: invoices')
@@ -18,8 +18,13 @@ export class InvoicesController {
   @ListEnvelope('invoices')
   @ApiPage(InvoiceResponse)
   @ApiOperation({ summary: 'List the tenant’s invoices, newest first' })
-  async list(@CurrentUser() user: Principal, @Query() query: PageQuery): Promise<Page<InvoiceResponse>> {
-    const page = await this.invoices.list(user.tenantId, pageRequest(query));
+  async list(
+    @CurrentUser() user: Principal,
+    @Query() query: InvoiceListQuery,
+  ): Promise<Page<InvoiceResponse>> {
+    const { status, subscription_id } = query;
+    const filter = { ...(status && { status }), ...(subscription_id && { subscription_id }) };
+    const page = await this.invoices.list(user.tenantId, pageRequest(query), filter);
     return page.map((i) => InvoiceResponse.from(i));
   }
 

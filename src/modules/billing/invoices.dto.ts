@@ -1,7 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn } from 'class-validator';
-import { MayBeAbsent } from '../../platform/http/index.js';
-import type { InvoiceStatus, ProviderName } from './billing.types.js';
+import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
+import { INVOICE_STATUSES, type InvoiceStatus, type ProviderName } from './billing.types.js';
 import type { Invoice } from './invoice.entity.js';
 
 export class InvoiceLineResponse {
@@ -85,6 +85,18 @@ export class InvoiceResponse {
       created_at: invoice.created_at.toISOString(),
     };
   }
+}
+
+export class InvoiceListQuery extends PageQuery {
+  @ApiPropertyOptional({ enum: INVOICE_STATUSES, example: 'open' })
+  @MayBeAbsent()
+  @IsIn(INVOICE_STATUSES)
+  status?: InvoiceStatus;
+
+  /** @example sub_01jz3k5v8hf0vbn2x4q6t8w0ya */
+  @MayBeAbsent()
+  @IsLine(100)
+  subscription_id?: string;
 }
 
 export class InvoiceQuery {

@@ -21,6 +21,8 @@ export type NewInvoice = Pick<
 > &
   Partial<Invoice>;
 
+export type InvoiceFilter = Partial<Pick<Invoice, 'status'> & { subscription_id: string }>;
+
 const EMPTY = {
   subscription_id: null,
   external_subscription_id: null,
@@ -67,9 +69,14 @@ export class InvoicesRepository {
     return tx.getRepository(Invoice).existsBy({ tenant_id: tenantId, key });
   }
 
-  async page(tx: Transaction, tenantId: string, request: PageRequest): Promise<Page<Invoice>> {
+  async page(
+    tx: Transaction,
+    tenantId: string,
+    request: PageRequest,
+    filter: InvoiceFilter = {},
+  ): Promise<Page<Invoice>> {
     const [items, total] = await tx.getRepository(Invoice).findAndCount({
-      where: { tenant_id: tenantId },
+      where: { tenant_id: tenantId, ...filter },
       order: { created_at: 'DESC', id: 'DESC' },
       skip: offsetOf(request),
       take: request.limit,

@@ -6,7 +6,7 @@ import { invoiceNotPayable, paidAtStripe } from './billing.errors.js';
 import { BillingRecord } from './billing-record.js';
 import { Entitlements } from './entitlements.service.js';
 import type { Invoice } from './invoice.entity.js';
-import { InvoicesRepository } from './invoices.repository.js';
+import { type InvoiceFilter, InvoicesRepository } from './invoices.repository.js';
 import { Invoicing } from './invoicing.service.js';
 import { SubscriptionsRepository } from './subscriptions.repository.js';
 
@@ -23,8 +23,8 @@ export class InvoicesService {
     private readonly recorder: BillingRecord,
   ) {}
 
-  list(tenantId: string, request: PageRequest): Promise<Page<Invoice>> {
-    return this.database.tenant(tenantId, (tx) => this.invoices.page(tx, tenantId, request));
+  list(tenantId: string, request: PageRequest, filter: InvoiceFilter = {}): Promise<Page<Invoice>> {
+    return this.database.tenant(tenantId, (tx) => this.invoices.page(tx, tenantId, request, filter));
   }
 
   get(tenantId: string, id: string): Promise<{ invoice: Invoice; customer: string }> {

@@ -1,17 +1,11 @@
 import { Body, Controller, Delete, Get, Post, Put, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
-import {
-  ApiFails,
-  ApiPage,
-  IdParam,
-  ListEnvelope,
-  PageQuery,
-  pageRequest,
-} from '../../platform/http/index.js';
+import { ApiFails, ApiPage, IdParam, ListEnvelope, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import {
   CreateSubscriptionRequest,
+  SubscriptionListQuery,
   SubscriptionResponse,
   UpdateSubscriptionRequest,
 } from './subscriptions.dto.js';
@@ -27,8 +21,11 @@ export class SubscriptionsController {
   @ListEnvelope('subscriptions')
   @ApiPage(SubscriptionResponse)
   @ApiOperation({ summary: 'List the tenant’s subscriptions, the current one first' })
-  async list(@CurrentUser() user: Principal, @Query() query: PageQuery): Promise<Page<SubscriptionResponse>> {
-    const page = await this.subscriptions.list(user.tenantId, pageRequest(query));
+  async list(
+    @CurrentUser() user: Principal,
+    @Query() query: SubscriptionListQuery,
+  ): Promise<Page<SubscriptionResponse>> {
+    const page = await this.subscriptions.list(user.tenantId, pageRequest(query), query.status);
     return page.map((s) => SubscriptionResponse.from(s));
   }
 

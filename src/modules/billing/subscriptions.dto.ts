@@ -1,11 +1,13 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsIn, ValidateIf } from 'class-validator';
 import { toDecimal } from '../../common/money.js';
-import { IsLine, MayBeAbsent } from '../../platform/http/index.js';
+import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { PLANS, type PlanId } from '../tenants/index.js';
 import {
   BILLING_CYCLES,
   type BillingCycle,
   type ProviderName,
+  SUBSCRIPTION_STATUSES,
   type SubscriptionStatus,
 } from './billing.types.js';
 import type { Subscription } from './subscription.entity.js';
@@ -92,6 +94,13 @@ export class UpdateSubscriptionRequest {
 }
 
 export class UpgradeRequest extends PaidPlanChoice {}
+
+export class SubscriptionListQuery extends PageQuery {
+  @ApiPropertyOptional({ enum: SUBSCRIPTION_STATUSES, example: 'active' })
+  @MayBeAbsent()
+  @IsIn(SUBSCRIPTION_STATUSES)
+  status?: SubscriptionStatus;
+}
 
 export class PendingChangeResponse {
   /** @example basic */

@@ -4,7 +4,7 @@ import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
 import type { Transaction } from '../../platform/database/index.js';
 import { subscriptionNotFound } from './billing.errors.js';
-import { isLive, LIVE_STATUSES } from './billing.types.js';
+import { isLive, LIVE_STATUSES, type SubscriptionStatus } from './billing.types.js';
 import { Subscription } from './subscription.entity.js';
 
 export type NewSubscription = Pick<
@@ -106,11 +106,17 @@ export class SubscriptionsRepository {
   }
 
   /** Live ones first, then the newest. */
-  async page(tx: Transaction, tenantId: string, request: PageRequest): Promise<Page<Subscription>> {
+  async page(
+    tx: Transaction,
+    tenantId: string,
+    request: PageRequest,
+    status?: SubscriptionStatus,
+  ): Promise<Page<Subscription>> {
     const [items, total] = await tx
       .getRepository(Subscription)
       .createQueryBuilder('s')
       .where('s.tenant_id = :tenantId', { tenantId })
+      .andWhere('(:status::text IS NULL OR s.status = :status)', { status: status ?? null })
       .addSelect(`CASE WHEN s.status IN (:...live) THEN 0 ELSE 1 END`, 'standing')
       .setParameter('live', [...LIVE_STATUSES])
       .orderBy('standing')

@@ -4,7 +4,7 @@ import type { Page, PageRequest } from '../../common/pagination.js';
 import { Database } from '../../platform/database/index.js';
 import type { Principal } from '../../platform/security/index.js';
 import type { PlanId } from '../tenants/index.js';
-import type { BillingCycle } from './billing.types.js';
+import type { BillingCycle, SubscriptionStatus } from './billing.types.js';
 import { PaymentProvider } from './payment-provider.js';
 import type { Subscription } from './subscription.entity.js';
 import type {
@@ -33,8 +33,8 @@ export class SubscriptionsService {
     private readonly provider: PaymentProvider,
   ) {}
 
-  list(tenantId: string, request: PageRequest): Promise<Page<Subscription>> {
-    return this.database.tenant(tenantId, (tx) => this.subscriptions.page(tx, tenantId, request));
+  list(tenantId: string, request: PageRequest, status?: SubscriptionStatus): Promise<Page<Subscription>> {
+    return this.database.tenant(tenantId, (tx) => this.subscriptions.page(tx, tenantId, request, status));
   }
 
   get(tenantId: string, id: string): Promise<Subscription> {

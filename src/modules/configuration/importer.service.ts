@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
 import { AppError, badRequest, type FieldError, invalid } from '../../common/errors.js';
-import { Database, type Transaction, toAppError } from '../../platform/database/index.js';
+import { Database, prepared, rowsOf, type Transaction, toAppError } from '../../platform/database/index.js';
 import { fieldErrors, REQUEST_CHECKS, requestContext } from '../../platform/http/index.js';
 import { Journal } from '../../platform/journal/index.js';
 import { BackendsService } from '../backends/index.js';
@@ -124,12 +124,16 @@ const summaryOf = (operations: readonly Operation[]): string => {
   return `${created} created, ${updated} updated, ${deleted} deleted`;
 };
 
+const SAVEPOINT = prepared('SAVEPOINT entry');
+const RELEASE = prepared('RELEASE SAVEPOINT entry');
+
 /** Runs `work` so that its failure leaves the transaction usable. @returns the error, when it is one of the request */
 export async function attempted(tx: Transaction, work: () => Promise<unknown>): Promise<AppError | null> {
-  await tx.query('SAVEPOINT entry');
+  // leaves together with the first statement of the work, and cannot fail where that does not
+  rowsOf(tx, SAVEPOINT).catch(() => undefined);
   try {
     await work();
-    await tx.query('RELEASE SAVEPOINT entry');
+    await rowsOf(tx, RELEASE);
     return null;
   } catch (e) {
     const error = toAppError(e);

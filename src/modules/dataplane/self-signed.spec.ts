@@ -23,6 +23,7 @@ describe('the self-signed certificate', () => {
     writeFileSync(join(directory, 'self-signed.pem'), old.chain + old.privateKey);
     const next = await keptSelfSigned(directory);
     expect(next.chain).not.toBe(old.chain);
+    expect(new X509Certificate(next.chain).publicKey.asymmetricKeyType).toBe('rsa');
     writeFileSync(join(directory, 'self-signed.pem'), 'nonsense');
     expect((await keptSelfSigned(directory)).chain).not.toBe(next.chain);
   });

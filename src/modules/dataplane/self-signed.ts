@@ -1,6 +1,6 @@
 import { DAY_MS } from '../../common/durations.js';
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
@@ -9,7 +9,13 @@ import type { KeyPair } from './tls.js';
 /** Browsers refuse server certificates that live longer (CA/Browser Forum ballot SC31). */
 const LIFE_DAYS = 397;
 const RENEW_DAYS = 30;
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+/** RSA, beside which certificates of any key are shown to clients: see `CIPHERS` of the embedded engine. */
+const ALGORITHM = {
+  name: 'RSASSA-PKCS1-v1_5',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: 'SHA-256',
+};
 const FILE = 'self-signed.pem';
 
 /** A certificate that nobody vouches for, for these names. */
@@ -45,12 +51,13 @@ export async function keptSelfSigned(directory: string): Promise<KeyPair> {
   return made;
 }
 
-/** Null when it is none, or about to expire. */
+/** Null when it is none, of another kind of key, or about to expire. */
 function readPair(text: string): KeyPair | null {
   const at = text.indexOf('-----BEGIN PRIVATE KEY-----');
   try {
-    const { notAfter } = new x509.X509Certificate(text.slice(0, at));
-    if (notAfter.getTime() < Date.now() + RENEW_DAYS * DAY_MS) return null;
+    const { validTo, publicKey } = new X509Certificate(text.slice(0, at));
+    if (Date.parse(validTo) < Date.now() + RENEW_DAYS * DAY_MS) return null;
+    if (publicKey.asymmetricKeyType !== 'rsa') return null;
     return { chain: text.slice(0, at), privateKey: text.slice(at) };
   } catch {
     return null;

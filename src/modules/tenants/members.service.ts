@@ -10,7 +10,7 @@ import { PlanLimits } from './plan-limits.js';
 import { requireTenant } from './tenant-scope.js';
 import { aboveYourself, alreadyMember, lastOwner, noPassword } from './tenants.errors.js';
 import { type AddUserRequest, type UpdateUserRequest, UserResponse } from './users.dto.js';
-import { UsersRepository } from './users.repository.js';
+import { type MemberFilter, UsersRepository } from './users.repository.js';
 
 /** Notification after a change of what a person may do; sessions look again. */
 export const MEMBERSHIP_CHANGED = 'membership';
@@ -40,10 +40,15 @@ export class MembersService {
     private readonly passwords: PasswordHasher,
   ) {}
 
-  async list(principal: Principal, tenantId: string, request: PageRequest): Promise<Page<UserResponse>> {
+  async list(
+    principal: Principal,
+    tenantId: string,
+    request: PageRequest,
+    filter: MemberFilter = {},
+  ): Promise<Page<UserResponse>> {
     requireTenant(principal, tenantId);
     return this.database.system(async (tx) =>
-      (await this.users.members(tx, tenantId, request)).map((m) => UserResponse.from(m)),
+      (await this.users.members(tx, tenantId, request, filter)).map((m) => UserResponse.from(m)),
     );
   }
 

@@ -1,17 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
-import {
-  ApiFails,
-  ApiPage,
-  IdParam,
-  ListEnvelope,
-  PageQuery,
-  pageRequest,
-} from '../../platform/http/index.js';
+import { ApiFails, ApiPage, IdParam, ListEnvelope, pageRequest } from '../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../platform/security/index.js';
 import { MembersService } from './members.service.js';
-import { AddUserRequest, UpdateUserRequest, UserResponse } from './users.dto.js';
+import { AddUserRequest, UpdateUserRequest, UserListQuery, UserResponse } from './users.dto.js';
 
 @ApiTags('Tenants: users')
 @Controller('api/tenants/:tenant_id/users')
@@ -26,9 +19,10 @@ export class TenantUsersController {
   list(
     @CurrentUser() user: Principal,
     @IdParam('tenant', 'tenant_id') tenantId: string,
-    @Query() query: PageQuery,
+    @Query() query: UserListQuery,
   ): Promise<Page<UserResponse>> {
-    return this.members.list(user, tenantId, pageRequest(query));
+    const { search, role, status } = query;
+    return this.members.list(user, tenantId, pageRequest(query), { search, role, status });
   }
 
   @Post()

@@ -1,6 +1,6 @@
 import { IsBoolean, IsEmail, IsIn, IsString, MaxLength, MinLength } from 'class-validator';
 import { type Role, TENANT_ROLES, type TenantRole } from '../../common/permissions.js';
-import { AllMayBeAbsent, IsLine, MayBeAbsent } from '../../platform/http/index.js';
+import { AllMayBeAbsent, IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import type { Membership } from './membership.entity.js';
 
 export class AddUserRequest {
@@ -41,6 +41,26 @@ export class AddUserRequest {
   @MinLength(8)
   @MaxLength(256)
   password?: string;
+}
+
+export class UserListQuery extends PageQuery {
+  /**
+   * Beginning of an e-mail address or of a name, in any case.
+   * @example ada
+   */
+  @MayBeAbsent()
+  @IsLine(254)
+  search?: string;
+
+  /** @example viewer */
+  @MayBeAbsent()
+  @IsIn(TENANT_ROLES)
+  role?: TenantRole;
+
+  /** @example invited */
+  @MayBeAbsent()
+  @IsIn(['active', 'invited'])
+  status?: 'active' | 'invited';
 }
 
 class UserFields {

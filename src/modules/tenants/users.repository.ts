@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { In } from 'typeorm';
+import { ILike, In } from 'typeorm';
 import { notFound } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
@@ -16,6 +16,13 @@ export interface NewUser {
   password_hash: string | null;
   home_tenant_id?: string;
   superadmin?: boolean;
+}
+
+/** Which of a tenant's people; `search` is the beginning of their address or names, in any case. */
+export interface MemberFilter {
+  search?: string;
+  role?: TenantRole;
+  status?: 'active' | 'invited';
 }
 
 /** People and their memberships. Users are seen by system transactions only: e-mail addresses cross tenants. */
@@ -96,9 +103,21 @@ export class UsersRepository {
     await tx.getRepository(User).delete({ id });
   }
 
-  async members(tx: Transaction, tenantId: string, request: PageRequest): Promise<Page<Membership>> {
+  async members(
+    tx: Transaction,
+    tenantId: string,
+    request: PageRequest,
+    filter: MemberFilter = {},
+  ): Promise<Page<Membership>> {
+    const begins = filter.search && ILike(`${filter.search.replace(/[\\%_]/g, '\\$&')}%`);
+    const member = {
+      tenant_id: tenantId,
+      ...(filter.role && { role: filter.role }),
+      ...(filter.status && { status: filter.status }),
+    };
+    const fields = ['email', 'first_name', 'last_name'] as const;
     const [items, total] = await tx.getRepository(Membership).findAndCount({
-      where: { tenant_id: tenantId },
+      where: begins ? fields.map((field) => ({ ...member, user: { [field]: begins } })) : member,
       relations: { user: true },
       order: { created_at: 'ASC', user_id: 'ASC' },
       skip: offsetOf(request),

@@ -120,7 +120,8 @@ export class WebhookEndpointsService implements OnModuleInit {
     const endpoints = await this.webhooks.wanting(tx, event.tenantId, event.type);
     if (!endpoints.length) return;
     const eventId = newId('event');
-    for (const id of endpoints) await this.webhooks.addDelivery(tx, message(event, eventId, id));
+    const data = typeof event.data === 'function' ? await event.data() : event.data;
+    for (const id of endpoints) await this.webhooks.addDelivery(tx, message({ ...event, data }, eventId, id));
     await this.worker.wake(tx);
   }
 
@@ -172,6 +173,6 @@ const message = (event: DomainEvent, eventId: string, endpointId: string) => ({
     type: event.type,
     created_at: new Date().toISOString(),
     tenant_id: event.tenantId,
-    data: typeof event.data === 'function' ? event.data() : event.data,
+    data: event.data,
   }),
 });

@@ -46,7 +46,7 @@ export interface DomainEvent {
   /** Dotted, past tense. */
   type: string;
   /** Made when somebody wants to be told, where it is not known before. */
-  data: Record<string, unknown> | (() => Record<string, unknown>);
+  data: Record<string, unknown> | (() => Promise<Record<string, unknown>>);
 }
 /** Called inside the transaction in which it happens. */
 export type EventHook = (tx: Transaction, event: DomainEvent) => Promise<void>;
@@ -202,20 +202,20 @@ export class Journal {
    * commits do, and the wait for it short. What follows leaves with it and finds it in `config_state`.
    */
   private async conclude(tx: Transaction, changes: PendingChanges): Promise<void> {
-    let version = 0;
-    const taken = rowsOf<{ version: string }>(tx, NEXT_VERSION).then(([row]) => {
-      version = Number(row!.version);
-    });
-    await together(taken, ...[...changes.values()].flatMap((change) => this.tell(tx, change, () => version)));
+    const taken = rowsOf<{ version: string }>(tx, NEXT_VERSION).then(([row]) => Number(row!.version));
+    const [version] = await together(
+      taken,
+      ...[...changes.values()].flatMap((change) => this.tell(tx, change, taken)),
+    );
     const context = requestContext();
     this.database.afterCommit(tx, () => {
       if (context) context.configVersion = version;
     });
   }
 
-  private tell(tx: Transaction, change: ConfigurationChange, version: () => number): Promise<void>[] {
+  private tell(tx: Transaction, change: ConfigurationChange, version: Promise<number>): Promise<void>[] {
     const { tenantId, summary, actor } = change;
-    const data = () => ({ version: version(), summary: summary.slice(0, 20), actor: actor.name });
+    const data = async () => ({ version: await version, summary: summary.slice(0, 20), actor: actor.name });
     return [
       ...this.hooks.map((hook) => hook(tx, change)),
       ...(summary.length > 0 ? [this.emit(tx, { tenantId, type: 'config.changed', data })] : []),

@@ -1,15 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import type { Transaction } from '../../../platform/database/index.js';
+import { columnsOf, type Transaction } from '../../../platform/database/index.js';
+import { Anomaly, DetectorState } from './anomaly.entity.js';
 import type { Metric } from './metrics.js';
-import type { Finding, Sample, WatchedState } from './watched-series.js';
+import type { Finding, Sample } from './watched-series.js';
 
 /** A series as it was left. */
-export interface StoredState {
-  /** Start of the last minute that it has seen. */
-  minute: Date;
-  detector: WatchedState;
-}
+export type StoredState = Pick<DetectorState, 'minute' | 'detector'>;
 
 /** A finding with what it is about. */
 export interface NewAnomaly extends Finding {
@@ -18,21 +15,9 @@ export interface NewAnomaly extends Finding {
   node: string | null;
 }
 
-export interface AnomalyRow {
-  id: string;
-  pool_id: string | null;
+export interface AnomalyRow extends Omit<Anomaly, 'tenant_id' | 'created_at'> {
   /** Null for a node's, and once the pool is gone. */
   pool: string | null;
-  node: string | null;
-  metric: Metric;
-  at: Date;
-  ended_at: Date | null;
-  score: number;
-  value: number;
-  expected: number;
-  lower: number;
-  upper: number;
-  around: Sample[];
 }
 
 export interface AnomalyFilter {
@@ -49,8 +34,7 @@ export interface AnomalyScope {
   system: boolean;
 }
 
-const COLUMNS = `a.id, a.pool_id, p.name AS pool, a.node, a.metric, a.at, a.ended_at, a.score, a.value, a.expected, a.lower,
-  a.upper, a.around`;
+const COLUMNS = `${columnsOf(Anomaly, 'a')}, p.name AS pool`;
 const FROM = 'FROM ai_anomalies a LEFT JOIN pools p ON p.tenant_id = a.tenant_id AND p.id = a.pool_id';
 const IN_SCOPE = '(a.tenant_id = $1 OR ($2 AND a.tenant_id IS NULL))';
 const MATCHES = `${IN_SCOPE} AND ($3::text IS NULL OR p.name = $3) AND ($4::text IS NULL OR a.metric = $4)
@@ -98,10 +82,7 @@ export class AnomaliesRepository {
 
   /** @param tenantId null: the installation's own series */
   async states(tx: Transaction, tenantId: string | null): Promise<Map<string, StoredState>> {
-    const rows: (StoredState & { series: string })[] = await tx.query(
-      'SELECT series, minute, detector FROM ai_detector_states WHERE tenant_id = $1',
-      [tenantId ?? ''],
-    );
+    const rows = await tx.getRepository(DetectorState).findBy({ tenant_id: tenantId ?? '' });
     return new Map(rows.map(({ series, minute, detector }) => [series, { minute, detector }]));
   }
 

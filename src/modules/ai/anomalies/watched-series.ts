@@ -5,8 +5,8 @@ import { ResidualDetector, type ResidualState } from '../core/index.js';
 const WARM_UP = 60;
 /** Minutes after a finding without another one, unless things get worse than it. */
 const REST = 60;
-/** One in 10^5: a detector that looks once a minute at hundreds of series must be sure. */
-const THRESHOLD = 0.5;
+/** One in 10^6: a detector that looks once a minute at hundreds of series must be sure. */
+const THRESHOLD = 0.6;
 /** Minutes before a finding that are kept with it. */
 const BEFORE = 30;
 /** Minutes after a finding that are kept with it. */

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { Transaction } from '../../../platform/database/index.js';
+import { AiSettings } from './ai-settings.entity.js';
 
 @Injectable()
 export class AiConfigRepository {
   async get(tx: Transaction, tenantId: string): Promise<Record<string, unknown>> {
-    const [row] = await tx.query('SELECT values FROM ai_config WHERE tenant_id = $1', [tenantId]);
-    return row?.values ?? {};
+    const settings = await tx.getRepository(AiSettings).findOneBy({ tenant_id: tenantId });
+    return settings?.values ?? {};
   }
 
   async set(tx: Transaction, tenantId: string, values: object): Promise<void> {

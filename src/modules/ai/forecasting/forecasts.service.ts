@@ -16,7 +16,7 @@ import {
   toGrid,
 } from '../core/index.js';
 import { LOAD_PREDICTOR } from './built-in-models.js';
-import { GIVEN_SERIES, type ModelVersion, ModelVersionsRepository } from './model-versions.repository.js';
+import { GIVEN_SERIES, ModelVersionsRepository, type TrainedModel } from './model-versions.repository.js';
 import { TrafficSeries } from './traffic-series.js';
 
 export interface LoadForecast {
@@ -146,7 +146,7 @@ export class ForecastsService {
   }
 }
 
-type Served = ModelVersion<ForecastModel>;
+type Served = TrainedModel<ForecastModel>;
 
 function continued(
   { model_data: model, version }: Served,

@@ -1,25 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import type { Transaction } from '../../../platform/database/index.js';
+import { columnsOf, type Transaction } from '../../../platform/database/index.js';
+import { ModelVersion } from './model-version.entity.js';
 
-/** A trained version of a built-in model, for a tenant or for one pool of it. */
-export interface ModelVersion<Model = unknown, Card = unknown> {
-  id: string;
-  model: string;
-  pool_id: string;
-  version: number;
-  served: boolean;
-  model_data: Model;
-  card: Card;
-  training_id: string | null;
-  created_at: Date;
-}
+/** A version, without the model itself. */
+export type VersionOf<Card> = Omit<ModelVersion<never, Card>, 'tenant_id' | 'model_data'>;
+/** A version with the model. */
+export type TrainedModel<Model, Card = unknown> = Omit<ModelVersion<Model, Card>, 'tenant_id'>;
 
 /** In place of a pool: a model of a series that came with a request, which says nothing of the tenant's traffic. */
 export const GIVEN_SERIES = 'series';
 
-const WITHOUT_DATA = 'id, model, pool_id, version, served, card, training_id, created_at';
+const WITHOUT_DATA = columnsOf(ModelVersion);
 
 @Injectable()
 export class ModelVersionsRepository {
@@ -28,9 +21,10 @@ export class ModelVersionsRepository {
     tenantId: string,
     model: string,
     poolId = '',
-  ): Promise<ModelVersion<M, C> | null> {
+  ): Promise<TrainedModel<M, C> | null> {
     const [row] = await tx.query(
-      'SELECT * FROM ai_model_versions WHERE tenant_id = $1 AND model = $2 AND pool_id = $3 AND served',
+      `SELECT ${WITHOUT_DATA}, model_data FROM ai_model_versions
+       WHERE tenant_id = $1 AND model = $2 AND pool_id = $3 AND served`,
       [tenantId, model, poolId],
     );
     return row ?? null;
@@ -42,19 +36,17 @@ export class ModelVersionsRepository {
     tenantId: string,
     model: string,
     poolId = '',
-  ): Promise<Omit<ModelVersion<never, C>, 'model_data'> | null> {
-    const [row] = await tx.query(
-      `SELECT ${WITHOUT_DATA} FROM ai_model_versions WHERE tenant_id = $1 AND model = $2 AND pool_id = $3 AND served`,
-      [tenantId, model, poolId],
-    );
-    return row ?? null;
+  ): Promise<VersionOf<C> | null> {
+    const conditions = { tenant_id: tenantId, model, pool_id: poolId, served: true };
+    return (await tx.getRepository(ModelVersion).findOneBy(conditions)) as VersionOf<C> | null;
   }
 
-  list<C>(tx: Transaction, tenantId: string): Promise<Omit<ModelVersion<never, C>, 'model_data'>[]> {
-    return tx.query(
-      `SELECT ${WITHOUT_DATA} FROM ai_model_versions WHERE tenant_id = $1 ORDER BY model, pool_id, version DESC`,
-      [tenantId],
-    );
+  async list<C>(tx: Transaction, tenantId: string): Promise<VersionOf<C>[]> {
+    const rows = await tx.getRepository(ModelVersion).find({
+      where: { tenant_id: tenantId },
+      order: { model: 'ASC', pool_id: 'ASC', version: 'DESC' },
+    });
+    return rows as VersionOf<C>[];
   }
 
   /** Of every pool and kind of data, newest first. */
@@ -63,26 +55,18 @@ export class ModelVersionsRepository {
     tenantId: string,
     model: string,
     request: PageRequest,
-  ): Promise<Page<Omit<ModelVersion<never, C>, 'model_data'>>> {
-    const where = 'tenant_id = $1 AND model = $2';
-    const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM ai_model_versions WHERE ${where}`, [
-      tenantId,
-      model,
-    ]);
-    const items = await tx.query(
-      `SELECT ${WITHOUT_DATA} FROM ai_model_versions WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4`,
-      [tenantId, model, request.limit, offsetOf(request)],
-    );
-    return new Page(items, n, request.page, request.limit);
+  ): Promise<Page<VersionOf<C>>> {
+    const [items, total] = await tx.getRepository(ModelVersion).findAndCount({
+      where: { tenant_id: tenantId, model },
+      order: { created_at: 'DESC', id: 'DESC' },
+      skip: offsetOf(request),
+      take: request.limit,
+    });
+    return new Page(items as VersionOf<C>[], total, request.page, request.limit);
   }
 
   /** Makes it the one of its pool and kind of data that answers. @returns null when it does not exist */
-  async serve<C>(
-    tx: Transaction,
-    tenantId: string,
-    model: string,
-    id: string,
-  ): Promise<Omit<ModelVersion<never, C>, 'model_data'> | null> {
+  async serve<C>(tx: Transaction, tenantId: string, model: string, id: string): Promise<VersionOf<C> | null> {
     // first the one that answers now: at no time may there be two
     await tx.query(
       `UPDATE ai_model_versions SET served = false WHERE tenant_id = $1 AND model = $2 AND served AND pool_id =

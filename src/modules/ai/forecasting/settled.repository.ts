@@ -1,17 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { MoreThanOrEqual } from 'typeorm';
 import type { Transaction } from '../../../platform/database/index.js';
-
-export interface SettledForecast {
-  pool_id: string;
-  target: Date;
-  version: number;
-  made_at: Date;
-  value: number;
-  lower: number;
-  upper: number;
-  naive: number;
-  actual: number | null;
-}
+import { SettledForecast } from './settled-forecast.entity.js';
 
 /** Accuracy over forecasts whose actual value has come. */
 export interface SettledAccuracy {
@@ -30,7 +20,7 @@ export class SettledForecastsRepository {
   async add(
     tx: Transaction,
     tenantId: string,
-    forecast: Omit<SettledForecast, 'actual' | 'made_at'>,
+    forecast: Omit<SettledForecast, 'tenant_id' | 'actual' | 'made_at'>,
   ): Promise<void> {
     await tx.query(
       `INSERT INTO ai_settled_forecasts (tenant_id, pool_id, target, version, value, lower, upper, naive)
@@ -63,10 +53,9 @@ export class SettledForecastsRepository {
     target: Date,
     actual: number,
   ): Promise<void> {
-    await tx.query(
-      'UPDATE ai_settled_forecasts SET actual = $4 WHERE tenant_id = $1 AND pool_id = $2 AND target = $3',
-      [tenantId, poolId, target, actual],
-    );
+    await tx
+      .getRepository(SettledForecast)
+      .update({ tenant_id: tenantId, pool_id: poolId, target }, { actual });
   }
 
   async accuracy(tx: Transaction, tenantId: string, since: Date): Promise<SettledAccuracy> {
@@ -87,11 +76,11 @@ export class SettledForecastsRepository {
   }
 
   history(tx: Transaction, tenantId: string, since: Date, limit: number): Promise<SettledForecast[]> {
-    return tx.query(
-      `SELECT pool_id, target, version, made_at, value, lower, upper, naive, actual FROM ai_settled_forecasts
-       WHERE tenant_id = $1 AND target >= $2 ORDER BY target DESC LIMIT $3`,
-      [tenantId, since, limit],
-    );
+    return tx.getRepository(SettledForecast).find({
+      where: { tenant_id: tenantId, target: MoreThanOrEqual(since) },
+      order: { target: 'DESC' },
+      take: limit,
+    });
   }
 
   async prune(tx: Transaction): Promise<void> {

@@ -2,7 +2,8 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { Database } from '../../../platform/database/index.js';
 import { type Periodic, repeat } from '../../../platform/jobs/index.js';
 import { Channels } from '../../../platform/realtime/index.js';
-import { type ModelRow, ModelsRepository } from './models.repository.js';
+import type { ModelDeployment } from './model-deployment.entity.js';
+import { ModelsRepository } from './models.repository.js';
 import { OllamaRuntime } from './ollama.runtime.js';
 
 const LOOK_MS = 15_000;
@@ -12,7 +13,7 @@ const HEARTBEAT_MS = 10_000;
 /** Smallest step of progress that is stored. */
 const STEP = 0.02;
 
-export type PulledModel = Pick<ModelRow, 'id' | 'tenant_id' | 'name' | 'version' | 'config'>;
+export type PulledModel = Pick<ModelDeployment, 'id' | 'tenant_id' | 'name' | 'version' | 'config'>;
 
 /**
  * Pulls of models in the background: progress shows in the model and on the channel `ai`. One whose node died is

@@ -1,11 +1,11 @@
 import type { ForecastCard } from '../core/index.js';
 import { LOAD_PREDICTOR } from '../forecasting/built-in-models.js';
-import { GIVEN_SERIES, type ModelVersion } from '../forecasting/model-versions.repository.js';
+import { GIVEN_SERIES, type VersionOf } from '../forecasting/model-versions.repository.js';
 import { forecastMetrics, TrainingMetrics } from '../training/training.dto.js';
 
 /** What is kept with a version besides the model itself. */
 export type VersionCard = ForecastCard & { accuracy: number; baseline_accuracy: number; samples: number };
-export type VersionRow = Omit<ModelVersion<never, VersionCard>, 'model_data'>;
+export type VersionRow = VersionOf<VersionCard>;
 
 export class ModelVersionResponse {
   /** @example model_01jz3k5v8hf0vbn2x4q6t8w0ya */

@@ -11,7 +11,8 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { IsDuration, IsLine, MayBeAbsent } from '../../../platform/http/index.js';
-import type { ModelRow, ModelStatus } from './models.repository.js';
+import type { ModelDeployment } from './model-deployment.entity.js';
+import type { ModelStatus } from './models.repository.js';
 
 const NAME = /^[\w][\w.:/-]{0,99}$/;
 
@@ -159,7 +160,7 @@ export class ModelResponse {
   /** @example 2026-06-19T15:30:00.000Z */
   updated_at: string | null;
 
-  static from(row: ModelRow): ModelResponse {
+  static from(row: ModelDeployment): ModelResponse {
     return {
       id: row.id,
       name: row.name,

@@ -1,69 +1,42 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../../../common/ids.js';
-import type { Transaction } from '../../../platform/database/index.js';
-import type { ModelSettings } from './runtime.js';
+import { columnsOf, type Transaction } from '../../../platform/database/index.js';
+import { ModelDeployment } from './model-deployment.entity.js';
 
 export type ModelStatus = 'deployed' | 'pulling' | 'unavailable';
-export interface ModelRow {
-  id: string;
-  tenant_id: string;
-  name: string;
-  version: string;
-  runtime: 'builtin' | 'onnx' | 'ollama';
-  status: ModelStatus;
-  reason: string | null;
-  config: ModelSettings;
-  /** Of a pull, 0 to 1. */
-  progress: number | null;
-  created_at: Date;
-  updated_at: Date;
-}
 
-const COLUMNS =
-  'id, tenant_id, name, version, runtime, status, reason, config, progress, created_at, updated_at';
+const COLUMNS = columnsOf(ModelDeployment);
 
 @Injectable()
 export class ModelsRepository {
   async insert(
     tx: Transaction,
     tenantId: string,
-    model: Pick<ModelRow, 'name' | 'version' | 'runtime' | 'status' | 'reason' | 'config'>,
-  ): Promise<ModelRow> {
-    const [row] = await tx.query(
-      `INSERT INTO ai_models (id, tenant_id, name, version, runtime, status, reason, config)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${COLUMNS}`,
-      [
-        newId('model'),
-        tenantId,
-        model.name,
-        model.version,
-        model.runtime,
-        model.status,
-        model.reason,
-        JSON.stringify(model.config),
-      ],
-    );
+    model: Pick<ModelDeployment, 'name' | 'version' | 'runtime' | 'status' | 'reason' | 'config'>,
+  ): Promise<ModelDeployment> {
+    const repository = tx.getRepository(ModelDeployment);
+    const row = repository.create({ ...model, id: newId('model'), tenant_id: tenantId, progress: null });
+    await repository.insert(row);
     return row;
   }
 
-  list(tx: Transaction, tenantId: string): Promise<ModelRow[]> {
-    return tx.query(`SELECT ${COLUMNS} FROM ai_models WHERE tenant_id = $1 ORDER BY name`, [tenantId]);
+  list(tx: Transaction, tenantId: string): Promise<ModelDeployment[]> {
+    return tx.getRepository(ModelDeployment).find({ where: { tenant_id: tenantId }, order: { name: 'ASC' } });
   }
 
-  async find(tx: Transaction, tenantId: string, idOrName: string): Promise<ModelRow | null> {
-    const [row] = await tx.query(
-      `SELECT ${COLUMNS} FROM ai_models WHERE tenant_id = $1 AND (id = $2 OR name = $2)`,
-      [tenantId, idOrName],
-    );
-    return row ?? null;
+  find(tx: Transaction, tenantId: string, idOrName: string): Promise<ModelDeployment | null> {
+    return tx.getRepository(ModelDeployment).findOneBy([
+      { tenant_id: tenantId, id: idOrName },
+      { tenant_id: tenantId, name: idOrName },
+    ]);
   }
 
   async update(
     tx: Transaction,
     tenantId: string,
     id: string,
-    change: Partial<Pick<ModelRow, 'version' | 'status' | 'reason' | 'config' | 'progress'>>,
-  ): Promise<ModelRow | null> {
+    change: Partial<Pick<ModelDeployment, 'version' | 'status' | 'reason' | 'config' | 'progress'>>,
+  ): Promise<ModelDeployment | null> {
     const [[row]] = await tx.query(
       `UPDATE ai_models SET version = coalesce($3, version), status = coalesce($4, status),
          reason = CASE WHEN $4::text IS NULL THEN reason ELSE $5 END, config = coalesce($6, config),
@@ -83,7 +56,7 @@ export class ModelsRepository {
   }
 
   /** Pulls that no node reports on: each is given to one caller. */
-  async takeOrphanedPulls(tx: Transaction, seconds: number): Promise<ModelRow[]> {
+  async takeOrphanedPulls(tx: Transaction, seconds: number): Promise<ModelDeployment[]> {
     const [rows] = await tx.query(
       `UPDATE ai_models SET updated_at = clock_timestamp()
        WHERE id IN (SELECT id FROM ai_models
@@ -96,6 +69,6 @@ export class ModelsRepository {
   }
 
   async delete(tx: Transaction, tenantId: string, id: string): Promise<void> {
-    await tx.query('DELETE FROM ai_models WHERE tenant_id = $1 AND id = $2', [tenantId, id]);
+    await tx.getRepository(ModelDeployment).delete({ tenant_id: tenantId, id });
   }
 }

@@ -4,8 +4,9 @@ import { Database, violatedConstraint } from '../../../platform/database/index.j
 import { Journal } from '../../../platform/journal/index.js';
 import { type ForecastCard, LEXICON_CARD } from '../core/index.js';
 import { ANOMALY_DETECTOR, BUILT_IN, LOAD_PREDICTOR, SENTIMENT } from '../forecasting/built-in-models.js';
-import { type ModelVersion, ModelVersionsRepository } from '../forecasting/model-versions.repository.js';
+import { ModelVersionsRepository, type VersionOf } from '../forecasting/model-versions.repository.js';
 import { BuiltinRuntime } from './builtin.runtime.js';
+import type { ModelDeployment } from './model-deployment.entity.js';
 import { ModelPulls } from './model-pulls.js';
 import {
   type DeployModelRequest,
@@ -13,7 +14,7 @@ import {
   ModelResponse,
   type UpdateModelRequest,
 } from './models.dto.js';
-import { type ModelRow, ModelsRepository } from './models.repository.js';
+import { ModelsRepository } from './models.repository.js';
 import { OllamaRuntime } from './ollama.runtime.js';
 import { OnnxRuntime } from './onnx/onnx.runtime.js';
 import type { DeployedModel, ModelRuntime } from './runtime.js';
@@ -25,12 +26,12 @@ export interface ResolvedModel {
   model: DeployedModel;
 }
 
-type Served = Omit<ModelVersion<never, ForecastCard & { samples?: number; accuracy?: number }>, 'model_data'>;
+type Served = VersionOf<ForecastCard & { samples?: number; accuracy?: number }>;
 
 /** Models that answer: the built-in ones and what a tenant deployed. */
 @Injectable()
 export class ModelsService {
-  private readonly runtimes: Record<ModelRow['runtime'], ModelRuntime>;
+  private readonly runtimes: Record<ModelDeployment['runtime'], ModelRuntime>;
 
   constructor(
     private readonly database: Database,
@@ -141,7 +142,7 @@ export class ModelsService {
   }
 
   /** What was away may be back: looked at when it is asked for, not more often than each few seconds. */
-  private async lookAgain(row: ModelRow): Promise<Pick<ModelRow, 'status' | 'reason'>> {
+  private async lookAgain(row: ModelDeployment): Promise<Pick<ModelDeployment, 'status' | 'reason'>> {
     if (Date.now() - row.updated_at.getTime() < LOOK_AGAIN_MS) return row;
     const available = await this.runtimes[row.runtime].check(row);
     const state = { status: available.status, reason: reasonOf(available) };
@@ -152,7 +153,7 @@ export class ModelsService {
     return after ?? row;
   }
 
-  private async deployed(tenantId: string, id: string): Promise<ModelRow> {
+  private async deployed(tenantId: string, id: string): Promise<ModelDeployment> {
     const row = await this.database.tenant(tenantId, (tx) => this.models.find(tx, tenantId, id));
     if (row) return row;
     if ((BUILT_IN as readonly string[]).includes(id))
@@ -163,7 +164,7 @@ export class ModelsService {
   private async insert(
     tenantId: string,
     model: Parameters<ModelsRepository['insert']>[2],
-  ): Promise<ModelRow> {
+  ): Promise<ModelDeployment> {
     try {
       return await this.database.tenant(tenantId, async (tx) => {
         const row = await this.models.insert(tx, tenantId, model);

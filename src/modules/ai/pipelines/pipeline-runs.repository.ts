@@ -1,46 +1,23 @@
 import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import type { Transaction } from '../../../platform/database/index.js';
+import { columnsOf, type Transaction } from '../../../platform/database/index.js';
 import type { PredictionInput } from '../models/runtime.js';
 import type { ItemResult, Target } from './batch-executor.js';
 import type { RunOutcome, StepResult } from './pipeline-executor.js';
-import type { StepOutput } from './step-runner.js';
+import { PipelineRun } from './pipeline-run.entity.js';
 
 export const RUN_STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-export interface RunRow {
-  id: string;
-  attempts: number;
-  tenant_id: string;
-  pipeline_id: string;
-  status: RunStatus;
-  cancel_requested: boolean;
-  async: boolean;
-  /** Null for a batch. */
-  input: PredictionInput | null;
-  inputs: PredictionInput[] | null;
+export interface RunRow extends PipelineRun {
   /** Inputs of a batch. */
   size: number | null;
-  target: Target;
-  executor: 'local' | 'dask';
-  executor_reason: string | null;
-  output: StepOutput | null;
-  /** Of a batch that has ended; not in lists. */
-  results: ItemResult[] | null;
-  steps: StepResult[];
-  error: string | null;
-  /** Per cent. */
-  progress: number;
-  created_at: Date;
-  started_at: Date | null;
-  finished_at: Date | null;
 }
 
 /** Without what may be megabytes. */
-const BRIEF = `id, attempts, tenant_id, pipeline_id, status, cancel_requested, async, input, output, steps, error,
-  progress, target, executor, executor_reason, jsonb_array_length(inputs) AS size, created_at, started_at, finished_at`;
+const BRIEF = `${columnsOf(PipelineRun)}, jsonb_array_length(inputs) AS size`;
 const COLUMNS = `${BRIEF}, results`;
 const OPEN = `status IN ('pending', 'running')`;
 const KEEP = '30 days';
@@ -138,12 +115,9 @@ export class PipelineRunsRepository {
     return new Page(items, n, request.page, request.limit);
   }
 
-  async countOpen(tx: Transaction, tenantId: string): Promise<number> {
-    const [{ n }] = await tx.query(
-      `SELECT count(*)::int AS n FROM ai_pipeline_runs WHERE tenant_id = $1 AND ${OPEN}`,
-      [tenantId],
-    );
-    return n;
+  countOpen(tx: Transaction, tenantId: string): Promise<number> {
+    const status = In(['pending', 'running']);
+    return tx.getRepository(PipelineRun).countBy({ tenant_id: tenantId, status });
   }
 
   /** A run that waits is cancelled at once, one that runs is asked to end. */

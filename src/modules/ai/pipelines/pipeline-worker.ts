@@ -4,9 +4,10 @@ import { Database, Notifications, type Transaction } from '../../../platform/dat
 import { type JobControl, Leader, type Periodic, repeat, WorkQueue } from '../../../platform/jobs/index.js';
 import { Channels } from '../../../platform/realtime/index.js';
 import { BatchExecutor } from './batch-executor.js';
+import type { Pipeline } from './pipeline.entity.js';
 import { isTransient, PipelineExecutor, type StepResult } from './pipeline-executor.js';
 import { PipelineRunsRepository, type RunEnd, type RunRow } from './pipeline-runs.repository.js';
-import { type PipelineRow, PipelinesRepository } from './pipelines.repository.js';
+import { PipelinesRepository } from './pipelines.repository.js';
 
 const CANCEL = 'ai.pipeline.cancel';
 const CONCURRENCY = 4;
@@ -99,7 +100,7 @@ export class PipelineWorker implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async execute(row: RunRow, { steps }: PipelineRow, signal: AbortSignal): Promise<RunEnd> {
+  private async execute(row: RunRow, { steps }: Pipeline, signal: AbortSignal): Promise<RunEnd> {
     const { tenant_id: tenantId, input, inputs, target } = row;
     if (input !== null)
       return this.executor.execute(tenantId, steps, input, signal, (results) =>

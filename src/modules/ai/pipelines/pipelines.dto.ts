@@ -15,8 +15,8 @@ import { IsLine, MayBeAbsent, PageQuery, queryBoolean } from '../../../platform/
 import type { PredictionInput } from '../models/runtime.js';
 import { IsInput, inputSchema, OutputDto, StructuredInputDto } from '../predictions/predictions.dto.js';
 import { TARGETS, type Target } from './batch-executor.js';
+import type { Pipeline } from './pipeline.entity.js';
 import { RUN_STATUSES, type RunInput, type RunRow, type RunStatus } from './pipeline-runs.repository.js';
-import type { PipelineRow } from './pipelines.repository.js';
 import { STEP_NAMES, type StepName } from './step-schemas.js';
 
 const MAX_STEPS = 20;
@@ -117,7 +117,7 @@ export class PipelineResponse {
   /** @example 2026-06-19T15:30:00.000Z */
   updated_at: string;
 
-  static from(row: PipelineRow): PipelineResponse {
+  static from(row: Pipeline): PipelineResponse {
     const { id, name, type, category, steps, version } = row;
     return {
       id,

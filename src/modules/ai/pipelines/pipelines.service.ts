@@ -6,6 +6,7 @@ import { Journal } from '../../../platform/journal/index.js';
 import { Channels } from '../../../platform/realtime/index.js';
 import { UsageMeter } from '../../billing/index.js';
 import { BatchExecutor } from './batch-executor.js';
+import type { Pipeline } from './pipeline.entity.js';
 import { PipelineExecutor } from './pipeline-executor.js';
 import {
   PipelineRunsRepository,
@@ -22,7 +23,7 @@ import {
   RunPipelineResponse,
   type UpdatePipelineRequest,
 } from './pipelines.dto.js';
-import { type PipelineFields, type PipelineRow, PipelinesRepository } from './pipelines.repository.js';
+import { type PipelineFields, PipelinesRepository } from './pipelines.repository.js';
 import { categoryOf, type Step, stepFaults } from './step-schemas.js';
 
 /** Runs of one tenant that wait or run at the same time; further ones are refused. */
@@ -158,7 +159,7 @@ export class PipelinesService {
     });
   }
 
-  private async find(tx: Transaction, tenantId: string, id: string, lock = false): Promise<PipelineRow> {
+  private async find(tx: Transaction, tenantId: string, id: string, lock = false): Promise<Pipeline> {
     const row = await this.pipelines.get(tx, tenantId, id, lock);
     if (!row) throw notFound('Pipeline', id);
     return row;
@@ -174,7 +175,7 @@ export class PipelinesService {
     tenantId: string,
     what: 'created' | 'updated',
     name: string,
-    work: (tx: Transaction) => Promise<PipelineRow>,
+    work: (tx: Transaction) => Promise<Pipeline>,
   ): Promise<PipelineResponse> {
     try {
       return await this.database.tenant(tenantId, async (tx) => {
@@ -189,7 +190,7 @@ export class PipelinesService {
     }
   }
 
-  private async note(tx: Transaction, tenantId: string, what: string, row: PipelineRow): Promise<void> {
+  private async note(tx: Transaction, tenantId: string, what: string, row: Pipeline): Promise<void> {
     await this.journal.record(tx, {
       tenantId,
       action: `ai.pipeline_${what}`,

@@ -1,24 +1,16 @@
 import { Injectable } from '@nestjs/common';
+import { IsNull, MoreThanOrEqual } from 'typeorm';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import type { Transaction } from '../../../platform/database/index.js';
-import type { ModelOutput } from '../models/runtime.js';
+import { columnsOf, given, type Transaction } from '../../../platform/database/index.js';
+import { Prediction } from './prediction.entity.js';
 import type { HistoryBucket } from './predictions.dto.js';
 
-export interface PredictionRow {
-  id: string;
-  model: string;
-  model_version: string;
-  batch_id: string | null;
-  output: ModelOutput | null;
-  error: string | null;
-  confidence: number | null;
-  latency_ms: number;
-  created_at: Date;
-}
-export type NewPrediction = Omit<PredictionRow, 'id' | 'created_at'> & { input: unknown };
+/** A prediction without what was asked. */
+export type PredictionRow = Omit<Prediction, 'input'>;
+export type NewPrediction = Omit<Prediction, 'id' | 'tenant_id' | 'created_at'>;
 
-const COLUMNS = 'id, model, model_version, batch_id, output, error, confidence, latency_ms, created_at';
+const COLUMNS = columnsOf(Prediction);
 const KEEP = '30 days';
 
 @Injectable()
@@ -47,14 +39,13 @@ export class PredictionsRepository {
     since: Date,
     model?: string,
   ): Promise<Page<PredictionRow>> {
-    const where = 'tenant_id = $1 AND created_at >= $2 AND ($3::text IS NULL OR model = $3)';
-    const values = [tenantId, since, model ?? null];
-    const [{ n }] = await tx.query(`SELECT count(*)::int AS n FROM ai_predictions WHERE ${where}`, values);
-    const items = await tx.query(
-      `SELECT ${COLUMNS} FROM ai_predictions WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT $4 OFFSET $5`,
-      [...values, request.limit, offsetOf(request)],
-    );
-    return new Page(items, n, request.page, request.limit);
+    const [items, total] = await tx.getRepository(Prediction).findAndCount({
+      where: { tenant_id: tenantId, created_at: MoreThanOrEqual(since), ...given({ model }) },
+      order: { created_at: 'DESC', id: 'DESC' },
+      skip: offsetOf(request),
+      take: request.limit,
+    });
+    return new Page(items, total, request.page, request.limit);
   }
 
   async history(
@@ -74,12 +65,8 @@ export class PredictionsRepository {
     return rows.map(({ at, ...row }) => ({ timestamp: at.toISOString(), ...row }));
   }
 
-  async countMade(tx: Transaction, tenantId: string, model: string): Promise<number> {
-    const [{ n }] = await tx.query(
-      'SELECT count(*)::int AS n FROM ai_predictions WHERE tenant_id = $1 AND model = $2 AND error IS NULL',
-      [tenantId, model],
-    );
-    return n;
+  countMade(tx: Transaction, tenantId: string, model: string): Promise<number> {
+    return tx.getRepository(Prediction).countBy({ tenant_id: tenantId, model, error: IsNull() });
   }
 
   async prune(tx: Transaction): Promise<void> {

@@ -100,6 +100,9 @@ export class ApiKeysService implements OnApplicationBootstrap, OnApplicationShut
   async create(principal: Principal, request: CreateApiKeyRequest): Promise<{ row: ApiKeyRow; key: string }> {
     const scopes = scopesOf(principal, request);
     const expires_at = request.expires_at ? new Date(request.expires_at) : null;
+    // ISO 8601 has forms, such as 2027-W05, that are no time here
+    if (expires_at && Number.isNaN(expires_at.getTime()))
+      throw invalidField('expires_at', 'isTime', 'expires_at must be a time such as 2027-06-19T00:00:00Z');
     if (expires_at && expires_at.getTime() <= this.clock.now())
       throw invalidField('expires_at', 'future', 'expires_at must be in the future');
     const key = KEY_PREFIX + randomToken();

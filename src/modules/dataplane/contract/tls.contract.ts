@@ -7,6 +7,7 @@ import {
   type IssuedCertificate,
 } from '../../../../test/support/certificates.js';
 import { SnapshotRefused } from '../engine.js';
+import { selfSigned } from '../self-signed.js';
 import type { CertificateConfig, RouteConfig, TenantSlice } from '../snapshot.js';
 import { CHALLENGE_PATH } from '../tls.js';
 import type { EngineUnderTest } from './engine-under-test.js';
@@ -80,6 +81,19 @@ export function describeTls(t: EngineUnderTest): void {
       expect(await Promise.all(shown)).toEqual(['default.test', 'default.test', 'a.test']);
       await engine.apply(snapshotOf(2, sliceWith([])));
       expect(await commonName(engine, 'a.test')).toBe('default.test');
+    });
+
+    it('the default of this program stands in no other’s place, whatever their keys', async () => {
+      const engine = await t.make({ defaultCertificate: await selfSigned(['default.test']) });
+      await engine.start();
+      const certificates = [await certificate(['a.test'], { rsaBits: 2048 }), await certificate(['b.test'])];
+      await engine.apply(snapshotOf(1, sliceWith(certificates)));
+      for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+        const shown = ['a.test', 'b.test', 'c.test', ''].map(
+          async (name) => (await handshake(engine, name, { versions: [version, version] }))?.commonName,
+        );
+        expect(await Promise.all(shown)).toEqual(['a.test', 'b.test', 'default.test', 'default.test']);
+      }
     });
 
     it('TLS 1.2 and 1.3 are spoken, older ones are not', async () => {

@@ -49,11 +49,12 @@ export class AnomalyLikelihood {
   /** Score between 0 and 1 on a logarithmic scale: 0.5 is one in 10^5, 1 is one in 10^10 or rarer. */
   update(surprise: number): number {
     this.recent.push(surprise);
-    if (this.recent.length > this.short) this.recent.shift();
+    // what is being judged is no part yet of what it is judged by: a jump would widen the spread that finds it
+    const leaving = this.recent.length > this.short ? this.recent.shift()! : null;
     const now = this.recent.reduce((sum, value) => sum + value, 0) / this.recent.length;
     const spread = Math.max(Math.sqrt(this.variance), LEAST_SPREAD);
     const tail = normalTail((now - this.mean) / spread);
-    this.learn(surprise);
+    if (leaving !== null) this.learn(leaving);
     return clamp(-Math.log10(Math.max(tail, 1e-10)) / 10, 0, 1);
   }
 

@@ -77,8 +77,11 @@ export class Configuration {
       for (const { host } of routes) claim(`host ${host}`, tenantId, this.router.ownerOf(host));
       for (const host of certificates.flatMap(({ hosts }) => hosts))
         claim(`the certificate of ${host}`, tenantId, this.tls.certificates.ownerOf(host));
-      for (const { backends } of pools) {
-        for (const { id } of backends)
+      const known = this.tenants.get(tenantId)?.pools;
+      for (const pool of pools) {
+        // nobody else changes, and these backends are the tenant's already
+        if (changed.length === 1 && known?.get(pool.id)?.config === pool) continue;
+        for (const { id } of pool.backends)
           claim(`backend ${id}`, tenantId, this.pools.backends.get(id)?.pool.tenantId);
       }
     }
@@ -107,6 +110,11 @@ export class Configuration {
     const before = this.tenants.get(tenantId)?.routes;
     const made = new Map<string, Route>();
     for (const config of routes) {
+      const same = before?.get(config.id);
+      if (same?.config === config && same.targets.every(({ pool }) => pools.get(pool.config.id) === pool)) {
+        made.set(config.id, same);
+        continue;
+      }
       const targets = config.targets.map(({ poolId, weight }) => ({ pool: pools.get(poolId)!, weight }));
       const rules = compileRules(config, before?.get(config.id)?.rules ?? null, this.tls.httpsPort);
       const counters = this.telemetry.countersFor(tenantId, config.id);

@@ -16,6 +16,9 @@ import { conditionsKey } from '../routing/match.js';
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
 const PATH = /^\/[\x21-\x7e]*$/;
 
+/** Parts that were found sound: what did not change stays the same object from one slice to the next. */
+const sound = new WeakSet<PoolConfig | RouteConfig>();
+
 /** Checks one tenant's configuration in itself. @throws SnapshotRefused naming the part and what is wrong with it. */
 export function validateSlice(slice: TenantSlice): void {
   const pools = new Set<string>();
@@ -23,19 +26,23 @@ export function validateSlice(slice: TenantSlice): void {
   for (const pool of slice.pools) {
     if (pools.has(pool.id)) refuse(`pool ${pool.id}`, 'is there twice');
     pools.add(pool.id);
-    validatePool(pool);
-    for (const backend of pool.backends) {
-      if (backends.has(backend.id)) refuse(`backend ${backend.id}`, 'is there twice');
-      backends.add(backend.id);
-      validateBackend(backend);
+    for (const { id } of pool.backends) {
+      if (backends.has(id)) refuse(`backend ${id}`, 'is there twice');
+      backends.add(id);
     }
+    if (sound.has(pool)) continue;
+    validatePool(pool);
+    for (const backend of pool.backends) validateBackend(backend);
+    sound.add(pool);
   }
   const places = new Set<string>();
   const routes = new Set<string>();
   for (const route of slice.routes) {
     if (routes.has(route.id)) refuse(`route ${route.id}`, 'is there twice');
     routes.add(route.id);
-    validateRoute(route, pools);
+    requireTargets(route, pools);
+    if (!sound.has(route)) validateRoute(route);
+    sound.add(route);
     const { host, pathPrefix, features } = route;
     const place = `${host} ${normalPrefix(pathPrefix)} ${conditionsKey(features.match)}`;
     if (places.has(place))
@@ -113,15 +120,18 @@ function validateBackend(backend: BackendConfig): void {
   if (!PATH.test(healthCheck.path)) refuse(part, 'has a health check path that is none');
 }
 
-function validateRoute(route: RouteConfig, pools: ReadonlySet<string>): void {
+function requireTargets({ id, targets }: RouteConfig, pools: ReadonlySet<string>): void {
+  for (const { poolId } of targets)
+    if (!pools.has(poolId)) refuse(`route ${id}`, `points to the pool ${poolId}, which is not there`);
+}
+
+function validateRoute(route: RouteConfig): void {
   const part = `route ${route.id}`;
   const name = route.host.startsWith('*.') ? route.host.slice(2) : route.host;
   if (!HOST_NAME.test(name) || name !== name.toLowerCase()) refuse(part, 'has no valid lower-case host');
   if (!PATH.test(route.pathPrefix)) refuse(part, 'has a path prefix that is none');
-  for (const { poolId, weight } of route.targets) {
-    if (!pools.has(poolId)) refuse(part, `points to the pool ${poolId}, which is not there`);
+  for (const { weight } of route.targets)
     if (!(weight >= 0 && weight <= 100)) refuse(part, 'has a target weight outside 0–100');
-  }
   if (!route.targets.some(({ weight }) => weight > 0)) refuse(part, 'has no target with a weight');
   const problem = featuresProblem(route.features);
   if (problem) refuse(part, problem);

@@ -8,7 +8,7 @@ export interface Target {
   readonly weight: number;
 }
 
-/** One route at run time, with its pools found. Made anew with each change of its tenant. */
+/** One route at run time, with its pools found. Made anew when it, or a pool of it, is another one. */
 export class Route {
   readonly conditions: readonly MatchCondition[];
   private readonly totalWeight: number;

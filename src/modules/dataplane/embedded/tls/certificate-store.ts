@@ -1,10 +1,23 @@
-import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import {
+  createSecureContext,
+  DEFAULT_CIPHERS,
+  type SecureContext,
+  type SecureContextOptions,
+} from 'node:tls';
 import type { CertificateConfig } from '../../snapshot.js';
 import type { KeyPair } from '../../tls.js';
 import { refuse } from '../config/validate-slice.js';
 
 /** RFC 8996 ends TLS 1.0 and 1.1. */
 const OLDEST_TLS = 'TLSv1.2';
+
+/**
+ * Node adds a name's certificate to the listener's own, one for each kind of key, and the cipher decides between them:
+ * with a default on RSA and ECDSA first it is always the name's (a name's on RSA takes the default's place).
+ */
+const ecdsaFirst = (a: string, b: string): number =>
+  Number(b.includes('ECDSA')) - Number(a.includes('ECDSA'));
+const CIPHERS = DEFAULT_CIPHERS.split(':').sort(ecdsaFirst).join(':');
 
 interface Loaded {
   readonly config: CertificateConfig;
@@ -80,4 +93,5 @@ const contextOptions = ({ chain, privateKey }: KeyPair): SecureContextOptions =>
   cert: chain,
   key: privateKey,
   minVersion: OLDEST_TLS,
+  ciphers: CIPHERS,
 });

@@ -1,22 +1,46 @@
 import { createHmac } from 'node:crypto';
 import { caller } from '../support/api.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { newTenant, startServer, type TestServer } from '../support/server.js';
 
 const SECRET = 'whsec_large';
 
-describe('Stripe’s deliveries, over HTTP', () => {
-  let db: TestDatabase;
-  let server: TestServer;
-  beforeAll(async () => {
-    db = await testDatabase();
-    server = await startServer({ env: { DATABASE_URL: db.url, STRIPE_WEBHOOK_SECRET: SECRET } });
-  }, 60_000);
-  afterAll(async () => {
-    await server.stop();
-    await db.close();
-  }, 60_000);
+let db: TestDatabase;
+let server: TestServer;
+beforeAll(async () => {
+  db = await testDatabase();
+  server = await startServer({ env: { DATABASE_URL: db.url, STRIPE_WEBHOOK_SECRET: SECRET } });
+}, 60_000);
+afterAll(async () => {
+  await server.stop();
+  await db.close();
+}, 60_000);
 
+describe('Lists of billing', () => {
+  it('can be narrowed to a status or to what happened', async () => {
+    const { token } = await newTenant(server);
+    const ask = caller(server.api, token);
+    const made = await ask<{ id: string }>('POST', '/api/billing/subscriptions', { plan: 'basic' });
+    await ask('POST', '/api/billing/upgrade', { plan: 'professional' });
+    const count = async (path: string) => {
+      const { status, headers, body } = await ask<unknown[]>('GET', `/api/billing/${path}`);
+      return status === 200 ? [body.length, Number(headers.get('x-total-count'))] : status;
+    };
+    expect(await count('invoices?status=open')).toEqual([2, 2]);
+    expect(await count('invoices?status=open&limit=1&page=2')).toEqual([1, 2]);
+    expect(await count('invoices?status=paid')).toEqual([0, 0]);
+    expect(await count('invoices?status=lost')).toBe(422);
+    expect(await count(`invoices?subscription_id=${made.body.id}`)).toEqual([2, 2]);
+    expect(await count('subscriptions?status=active')).toEqual([1, 1]);
+    expect(await count('subscriptions?status=canceled')).toEqual([0, 0]);
+    expect(await count('history')).toEqual([4, 4]);
+    expect(await count('history?type=invoice')).toEqual([2, 2]);
+    expect(await count('history?type=subscription.upgraded')).toEqual([1, 1]);
+    expect(await count('history?type=inv')).toEqual([0, 0]);
+  });
+});
+
+describe('Stripe’s deliveries, over HTTP', () => {
   const signed = (payload: string) => {
     const t = Math.floor(Date.now() / 1000);
     return `t=${t},v1=${createHmac('sha256', SECRET).update(`${t}.${payload}`).digest('hex')}`;
