@@ -41,7 +41,6 @@ function isHeaderMap(value: unknown): boolean {
 
 export const IsFieldName = rule('isFieldName', 'must be a header or parameter name', isToken);
 export const AreFieldNames = rule('isFieldName', 'must be header names', isToken, true);
-export const IsHeaderValue = rule('isHeaderValue', 'must be a header value on one line', isHeaderValue);
 /** class-validator's own rule fails on numbers that are written with an exponent. */
 export const HasThreeDecimals = rule(
   'hasThreeDecimals',
