@@ -98,7 +98,8 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
 
 function headerTest(name: string, equals: string | undefined, routeId: string): string {
   if (!FIELD_NAME.test(name)) throw new SnapshotRefused(`${routeId}: a condition names no header`);
-  const field = quoted(`req.fhdr(${name})`);
+  // in an argument of a fetch a quote begins a text, unless it is escaped
+  const field = quoted(`req.fhdr(${name.replaceAll("'", "\\'")})`);
   if (equals === undefined) return `{ ${field} -m found }`;
   if (equals === '') return `{ ${field} -m len 0 }`;
   // No field can hold a character beyond a byte.
