@@ -4031,6 +4031,7 @@ export interface components {
             id: string;
             /** @example BACKEND */
             component: string;
+            /** @example No backend of pool web is healthy */
             message: string;
             /** @example 2026-06-19T15:30:00.000Z */
             started_at: string;
@@ -4057,6 +4058,7 @@ export interface components {
             timestamp: string;
             /** @example CPU */
             component: string;
+            /** @example CPU use of node-1 is 92 %, above 80 % */
             message: string;
             /**
              * @description How often it was reported since it began.
@@ -4394,6 +4396,7 @@ export interface components {
             object_id: string | null;
             /** @example web_servers */
             object_name: string | null;
+            /** @example Pool web_servers created */
             message: string;
         };
         AuditedEvent: {
@@ -4406,6 +4409,7 @@ export interface components {
             details: {
                 [key: string]: unknown;
             };
+            /** @example User grace@example.com added */
             message: string;
             /** @example ada@example.com */
             actor: string;
@@ -4441,6 +4445,7 @@ export interface components {
              * @enum {string}
              */
             to: "healthy" | "unhealthy" | "unknown";
+            /** @example status 503 */
             reason: string;
             /** @example 2026-06-19T15:30:00.000Z */
             at: string;
@@ -4782,11 +4787,13 @@ export interface components {
         ChangePasswordResponse: {
             /** @example true */
             success: boolean;
+            /** @example Password changed; your other sessions have ended */
             message: string;
         };
         ChannelStateResponse: {
             /** @example metrics */
             name: string;
+            /** @example Load of this machine and traffic */
             summary: string;
             /** @example false */
             paused: boolean;
@@ -4809,6 +4816,7 @@ export interface components {
         ChatMessage: {
             /** @example user */
             role: string;
+            /** @example How are you? */
             content: string;
         };
         ClusterResponse: {
@@ -4905,7 +4913,10 @@ export interface components {
             status: string;
         };
         ComparisonResponse: {
-            /** @description What the figures rest on, and what they do not tell. */
+            /**
+             * @description What the figures rest on, and what they do not tell.
+             * @example no recorded traffic
+             */
             basis: string;
             /** @example 4200 */
             sample_size: number;
@@ -5027,11 +5038,13 @@ export interface components {
         ConfigError: {
             /** @example routes.0.pool */
             path: string;
+            /** @example routes.0.pool: there is no pool api */
             message: string;
         };
         ConfigGlobal: {
             /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
             tenant_id: string;
+            /** @example Acme Corp */
             tenant: string;
             /** @example professional */
             plan: string;
@@ -5135,6 +5148,7 @@ export interface components {
             created_at: string;
             /** @example owner@example.com */
             actor: string;
+            /** @example Pool web_servers created */
             summary: string;
         };
         ConfigVersionDetail: {
@@ -5144,6 +5158,7 @@ export interface components {
             created_at: string;
             /** @example owner@example.com */
             actor: string;
+            /** @example Pool web_servers created */
             summary: string;
             document: components["schemas"]["ConfigDocument"];
         };
@@ -5369,6 +5384,7 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             checksum: string;
+            /** @example backup created */
             status: string;
         };
         CreateCertificateRequest: {
@@ -5398,6 +5414,7 @@ export interface components {
             acme?: boolean;
         };
         CreatePipelineRequest: {
+            /** @example Review pipeline */
             name: string;
             /**
              * @description Letters, digits and _ - of your choice; the category follows from it or from the steps.
@@ -5496,6 +5513,7 @@ export interface components {
             billing_cycle?: "monthly" | "yearly";
         };
         CreateTenantRequest: {
+            /** @example Acme Corp */
             name: string;
             /**
              * @description The organisation's own domain.
@@ -5650,6 +5668,7 @@ export interface components {
             in_hand: {
                 [key: string]: number;
             };
+            /** @example system drained */
             status: string;
             /**
              * @description Id of the node concerned.
@@ -5716,6 +5735,7 @@ export interface components {
             state: components["schemas"]["EnrollmentTokenState"];
             /** @example enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
+            /** @example GPU rack 3 */
             description: string;
             /** @example admin@cluster-ai.local */
             created_by: string;
@@ -5878,6 +5898,7 @@ export interface components {
             upper: number | null;
         };
         GpuResponse: {
+            /** @example NVIDIA A100 */
             name: string;
             /** @example 73 */
             utilization_percent: number | null;
@@ -6037,6 +6058,7 @@ export interface components {
             timestamp: string;
             /** @example invoice.paid */
             type: string;
+            /** @example Invoice VF-2026-000001 over 9.99 USD was paid */
             description: string;
             /**
              * @description Minor units (cents); null when no money is concerned.
@@ -6169,6 +6191,7 @@ export interface components {
             token: string;
             /** @example enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
+            /** @example GPU rack 3 */
             description: string;
             /** @example admin@cluster-ai.local */
             created_by: string;
@@ -6194,6 +6217,7 @@ export interface components {
             error: string | null;
         };
         LabelledRow: {
+            /** @example This is a great product! */
             text: string;
             /**
              * @example positive
@@ -6264,8 +6288,12 @@ export interface components {
             timestamp: string;
             /** @example SYSTEM */
             component: string;
+            /** @example Worker worker-001 connected */
             message: string;
-            /** @description The line as one text, in UTC. */
+            /**
+             * @description The line as one text, in UTC.
+             * @example [2026-06-19 15:30:00] [INFO] [SYSTEM] Worker worker-001 connected
+             */
             raw: string;
             /**
              * @description Node that wrote it.
@@ -6302,6 +6330,7 @@ export interface components {
         LogoutResponse: {
             /** @example true */
             success: boolean;
+            /** @example Signed out */
             message: string;
         };
         MachineLoad: {
@@ -6379,6 +6408,7 @@ export interface components {
              * @example 1200
              */
             best_minute: number | null;
+            /** @example no recorded traffic */
             comparison_basis: string;
             algorithms: components["schemas"]["AlgorithmFiguresResponse"][];
         };
@@ -6405,6 +6435,7 @@ export interface components {
              * @example 806 held-out steps
              */
             measured_on: string | null;
+            /** @example English only; irony and comparison escape it. */
             limits: string;
         };
         ModelConfig: {
@@ -6625,6 +6656,7 @@ export interface components {
             name: "keys" | "address" | "issuer" | "discovery" | "endpoints" | "pkce";
             /** @example true */
             ok: boolean;
+            /** @example the provider describes itself */
             message: string;
         };
         OidcConfigRequest: {
@@ -6859,6 +6891,7 @@ export interface components {
             effective_at: string;
         };
         PingEvent: {
+            /** @example It works when you read this */
             message: string;
         };
         PipelineDeletedResponse: {
@@ -6924,6 +6957,7 @@ export interface components {
         PipelineResponse: {
             /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
+            /** @example Review pipeline */
             name: string;
             /** @example text_processing */
             type: string;
@@ -7408,7 +7442,9 @@ export interface components {
             id: string;
             /** @example stripe */
             provider: string;
+            /** @example 2026-06-19T03:00:00.000Z */
             started_at: string;
+            /** @example 2026-06-19T03:00:02.000Z */
             finished_at: string;
             /** @description Subscriptions of Stripe's that were compared. */
             subscriptions_checked: number;
@@ -7549,6 +7585,7 @@ export interface components {
             rows: {
                 [key: string]: number;
             };
+            /** @example backup restored */
             status: string;
             /**
              * @description Null for an uploaded file.
@@ -7578,6 +7615,7 @@ export interface components {
             runs: string[];
         };
         RootResponse: {
+            /** @example VeloFlux API is running */
             status: string;
             /** @example 1.1.0 */
             version: string;
@@ -7682,7 +7720,9 @@ export interface components {
         RouteMaintenance: {
             /** @example 503 */
             status: number;
+            /** @example Back at noon. */
             body: string;
+            /** @example text/plain; charset=utf-8 */
             content_type: string;
         };
         RouteRateLimit: {
@@ -7809,6 +7849,7 @@ export interface components {
             tenant_id: string | null;
             /** @example auth.login_failed */
             action: string;
+            /** @example Sign-in refused: wrong password */
             message: string;
             /** @example warning */
             level: string;
@@ -8029,6 +8070,7 @@ export interface components {
             minimum?: number;
             /** @example 1 */
             maximum?: number;
+            /** @example Name of a built-in or deployed model */
             description: string;
         };
         StepResultResponse: {
@@ -8061,6 +8103,7 @@ export interface components {
              * @enum {string}
              */
             takes: "text" | "series";
+            /** @example Positive, negative or neutral */
             description: string;
             parameters: components["schemas"]["StepParameterResponse"][];
         };
@@ -8159,6 +8202,7 @@ export interface components {
             architecture: string;
             /** @example 8 */
             cpu_count: number;
+            /** @example AMD EPYC 7763 */
             cpu_model: string;
             /**
              * @description Bytes.
@@ -8237,6 +8281,7 @@ export interface components {
         TenantConfig: {
             /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
             tenant_id: string;
+            /** @example Acme Corp */
             tenant: string;
             pools: components["schemas"]["ConfigPool"][];
             routes: components["schemas"]["ConfigRoute"][];
@@ -8274,6 +8319,7 @@ export interface components {
              * @example POOL
              */
             component: string;
+            /** @example Pool web created */
             message: string;
             /**
              * @description `audit`: somebody did something. `access`: a request through the load balancer (errors all, others sampled).
@@ -8354,6 +8400,7 @@ export interface components {
         TenantResponse: {
             /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
             id: string;
+            /** @example Acme Corp */
             name: string;
             /** @example acme.example.com */
             domain: string | null;
@@ -8501,7 +8548,10 @@ export interface components {
             channel: components["schemas"]["NotificationChannel"];
             /** @example true */
             delivered: boolean;
-            /** @description What the receiver said, or why it did not arrive. */
+            /**
+             * @description What the receiver said, or why it did not arrive.
+             * @example 250 2.0.0 Ok
+             */
             message: string;
         };
         TrafficMetricsResponse: {
@@ -8930,6 +8980,7 @@ export interface components {
             backup_interval?: number;
         };
         UpdateSettingsResponse: {
+            /** @example Settings updated successfully */
             message: string;
             settings: components["schemas"]["SettingsResponse"];
         };
@@ -8960,6 +9011,7 @@ export interface components {
             cancel_at_period_end?: boolean;
         };
         UpdateTenantRequest: {
+            /** @example Acme Corporation */
             name?: string;
             /** @example acme.example.com */
             domain?: string;
@@ -9270,8 +9322,12 @@ export interface components {
             /** @description How often it was tried; after 8 tries it is dead. */
             attempts: number;
             last_error: string | null;
-            /** @description When Stripe made it. */
+            /**
+             * @description When Stripe made it.
+             * @example 2026-06-19T15:30:00.000Z
+             */
             created_at: string;
+            /** @example 2026-06-19T15:30:01.000Z */
             received_at: string;
             handled_at: string | null;
         };
@@ -9294,6 +9350,7 @@ export interface components {
             duplicate: boolean;
         };
         WorkerCommandResponse: {
+            /** @example Worker worker_01jz3k5v8hf0vbn2x4q6t8w0ya started successfully */
             message: string;
             /** @description After the agent has confirmed. */
             worker: components["schemas"]["WorkerResponse"];
@@ -9673,6 +9730,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "status": "VeloFlux API is running",
                      *       "version": "1.1.0",
                      *       "documentation": "/api/docs"
                      *     }
@@ -9949,6 +10007,7 @@ export interface operations {
                      *         "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "timestamp": "2026-06-19T15:30:00.000Z",
                      *         "component": "CPU",
+                     *         "message": "CPU use of node-1 is 92 %, above 80 %",
                      *         "occurrences": 3,
                      *         "last_seen_at": "2026-06-19T15:31:10.000Z",
                      *         "source": "internal"
@@ -10009,6 +10068,8 @@ export interface operations {
                      *         "level": "INFO",
                      *         "timestamp": "2026-06-19T15:30:00.000Z",
                      *         "component": "SYSTEM",
+                     *         "message": "Worker worker-001 connected",
+                     *         "raw": "[2026-06-19 15:30:00] [INFO] [SYSTEM] Worker worker-001 connected",
                      *         "node": "node-1:8080",
                      *         "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
                      *       }
@@ -10210,6 +10271,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "basis": "no recorded traffic",
                      *       "sample_size": 4200,
                      *       "window": {
                      *         "from": "2026-06-18T15:30:00.000Z",
@@ -10857,6 +10919,7 @@ export interface operations {
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
                      *         "best_minute": 1200,
+                     *         "comparison_basis": "no recorded traffic",
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -10932,6 +10995,7 @@ export interface operations {
                      *         "interval_coverage": 0.9,
                      *         "capacity_per_minute": 1200,
                      *         "best_minute": 1200,
+                     *         "comparison_basis": "no recorded traffic",
                      *         "algorithms": []
                      *       },
                      *       "history": [
@@ -10994,7 +11058,8 @@ export interface operations {
                      *         "card": {
                      *           "kind": "lexicon",
                      *           "accuracy": 0.82,
-                     *           "measured_on": "806 held-out steps"
+                     *           "measured_on": "806 held-out steps",
+                     *           "limits": "English only; irony and comparison escape it."
                      *         },
                      *         "created_at": "2026-06-19T15:30:00.000Z",
                      *         "updated_at": "2026-06-19T15:30:00.000Z"
@@ -11065,7 +11130,8 @@ export interface operations {
                      *       "card": {
                      *         "kind": "lexicon",
                      *         "accuracy": 0.82,
-                     *         "measured_on": "806 held-out steps"
+                     *         "measured_on": "806 held-out steps",
+                     *         "limits": "English only; irony and comparison escape it."
                      *       },
                      *       "created_at": "2026-06-19T15:30:00.000Z",
                      *       "updated_at": "2026-06-19T15:30:00.000Z"
@@ -11139,7 +11205,8 @@ export interface operations {
                      *       "card": {
                      *         "kind": "lexicon",
                      *         "accuracy": 0.82,
-                     *         "measured_on": "806 held-out steps"
+                     *         "measured_on": "806 held-out steps",
+                     *         "limits": "English only; irony and comparison escape it."
                      *       },
                      *       "created_at": "2026-06-19T15:30:00.000Z",
                      *       "updated_at": "2026-06-19T15:30:00.000Z"
@@ -11195,7 +11262,8 @@ export interface operations {
                      *       "card": {
                      *         "kind": "lexicon",
                      *         "accuracy": 0.82,
-                     *         "measured_on": "806 held-out steps"
+                     *         "measured_on": "806 held-out steps",
+                     *         "limits": "English only; irony and comparison escape it."
                      *       },
                      *       "created_at": "2026-06-19T15:30:00.000Z",
                      *       "updated_at": "2026-06-19T15:30:00.000Z"
@@ -11268,7 +11336,8 @@ export interface operations {
                      *       "card": {
                      *         "kind": "lexicon",
                      *         "accuracy": 0.82,
-                     *         "measured_on": "806 held-out steps"
+                     *         "measured_on": "806 held-out steps",
+                     *         "limits": "English only; irony and comparison escape it."
                      *       },
                      *       "created_at": "2026-06-19T15:30:00.000Z",
                      *       "updated_at": "2026-06-19T15:30:00.000Z"
@@ -11527,6 +11596,7 @@ export interface operations {
                      * @example [
                      *       {
                      *         "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "Review pipeline",
                      *         "type": "text_processing",
                      *         "category": "nlp",
                      *         "steps": [
@@ -11568,6 +11638,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "name": "Review pipeline",
                  *       "type": "text_processing",
                  *       "steps": [
                  *         {
@@ -11591,6 +11662,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "Review pipeline",
                      *       "type": "text_processing",
                      *       "category": "nlp",
                      *       "steps": [
@@ -11659,6 +11731,7 @@ export interface operations {
                      *         "name": "sentiment_analysis",
                      *         "category": "nlp",
                      *         "takes": "text",
+                     *         "description": "Positive, negative or neutral",
                      *         "parameters": [
                      *           {
                      *             "default": "sentiment-analysis",
@@ -11666,7 +11739,8 @@ export interface operations {
                      *             "type": "string",
                      *             "required": false,
                      *             "minimum": 0,
-                     *             "maximum": 1
+                     *             "maximum": 1,
+                     *             "description": "Name of a built-in or deployed model"
                      *           }
                      *         ]
                      *       }
@@ -11701,6 +11775,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "Review pipeline",
                      *       "type": "text_processing",
                      *       "category": "nlp",
                      *       "steps": [
@@ -11765,6 +11840,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "Review pipeline",
                      *       "type": "text_processing",
                      *       "category": "nlp",
                      *       "steps": [
@@ -12192,6 +12268,7 @@ export interface operations {
                      * @example [
                      *       {
                      *         "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "Review pipeline",
                      *         "type": "text_processing",
                      *         "category": "nlp",
                      *         "steps": [
@@ -12233,6 +12310,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "name": "Review pipeline",
                  *       "type": "text_processing",
                  *       "steps": [
                  *         {
@@ -12256,6 +12334,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "Review pipeline",
                      *       "type": "text_processing",
                      *       "category": "nlp",
                      *       "steps": [
@@ -12323,6 +12402,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "Review pipeline",
                      *       "type": "text_processing",
                      *       "category": "nlp",
                      *       "steps": [
@@ -12387,6 +12467,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "Review pipeline",
                      *       "type": "text_processing",
                      *       "category": "nlp",
                      *       "steps": [
@@ -13291,6 +13372,7 @@ export interface operations {
                  *       ],
                  *       "rows": [
                  *         {
+                 *           "text": "This is a great product!",
                  *           "label": "positive"
                  *         }
                  *       ]
@@ -13438,6 +13520,7 @@ export interface operations {
                  *       ],
                  *       "rows": [
                  *         {
+                 *           "text": "This is a great product!",
                  *           "label": "positive"
                  *         }
                  *       ]
@@ -13689,6 +13772,7 @@ export interface operations {
                      *         "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "timestamp": "2026-06-19T15:30:00.000Z",
                      *         "component": "CPU",
+                     *         "message": "CPU use of node-1 is 92 %, above 80 %",
                      *         "occurrences": 3,
                      *         "last_seen_at": "2026-06-19T15:31:10.000Z",
                      *         "source": "internal"
@@ -13788,6 +13872,7 @@ export interface operations {
                      *       "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "timestamp": "2026-06-19T15:30:00.000Z",
                      *       "component": "CPU",
+                     *       "message": "CPU use of node-1 is 92 %, above 80 %",
                      *       "occurrences": 3,
                      *       "last_seen_at": "2026-06-19T15:31:10.000Z",
                      *       "source": "internal"
@@ -13831,6 +13916,7 @@ export interface operations {
                      *       "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "timestamp": "2026-06-19T15:30:00.000Z",
                      *       "component": "CPU",
+                     *       "message": "CPU use of node-1 is 92 %, above 80 %",
                      *       "occurrences": 3,
                      *       "last_seen_at": "2026-06-19T15:31:10.000Z",
                      *       "source": "internal"
@@ -14149,7 +14235,8 @@ export interface operations {
                      *         "level": "info",
                      *         "object_type": "pool",
                      *         "object_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                     *         "object_name": "web_servers"
+                     *         "object_name": "web_servers",
+                     *         "message": "Pool web_servers created"
                      *       }
                      *     ]
                      */
@@ -14314,7 +14401,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Signed out"
                      *     }
                      */
                     "application/json": components["schemas"]["LogoutResponse"];
@@ -14343,7 +14431,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Signed out"
                      *     }
                      */
                     "application/json": components["schemas"]["LogoutResponse"];
@@ -14515,7 +14604,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Password changed; your other sessions have ended"
                      *     }
                      */
                     "application/json": components["schemas"]["ChangePasswordResponse"];
@@ -14556,7 +14646,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Password changed; your other sessions have ended"
                      *     }
                      */
                     "application/json": components["schemas"]["ChangePasswordResponse"];
@@ -14597,7 +14688,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Password changed; your other sessions have ended"
                      *     }
                      */
                     "application/json": components["schemas"]["ChangePasswordResponse"];
@@ -15198,7 +15290,8 @@ export interface operations {
                      *       "created_at": "2026-06-19T15:30:00.000Z",
                      *       "trigger": "manual",
                      *       "size": 48213,
-                     *       "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "status": "backup created"
                      *     }
                      */
                     "application/json": components["schemas"]["CreateBackupResponse"];
@@ -15235,7 +15328,8 @@ export interface operations {
                      *       "created_at": "2026-06-19T15:30:00.000Z",
                      *       "trigger": "manual",
                      *       "size": 48213,
-                     *       "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *       "checksum": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "status": "backup created"
                      *     }
                      */
                     "application/json": components["schemas"]["CreateBackupResponse"];
@@ -15292,6 +15386,7 @@ export interface operations {
                      *         "tenants": 3,
                      *         "pools": 12
                      *       },
+                     *       "status": "backup restored",
                      *       "backup_id": "backup_01jz3k5v8hf0vbn2x4q6t8w0ya"
                      *     }
                      */
@@ -15405,6 +15500,7 @@ export interface operations {
                      *         "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "timestamp": "2026-06-01T00:00:00.000Z",
                      *         "type": "invoice.paid",
+                     *         "description": "Invoice VF-2026-000001 over 9.99 USD was paid",
                      *         "amount": 999,
                      *         "currency": "USD",
                      *         "subscription_id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
@@ -15734,6 +15830,8 @@ export interface operations {
                      *       {
                      *         "id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "provider": "stripe",
+                     *         "started_at": "2026-06-19T03:00:00.000Z",
+                     *         "finished_at": "2026-06-19T03:00:02.000Z",
                      *         "differences": [
                      *           {
                      *             "kind": "subscription",
@@ -15774,6 +15872,8 @@ export interface operations {
                      * @example {
                      *       "id": "run_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "provider": "stripe",
+                     *       "started_at": "2026-06-19T03:00:00.000Z",
+                     *       "finished_at": "2026-06-19T03:00:02.000Z",
                      *       "differences": [
                      *         {
                      *           "kind": "subscription",
@@ -16281,7 +16381,9 @@ export interface operations {
                      *         "type": "invoice.paid",
                      *         "object_id": "in_1MtHbELkdIwHu7ixl4OzzPMv",
                      *         "state": "done",
-                     *         "outcome": "applied"
+                     *         "outcome": "applied",
+                     *         "created_at": "2026-06-19T15:30:00.000Z",
+                     *         "received_at": "2026-06-19T15:30:01.000Z"
                      *       }
                      *     ]
                      */
@@ -16318,7 +16420,9 @@ export interface operations {
                      *       "type": "invoice.paid",
                      *       "object_id": "in_1MtHbELkdIwHu7ixl4OzzPMv",
                      *       "state": "done",
-                     *       "outcome": "applied"
+                     *       "outcome": "applied",
+                     *       "created_at": "2026-06-19T15:30:00.000Z",
+                     *       "received_at": "2026-06-19T15:30:01.000Z"
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookEventResponse"];
@@ -17145,6 +17249,7 @@ export interface operations {
                      *       },
                      *       "global": {
                      *         "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "tenant": "Acme Corp",
                      *         "plan": "professional",
                      *         "status": "active",
                      *         "config_version": 42
@@ -17160,6 +17265,7 @@ export interface operations {
                      *       "tenants": [
                      *         {
                      *           "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *           "tenant": "Acme Corp",
                      *           "pools": [],
                      *           "routes": []
                      *         }
@@ -17416,7 +17522,8 @@ export interface operations {
                      *       "status": "valid",
                      *       "errors": [
                      *         {
-                     *           "path": "routes.0.pool"
+                     *           "path": "routes.0.pool",
+                     *           "message": "routes.0.pool: there is no pool api"
                      *         }
                      *       ]
                      *     }
@@ -17467,7 +17574,8 @@ export interface operations {
                      *       {
                      *         "version": 42,
                      *         "created_at": "2026-06-19T15:30:00.000Z",
-                     *         "actor": "owner@example.com"
+                     *         "actor": "owner@example.com",
+                     *         "summary": "Pool web_servers created"
                      *       }
                      *     ]
                      */
@@ -17503,6 +17611,7 @@ export interface operations {
                      *       "version": 42,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
                      *       "actor": "owner@example.com",
+                     *       "summary": "Pool web_servers created",
                      *       "document": {
                      *         "format": "veloflux-config/1",
                      *         "pools": [
@@ -17717,6 +17826,8 @@ export interface operations {
                      *         "level": "INFO",
                      *         "timestamp": "2026-06-19T15:30:00.000Z",
                      *         "component": "SYSTEM",
+                     *         "message": "Worker worker-001 connected",
+                     *         "raw": "[2026-06-19 15:30:00] [INFO] [SYSTEM] Worker worker-001 connected",
                      *         "node": "node-1:8080",
                      *         "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
                      *       }
@@ -17881,7 +17992,8 @@ export interface operations {
                      *       "results": [
                      *         {
                      *           "channel": "email",
-                     *           "delivered": true
+                     *           "delivered": true,
+                     *           "message": "250 2.0.0 Ok"
                      *         }
                      *       ]
                      *     }
@@ -18662,7 +18774,9 @@ export interface operations {
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
-                     *           "status": 503
+                     *           "status": 503,
+                     *           "body": "Back at noon.",
+                     *           "content_type": "text/plain; charset=utf-8"
                      *         },
                      *         "split": [
                      *           {
@@ -18794,7 +18908,9 @@ export interface operations {
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
-                     *           "status": 503
+                     *           "status": 503,
+                     *           "body": "Back at noon.",
+                     *           "content_type": "text/plain; charset=utf-8"
                      *         },
                      *         "split": [
                      *           {
@@ -18956,7 +19072,9 @@ export interface operations {
                      *         "retries": 1,
                      *         "max_body_bytes": 10485760,
                      *         "maintenance": {
-                     *           "status": 503
+                     *           "status": 503,
+                     *           "body": "Back at noon.",
+                     *           "content_type": "text/plain; charset=utf-8"
                      *         },
                      *         "split": [
                      *           {
@@ -19138,6 +19256,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "message": "Settings updated successfully",
                      *       "settings": {
                      *         "monitoring_enabled": true,
                      *         "update_interval": 5,
@@ -19279,6 +19398,7 @@ export interface operations {
                      *         "proxy": 0,
                      *         "sockets": 0
                      *       },
+                     *       "status": "system drained",
                      *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "draining": true,
                      *       "drained": true,
@@ -19323,6 +19443,7 @@ export interface operations {
                      *       "release": "6.1.0-18-amd64",
                      *       "architecture": "x64",
                      *       "cpu_count": 8,
+                     *       "cpu_model": "AMD EPYC 7763",
                      *       "memory_total": 16777216000,
                      *       "node_version": "v20.20.2",
                      *       "version": "1.1.0",
@@ -19365,6 +19486,7 @@ export interface operations {
                      *         "proxy": 0,
                      *         "sockets": 0
                      *       },
+                     *       "status": "system drained",
                      *       "node": "node_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "draining": true,
                      *       "drained": true,
@@ -19479,6 +19601,7 @@ export interface operations {
                      * @example [
                      *       {
                      *         "id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "name": "Acme Corp",
                      *         "domain": "acme.example.com",
                      *         "status": "active",
                      *         "plan": "enterprise",
@@ -19525,6 +19648,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "name": "Acme Corp",
                  *       "domain": "acme.example.com",
                  *       "plan": "professional",
                  *       "admin_email": "admin@acme.example.com",
@@ -19552,6 +19676,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "Acme Corp",
                      *       "domain": "acme.example.com",
                      *       "status": "active",
                      *       "plan": "enterprise",
@@ -19608,6 +19733,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "Acme Corp",
                      *       "domain": "acme.example.com",
                      *       "status": "active",
                      *       "plan": "enterprise",
@@ -19656,6 +19782,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "name": "Acme Corporation",
                  *       "domain": "acme.example.com",
                  *       "plan": "enterprise",
                  *       "status": "active",
@@ -19683,6 +19810,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "name": "Acme Corp",
                      *       "domain": "acme.example.com",
                      *       "status": "active",
                      *       "plan": "enterprise",
@@ -19796,6 +19924,7 @@ export interface operations {
                      *         "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "timestamp": "2026-06-19T15:30:00.000Z",
                      *         "component": "CPU",
+                     *         "message": "CPU use of node-1 is 92 %, above 80 %",
                      *         "occurrences": 3,
                      *         "last_seen_at": "2026-06-19T15:31:10.000Z",
                      *         "source": "internal"
@@ -20005,6 +20134,7 @@ export interface operations {
                      *         "level": "INFO",
                      *         "timestamp": "2026-06-19T15:30:00.000Z",
                      *         "component": "POOL",
+                     *         "message": "Pool web created",
                      *         "source": "audit",
                      *         "actor": "user@example.com",
                      *         "action": "pool.created",
@@ -20259,7 +20389,8 @@ export interface operations {
                      *       "checks": [
                      *         {
                      *           "name": "discovery",
-                     *           "ok": true
+                     *           "ok": true,
+                     *           "message": "the provider describes itself"
                      *         }
                      *       ]
                      *     }
@@ -21131,6 +21262,7 @@ export interface operations {
                      *         },
                      *         "gpus": [
                      *           {
+                     *             "name": "NVIDIA A100",
                      *             "utilization_percent": 73,
                      *             "memory_percent": 40.5
                      *           }
@@ -21268,6 +21400,7 @@ export interface operations {
                      *       {
                      *         "state": "open",
                      *         "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "description": "GPU rack 3",
                      *         "created_by": "admin@cluster-ai.local",
                      *         "created_at": "2026-06-19T15:30:00.000Z",
                      *         "expires_at": "2026-06-20T15:30:00.000Z",
@@ -21318,6 +21451,7 @@ export interface operations {
                      *       "state": "open",
                      *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
                      *       "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "description": "GPU rack 3",
                      *       "created_by": "admin@cluster-ai.local",
                      *       "created_at": "2026-06-19T15:30:00.000Z",
                      *       "expires_at": "2026-06-20T15:30:00.000Z",
@@ -21428,6 +21562,7 @@ export interface operations {
                      *       },
                      *       "gpus": [
                      *         {
+                     *           "name": "NVIDIA A100",
                      *           "utilization_percent": 73,
                      *           "memory_percent": 40.5
                      *         }
@@ -21497,6 +21632,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "message": "Worker worker_01jz3k5v8hf0vbn2x4q6t8w0ya started successfully",
                      *       "worker": {
                      *         "status": "active",
                      *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
@@ -21588,6 +21724,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "message": "Worker worker_01jz3k5v8hf0vbn2x4q6t8w0ya started successfully",
                      *       "worker": {
                      *         "status": "active",
                      *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
@@ -21679,6 +21816,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "message": "Worker worker_01jz3k5v8hf0vbn2x4q6t8w0ya started successfully",
                      *       "worker": {
                      *         "status": "active",
                      *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
@@ -21822,6 +21960,7 @@ export interface operations {
                      *             "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *             "timestamp": "2026-06-19T15:30:00.000Z",
                      *             "component": "CPU",
+                     *             "message": "CPU use of node-1 is 92 %, above 80 %",
                      *             "occurrences": 3,
                      *             "last_seen_at": "2026-06-19T15:31:10.000Z",
                      *             "source": "internal"
@@ -22001,6 +22140,7 @@ export interface operations {
                      *       "channels": [
                      *         {
                      *           "name": "metrics",
+                     *           "summary": "Load of this machine and traffic",
                      *           "paused": false,
                      *           "interval_ms": 2000,
                      *           "public": false,
@@ -22237,6 +22377,7 @@ export interface operations {
                      *             "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *             "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *             "action": "auth.login_failed",
+                     *             "message": "Sign-in refused: wrong password",
                      *             "level": "warning",
                      *             "actor": "ada@example.com",
                      *             "address": "203.0.113.7",
@@ -22405,7 +22546,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Signed out"
                      *     }
                      */
                     "application/json": components["schemas"]["LogoutResponse"];
@@ -22434,7 +22576,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Signed out"
                      *     }
                      */
                     "application/json": components["schemas"]["LogoutResponse"];
@@ -22512,7 +22655,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Password changed; your other sessions have ended"
                      *     }
                      */
                     "application/json": components["schemas"]["ChangePasswordResponse"];
@@ -22553,7 +22697,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Password changed; your other sessions have ended"
                      *     }
                      */
                     "application/json": components["schemas"]["ChangePasswordResponse"];
@@ -22594,7 +22739,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "success": true
+                     *       "success": true,
+                     *       "message": "Password changed; your other sessions have ended"
                      *     }
                      */
                     "application/json": components["schemas"]["ChangePasswordResponse"];
@@ -22853,6 +22999,8 @@ export interface operations {
                      *         "level": "INFO",
                      *         "timestamp": "2026-06-19T15:30:00.000Z",
                      *         "component": "SYSTEM",
+                     *         "message": "Worker worker-001 connected",
+                     *         "raw": "[2026-06-19 15:30:00] [INFO] [SYSTEM] Worker worker-001 connected",
                      *         "node": "node-1:8080",
                      *         "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
                      *       }
@@ -23037,6 +23185,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "message": "Settings updated successfully",
                      *       "settings": {
                      *         "monitoring_enabled": true,
                      *         "update_interval": 5,
@@ -23121,6 +23270,7 @@ export interface operations {
                      *         },
                      *         "gpus": [
                      *           {
+                     *             "name": "NVIDIA A100",
                      *             "utilization_percent": 73,
                      *             "memory_percent": 40.5
                      *           }
@@ -23258,6 +23408,7 @@ export interface operations {
                      *       {
                      *         "state": "open",
                      *         "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "description": "GPU rack 3",
                      *         "created_by": "admin@cluster-ai.local",
                      *         "created_at": "2026-06-19T15:30:00.000Z",
                      *         "expires_at": "2026-06-20T15:30:00.000Z",
@@ -23308,6 +23459,7 @@ export interface operations {
                      *       "state": "open",
                      *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
                      *       "id": "enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "description": "GPU rack 3",
                      *       "created_by": "admin@cluster-ai.local",
                      *       "created_at": "2026-06-19T15:30:00.000Z",
                      *       "expires_at": "2026-06-20T15:30:00.000Z",
@@ -23418,6 +23570,7 @@ export interface operations {
                      *       },
                      *       "gpus": [
                      *         {
+                     *           "name": "NVIDIA A100",
                      *           "utilization_percent": 73,
                      *           "memory_percent": 40.5
                      *         }
@@ -23487,6 +23640,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "message": "Worker worker_01jz3k5v8hf0vbn2x4q6t8w0ya started successfully",
                      *       "worker": {
                      *         "status": "active",
                      *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
@@ -23578,6 +23732,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "message": "Worker worker_01jz3k5v8hf0vbn2x4q6t8w0ya started successfully",
                      *       "worker": {
                      *         "status": "active",
                      *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
@@ -23669,6 +23824,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "message": "Worker worker_01jz3k5v8hf0vbn2x4q6t8w0ya started successfully",
                      *       "worker": {
                      *         "status": "active",
                      *         "id": "worker_01jz3k5v8hf0vbn2x4q6t8w0ya",
@@ -23872,6 +24028,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -23925,6 +24082,7 @@ export interface operations {
                  *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
                  *         "from": "healthy",
                  *         "to": "unhealthy",
+                 *         "reason": "status 503",
                  *         "at": "2026-06-19T15:30:00.000Z"
                  *       }
                  *     }
@@ -23978,6 +24136,7 @@ export interface operations {
                  *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
                  *         "from": "healthy",
                  *         "to": "unhealthy",
+                 *         "reason": "status 503",
                  *         "at": "2026-06-19T15:30:00.000Z"
                  *       }
                  *     }
@@ -24033,6 +24192,7 @@ export interface operations {
                  *         },
                  *         "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
                  *         "component": "BACKEND",
+                 *         "message": "No backend of pool web is healthy",
                  *         "started_at": "2026-06-19T15:30:00.000Z"
                  *       }
                  *     }
@@ -24088,6 +24248,7 @@ export interface operations {
                  *         },
                  *         "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
                  *         "component": "BACKEND",
+                 *         "message": "No backend of pool web is healthy",
                  *         "started_at": "2026-06-19T15:30:00.000Z"
                  *       }
                  *     }
@@ -24198,6 +24359,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24255,6 +24417,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24312,6 +24475,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24369,6 +24533,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24426,6 +24591,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24483,6 +24649,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24540,6 +24707,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24597,6 +24765,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24654,6 +24823,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24711,6 +24881,7 @@ export interface operations {
                  *         "details": {
                  *           "role": "member"
                  *         },
+                 *         "message": "User grace@example.com added",
                  *         "actor": "ada@example.com"
                  *       }
                  *     }
@@ -24758,7 +24929,10 @@ export interface operations {
                  *       "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
                  *       "type": "ping",
                  *       "created_at": "2026-06-19T15:30:00.000Z",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "data": {
+                 *         "message": "It works when you read this"
+                 *       }
                  *     }
                  */
                 "application/json": {

@@ -35,6 +35,7 @@ describe('rules of the source', () => {
 interface Operation {
   operationId: string;
   summary?: string;
+  tags?: string[];
   'x-public'?: boolean;
   'x-permission'?: string;
   parameters?: { name: string }[];
@@ -92,5 +93,18 @@ describe('the OpenAPI document', () => {
         .map(([property]) => `${name}.${property}`),
     );
     expect(vague).toEqual([]);
+  });
+
+  it('has an example of every text and an order for every tag', () => {
+    const bare = Object.entries(
+      document.components.schemas as Record<string, { properties?: Record<string, Record<string, unknown>> }>,
+    ).flatMap(([name, schema]) =>
+      Object.entries(schema.properties ?? {})
+        .filter(([, p]) => p.type === 'string' && !p.enum && p.example === undefined)
+        .map(([property]) => `${name}.${property}`),
+    );
+    expect(bare).toEqual([]);
+    const described = new Set(document.tags.map(({ name }: { name: string }) => name));
+    expect(where((o) => !o.tags?.every((tag) => described.has(tag)))).toEqual([]);
   });
 });

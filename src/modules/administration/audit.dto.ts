@@ -74,7 +74,7 @@ export class AuditEntryResponse {
   object_id: string | null;
   /** @example web_servers */
   object_name: string | null;
-  /** @example Pool 'web_servers' created */
+  /** @example "Pool 'web_servers' created" */
   message: string;
   @ApiProperty({ description: 'What changed', type: 'object', additionalProperties: true, example: {} })
   details: Record<string, unknown>;

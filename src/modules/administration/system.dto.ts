@@ -33,7 +33,7 @@ export class UndrainQuery {
 }
 
 export class DrainResponse {
-  /** @example system drained */
+  /** @example "system drained" */
   status: string;
   /**
    * Id of the node concerned.

@@ -71,7 +71,7 @@ export class RegisterRequest {
 
   /**
    * First and last name in one, instead of the two fields.
-   * @example Jane Smith
+   * @example "Jane Smith"
    */
   @MayBeAbsent()
   @IsLine(200)
@@ -89,7 +89,7 @@ export class RegisterRequest {
 
   /**
    * Name of the new tenant; your own name when it is left out.
-   * @example Acme Corp
+   * @example "Acme Corp"
    */
   @MayBeAbsent()
   @IsLine(120)
@@ -177,7 +177,7 @@ export class RegisterResponse extends SessionResponse {
 export class LogoutResponse {
   /** @example true */
   success: boolean;
-  /** @example Signed out */
+  /** @example "Signed out" */
   message: string;
 }
 
@@ -253,7 +253,7 @@ export class ChangePasswordRequest {
 export class ChangePasswordResponse {
   /** @example true */
   success: boolean;
-  /** @example Password changed; your other sessions have ended */
+  /** @example "Password changed; your other sessions have ended" */
   message: string;
 }
 

@@ -143,7 +143,7 @@ export class BackendResponse {
   last_check: string | null;
   /**
    * Why the last check or request failed; null when it did not.
-   * @example connection refused
+   * @example "connection refused"
    */
   last_error: string | null;
   /**

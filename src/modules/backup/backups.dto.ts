@@ -37,7 +37,7 @@ export class BackupResponse {
 }
 
 export class CreateBackupResponse extends BackupResponse {
-  /** @example backup created */
+  /** @example "backup created" */
   status: string;
 }
 
@@ -67,7 +67,7 @@ export class UploadQuery {
 }
 
 export class RestoreResponse {
-  /** @example backup restored */
+  /** @example "backup restored" */
   status: string;
   /**
    * Null for an uploaded file.

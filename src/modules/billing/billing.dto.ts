@@ -189,7 +189,7 @@ export class HistoryResponse {
   timestamp: string;
   /** @example invoice.paid */
   type: string;
-  /** @example Invoice VF-2026-000001 over 9.99 USD was paid */
+  /** @example "Invoice VF-2026-000001 over 9.99 USD was paid" */
   description: string;
   /**
    * Minor units (cents); null when no money is concerned.

@@ -20,7 +20,9 @@ export class ReconciliationResponse {
   id: string;
   /** @example stripe */
   provider: string;
+  /** @example 2026-06-19T03:00:00.000Z */
   started_at: string;
+  /** @example 2026-06-19T03:00:02.000Z */
   finished_at: string;
   /** Subscriptions of Stripe's that were compared. */
   subscriptions_checked: number;

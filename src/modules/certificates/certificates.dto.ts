@@ -115,7 +115,7 @@ export class CertificateResponse {
   serial_number: string | null;
   /** @example AB:CD:EF:00 */
   fingerprint_sha256: string | null;
-  /** @example EC P-256 */
+  /** @example "EC P-256" */
   key_type: string | null;
   /** @example 2026-06-19T10:00:00.000Z */
   not_before: string | null;

@@ -49,7 +49,7 @@ export class DiffQuery {
 export class ConfigGlobal {
   /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
   tenant_id: string;
-  /** @example Acme Corp */
+  /** @example "Acme Corp" */
   tenant: string;
   /** @example professional */
   plan: string;
@@ -65,7 +65,7 @@ export class ConfigGlobal {
 export class TenantConfig {
   /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
   tenant_id: string;
-  /** @example Acme Corp */
+  /** @example "Acme Corp" */
   tenant: string;
   pools: ConfigPool[];
   routes: ConfigRoute[];
@@ -91,7 +91,7 @@ export class ConfigResponse {
 export class ConfigError {
   /** @example routes.0.pool */
   path: string;
-  /** @example routes.0.pool: there is no pool 'api' */
+  /** @example "routes.0.pool: there is no pool 'api'" */
   message: string;
 }
 
@@ -161,7 +161,7 @@ export class ConfigVersion {
   created_at: string;
   /** @example owner@example.com */
   actor: string;
-  /** @example Pool 'web_servers' created */
+  /** @example "Pool 'web_servers' created" */
   summary: string;
 }
 

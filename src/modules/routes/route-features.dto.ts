@@ -169,12 +169,12 @@ export class RouteMaintenance {
   @Max(599)
   status: number;
 
-  /** @example Back at noon. */
+  /** @example "Back at noon." */
   @IsString()
   @MaxLength(16_384)
   body: string;
 
-  /** @example text/plain; charset=utf-8 */
+  /** @example "text/plain; charset=utf-8" */
   @IsMediaType()
   @MaxLength(256)
   content_type: string;

@@ -136,7 +136,7 @@ export const DEFAULT_SETTINGS: Readonly<SettingsResponse> = {
 export class UpdateSettingsRequest extends AllMayBeAbsent(SettingsResponse) {}
 
 export class UpdateSettingsResponse {
-  /** @example Settings updated successfully */
+  /** @example "Settings updated successfully" */
   message: string;
   settings: SettingsResponse;
 }

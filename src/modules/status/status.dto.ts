@@ -2,7 +2,7 @@ import type { ComponentState } from '../../platform/observability/index.js';
 import { DataPlaneStatusResponse } from '../dataplane/index.js';
 
 export class RootResponse {
-  /** @example VeloFlux API is running */
+  /** @example "VeloFlux API is running" */
   status: string;
   /** @example 1.1.0 */
   version: string;

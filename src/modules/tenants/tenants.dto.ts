@@ -68,7 +68,7 @@ export class TenantSettingsDto {
 }
 
 export class CreateTenantRequest {
-  /** @example Acme Corp */
+  /** @example "Acme Corp" */
   @IsLine(120)
   name: string;
 
@@ -102,7 +102,7 @@ export class CreateTenantRequest {
 }
 
 class TenantFields {
-  /** @example Acme Corporation */
+  /** @example "Acme Corporation" */
   @IsLine(120)
   name: string;
 
@@ -171,7 +171,7 @@ export class TenantSettingsResponse {
 export class TenantResponse {
   /** @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya */
   id: string;
-  /** @example Acme Corp */
+  /** @example "Acme Corp" */
   name: string;
   /** @example acme.example.com */
   domain: string | null;

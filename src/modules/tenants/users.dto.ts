@@ -15,7 +15,7 @@ export class AddUserRequest {
 
   /**
    * First and last name in one, instead of the two fields.
-   * @example John Doe
+   * @example "John Doe"
    */
   @MayBeAbsent()
   @IsLine(200)

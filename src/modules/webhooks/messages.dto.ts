@@ -12,7 +12,7 @@ export class BackendHealthEvent {
   from: 'healthy' | 'unhealthy' | 'unknown';
   /** @example unhealthy */
   to: 'healthy' | 'unhealthy' | 'unknown';
-  /** @example status 503 */
+  /** @example "status 503" */
   reason: string;
   /** @example 2026-06-19T15:30:00.000Z */
   at: string;
@@ -25,7 +25,7 @@ export class AlertEvent {
   severity: Severity;
   /** @example BACKEND */
   component: string;
-  /** @example No backend of pool web is healthy */
+  /** @example "No backend of pool web is healthy" */
   message: string;
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' }, example: { pool: 'web' } })
   labels: Record<string, string>;
@@ -59,7 +59,7 @@ export class EventObject {
 
 /** What the audit log says of it. */
 export class AuditedEvent {
-  /** @example User grace@example.com added */
+  /** @example "User grace@example.com added" */
   message: string;
   /** @example ada@example.com */
   actor: string;
@@ -70,7 +70,7 @@ export class AuditedEvent {
 }
 
 export class PingEvent {
-  /** @example It works when you read this */
+  /** @example "It works when you read this" */
   message: string;
 }
 

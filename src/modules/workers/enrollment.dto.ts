@@ -6,7 +6,7 @@ import { type EnrollmentTokenRow, TOKEN_STATES, type TokenState } from './enroll
 export class IssueEnrollmentTokenRequest {
   /**
    * What it is for. Empty when not given.
-   * @example GPU rack 3
+   * @example "GPU rack 3"
    */
   @MayBeAbsent()
   @IsLine(200, 0)
@@ -24,7 +24,7 @@ export class IssueEnrollmentTokenRequest {
 export class EnrollmentTokenResponse {
   /** @example enrollment_01jz3k5v8hf0vbn2x4q6t8w0ya */
   id: string;
-  /** @example GPU rack 3 */
+  /** @example "GPU rack 3" */
   description: string;
   @ApiProperty({ enum: TOKEN_STATES, enumName: 'EnrollmentTokenState', example: 'open' })
   state: TokenState;

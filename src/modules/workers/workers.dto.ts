@@ -3,7 +3,7 @@ import { type GpuFigures, PROCESS_STATES, type ProcessState } from '../../common
 import { WORKER_STATUSES, type WorkerRow, type WorkerStatus } from './worker.js';
 
 export class GpuResponse {
-  /** @example NVIDIA L40S */
+  /** @example "NVIDIA L40S" */
   name: string;
   /**
    * Null when the driver does not say.
@@ -42,7 +42,7 @@ export class ProcessResponse {
   uptime_seconds: number | null;
   /**
    * Why it is in `backoff` or `failed`.
-   * @example exited with code 1
+   * @example "exited with code 1"
    */
   error: string | null;
 }
@@ -132,7 +132,7 @@ export class WorkerResponse {
 }
 
 export class WorkerCommandResponse {
-  /** @example Worker worker_01jz3k5v8hf0vbn2x4q6t8w0ya started successfully */
+  /** @example "Worker worker_01jz3k5v8hf0vbn2x4q6t8w0ya started successfully" */
   message: string;
   /** After the agent has confirmed. */
   worker: WorkerResponse;

@@ -36,7 +36,7 @@ export class ComparisonWindow {
 export class ComparisonResponse {
   /**
    * What the figures rest on, and what they do not tell.
-   * @example no recorded traffic
+   * @example "no recorded traffic"
    */
   basis: string;
   /** @example 4200 */

@@ -125,10 +125,10 @@ export class ModelCard {
   accuracy: number | null;
   /**
    * What that was measured on.
-   * @example 806 held-out steps
+   * @example "806 held-out steps"
    */
   measured_on: string | null;
-  /** @example English only; irony and comparison escape it. */
+  /** @example "English only; irony and comparison escape it." */
   limits: string;
 }
 

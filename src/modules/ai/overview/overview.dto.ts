@@ -125,7 +125,7 @@ export class MetricsDetails {
    * @example 1200
    */
   best_minute: number | null;
-  /** @example no recorded traffic */
+  /** @example "no recorded traffic" */
   comparison_basis: string;
   algorithms: AlgorithmFiguresResponse[];
 }

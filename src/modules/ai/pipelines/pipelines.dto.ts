@@ -39,7 +39,7 @@ export class PipelineStepRequest {
 }
 
 export class CreatePipelineRequest {
-  /** @example Review pipeline */
+  /** @example "Review pipeline" */
   @IsLine(100)
   name: string;
   /**
@@ -58,7 +58,7 @@ export class CreatePipelineRequest {
 }
 
 export class UpdatePipelineRequest {
-  /** @example Review pipeline */
+  /** @example "Review pipeline" */
   @MayBeAbsent()
   @IsLine(100)
   name?: string;
@@ -97,7 +97,7 @@ export class PipelineStepResponse {
 export class PipelineResponse {
   /** @example pipeline_01jz3k5v8hf0vbn2x4q6t8w0ya */
   id: string;
-  /** @example Review pipeline */
+  /** @example "Review pipeline" */
   name: string;
   /** @example text_processing */
   type: string;
@@ -378,7 +378,7 @@ export class StepParameterResponse {
   minimum?: number;
   /** @example 1 */
   maximum?: number;
-  /** @example Name of a built-in or deployed model */
+  /** @example "Name of a built-in or deployed model" */
   description: string;
 }
 
@@ -389,7 +389,7 @@ export class StepSchemaResponse {
   category: 'nlp' | 'time_series';
   /** @example text */
   takes: 'text' | 'series';
-  /** @example Positive, negative or neutral */
+  /** @example "Positive, negative or neutral" */
   description: string;
   parameters: StepParameterResponse[];
 }

@@ -68,7 +68,7 @@ export const IsInput =
 export class ChatMessage {
   /** @example user */
   role: string;
-  /** @example How are you? */
+  /** @example "How are you?" */
   content: string;
 }
 export class InputPoint {
@@ -82,9 +82,9 @@ export class InputPoint {
 }
 /** Input of models that take more than a text. */
 export class StructuredInputDto {
-  /** @example This is a great product! */
+  /** @example "This is a great product!" */
   text?: string;
-  /** @example Why is the sky blue? */
+  /** @example "Why is the sky blue?" */
   prompt?: string;
   messages?: ChatMessage[];
   /** @example generate */
@@ -206,7 +206,7 @@ export class OutputDto {
    * @example 850
    */
   judged?: number;
-  /** @example The sky is blue because … */
+  /** @example "The sky is blue because …" */
   text?: string;
   /** @example [0.1, 0.2] */
   embedding?: number[];

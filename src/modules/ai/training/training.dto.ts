@@ -51,7 +51,7 @@ export class SeriesPoint {
 
 /** A text with its right label. */
 export class LabelledRow {
-  /** @example This is a great product! */
+  /** @example "This is a great product!" */
   text: string;
   /** @example positive */
   label: 'positive' | 'negative' | 'neutral';
@@ -244,7 +244,7 @@ export class TrainingResponse {
   progress: number;
   /**
    * What is being fitted; null before and after.
-   * @example final: mlp, epoch 7 of 20
+   * @example "final: mlp, epoch 7 of 20"
    */
   stage: string | null;
   /** Null until the training has completed. */

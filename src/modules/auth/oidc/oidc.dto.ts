@@ -181,7 +181,7 @@ export class OidcCheck {
   name: 'address' | 'discovery' | 'issuer' | 'endpoints' | 'pkce' | 'keys';
   /** @example true */
   ok: boolean;
-  /** @example the provider describes itself */
+  /** @example "the provider describes itself" */
   message: string;
 }
 

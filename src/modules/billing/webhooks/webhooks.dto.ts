@@ -48,8 +48,12 @@ export class WebhookEventResponse {
   /** How often it was tried; after 8 tries it is dead. */
   attempts: number;
   last_error: string | null;
-  /** When Stripe made it. */
+  /**
+   * When Stripe made it.
+   * @example 2026-06-19T15:30:00.000Z
+   */
   created_at: string;
+  /** @example 2026-06-19T15:30:01.000Z */
   received_at: string;
   handled_at: string | null;
 

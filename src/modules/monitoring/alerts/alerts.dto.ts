@@ -86,7 +86,7 @@ export class AlertResponse {
   severity: Severity;
   /** @example CPU */
   component: string;
-  /** @example CPU use of node-1 is 92 %, above 80 % */
+  /** @example "CPU use of node-1 is 92 %, above 80 %" */
   message: string;
   @ApiProperty({ enum: ALERT_STATES, enumName: 'AlertState', example: 'firing' })
   state: AlertState;
@@ -221,7 +221,7 @@ export class TestNotificationResult {
   delivered: boolean;
   /**
    * What the receiver said, or why it did not arrive.
-   * @example 250 2.0.0 Ok
+   * @example "250 2.0.0 Ok"
    */
   message: string;
 }

@@ -9,11 +9,11 @@ export class LogLineResponse {
   level: LogLevel;
   /** @example SYSTEM */
   component: string;
-  /** @example Worker worker-001 connected */
+  /** @example "Worker worker-001 connected" */
   message: string;
   /**
    * The line as one text, in UTC.
-   * @example [2026-06-19 15:30:00] [INFO] [SYSTEM] Worker worker-001 connected
+   * @example "[2026-06-19 15:30:00] [INFO] [SYSTEM] Worker worker-001 connected"
    */
   raw: string;
   /**

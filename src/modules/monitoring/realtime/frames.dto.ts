@@ -43,7 +43,7 @@ export class SecurityEventResponse {
   tenant_id: string | null;
   /** @example auth.login_failed */
   action: string;
-  /** @example Sign-in refused: wrong password */
+  /** @example "Sign-in refused: wrong password" */
   message: string;
   /** @example warning */
   level: string;

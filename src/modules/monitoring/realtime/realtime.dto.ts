@@ -32,7 +32,7 @@ export class ControlRequest {
 export class ChannelStateResponse {
   /** @example metrics */
   name: string;
-  /** @example Load of this machine and traffic */
+  /** @example "Load of this machine and traffic" */
   summary: string;
   /** @example false */
   paused: boolean;

@@ -113,7 +113,7 @@ export class DaskStateResponse {
 }
 
 export class GpuResponse {
-  /** @example NVIDIA A100 */
+  /** @example "NVIDIA A100" */
   name: string;
   /** @example 73 */
   utilization_percent: number | null;
@@ -155,7 +155,7 @@ export class SystemInfoResponse {
   architecture: string;
   /** @example 8 */
   cpu_count: number;
-  /** @example AMD EPYC 7763 */
+  /** @example "AMD EPYC 7763" */
   cpu_model: string;
   /**
    * Bytes.

@@ -85,7 +85,7 @@ export class TenantLogEntry {
    * @example POOL
    */
   component: string;
-  /** @example Pool 'web' created */
+  /** @example "Pool 'web' created" */
   message: string;
   /**
    * `audit`: somebody did something. `access`: a request through the load balancer (errors all, others sampled).
