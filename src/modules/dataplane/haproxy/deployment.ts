@@ -142,19 +142,33 @@ export class Deployment {
     return plan({ ...this.worker, deleting: this.reaper.pending }, rendered);
   }
 
-  /** False when HAProxy refused a command; the files are right by then. */
+  /**
+   * The commands and the files at once. False when HAProxy refused a command; the files are right by then. When the files
+   * cannot be written nobody knows what a worker that begins now would read: the next try is a reload.
+   */
   private async change(step: Plan & { kind: 'runtime' }, rendered: Rendered): Promise<boolean> {
-    await this.context.files.update(filesOf(rendered));
-    try {
-      for (const commands of step.phases) await runCommands(this.statsSocket, commands);
-    } catch (error) {
-      if (!(error instanceof RuntimeApiError) && (error as NodeJS.ErrnoException).syscall === undefined)
-        throw error;
-      return false;
+    const [written, ran] = await Promise.allSettled([
+      this.context.files.update(filesOf(rendered)),
+      this.runPhases(step.phases),
+    ]);
+    if (written.status === 'rejected') {
+      this.forgetWorker();
+      throw written.reason;
     }
-    this.worker = { loaded: this.worker!.loaded, current: rendered };
+    if (ran.status === 'rejected') {
+      const error: unknown = ran.reason;
+      if (error instanceof RuntimeApiError || (error as NodeJS.ErrnoException).syscall !== undefined)
+        return false;
+      throw error;
+    }
+    if (!this.worker) return false;
+    this.worker = { loaded: this.worker.loaded, current: rendered };
     this.reaper.add(step.removed);
     return true;
+  }
+
+  private async runPhases(phases: (Plan & { kind: 'runtime' })['phases']): Promise<void> {
+    for (const commands of phases) await runCommands(this.statsSocket, commands);
   }
 
   private async render(snapshot: Snapshot, socketNumber: number): Promise<Rendered> {

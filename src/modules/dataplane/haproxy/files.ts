@@ -63,16 +63,21 @@ export class ConfigurationFiles {
   /** Brings the configuration in use up to date, file by file, each one at once; what is not named goes. */
   async update(files: ReadonlyMap<string, string>): Promise<void> {
     const written = this.inUse?.files ?? new Map<string, string>();
-    for (const [name, text] of files) {
-      if (written.get(name) === text) continue;
-      await replace(join(this.directory, 'current', name), text);
-      written.set(name, text);
-    }
-    for (const name of [...written.keys()]) {
-      if (files.has(name)) continue;
-      await rm(join(this.directory, 'current', name), { force: true });
-      written.delete(name);
-    }
+    const at = (name: string) => join(this.directory, 'current', name);
+    await Promise.all(
+      [...files].map(async ([name, text]) => {
+        if (written.get(name) === text) return;
+        await replace(at(name), text);
+        written.set(name, text);
+      }),
+    );
+    const gone = [...written.keys()].filter((name) => !files.has(name));
+    await Promise.all(
+      gone.map(async (name) => {
+        await rm(at(name), { force: true });
+        written.delete(name);
+      }),
+    );
   }
 
   /** A file beside the configuration. */

@@ -2,7 +2,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** Figures of a node's machine. Who asks for them knows the node. */
 abstract class Figures {
-  @PrimaryColumn('text', { select: false }) node: string;
+  @PrimaryColumn('text') node: string;
   @PrimaryColumn('timestamptz') at: Date;
   @Column('real') cpu_percent: number;
   @Column('real') memory_percent: number;

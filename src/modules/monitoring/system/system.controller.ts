@@ -41,7 +41,7 @@ export class SystemController {
       query.resolution ?? 'raw',
       query.node,
     );
-    return rows.map(({ at, ...figures }) => ({ timestamp: at.toISOString(), ...figures }));
+    return rows.map(SystemMetricsHistoryPoint.from);
   }
 
   @Get('api/system_metrics')

@@ -2,7 +2,7 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsIn, IsInt, Max, Min } from 'class-validator';
 import { IsLine, MayBeAbsent, queryInteger } from '../../../platform/http/index.js';
-import type { Resolution } from './system-metrics.repository.js';
+import type { Resolution, SystemMetricsRow } from './system-metrics.repository.js';
 
 export class SystemMetricsQuery {
   @ApiPropertyOptional({
@@ -66,6 +66,12 @@ export class SystemMetricsHistoryPoint extends SystemMetricsPoint {
    * @example null
    */
   gpu_percent: number | null;
+
+  static from(row: SystemMetricsRow): SystemMetricsHistoryPoint {
+    const { at, cpu_percent, memory_percent, disk_percent, network_rx, network_tx, gpu_percent } = row;
+    const timestamp = at.toISOString();
+    return { timestamp, cpu_percent, memory_percent, disk_percent, network_rx, network_tx, gpu_percent };
+  }
 }
 
 export class CpuResponse {
