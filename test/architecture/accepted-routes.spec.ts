@@ -1,12 +1,12 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
-import fc from 'fast-check';
 import { compileTenant, type TenantRows } from '../../src/modules/dataplane/compile.js';
 import { validateSlice } from '../../src/modules/dataplane/embedded/config/validate-slice.js';
 import { checkSnapshot } from '../../src/modules/dataplane/haproxy/render.js';
 import { normaliseHost, normalisePath } from '../../src/modules/routes/host.js';
 import { checkFeatures, toStored } from '../../src/modules/routes/route-features.js';
 import { CreateRouteRequest } from '../../src/modules/routes/routes.dto.js';
+import { fc } from '../support/property.js';
 
 const TEXTS = ['', ' ', '\t', 'a\tb', 'a\nb', 'a\r\nX: y', '\0', 'é', '☃', '"', "'", '%[src]', 'text/html'];
 const text = fc.oneof(fc.constantFrom(...TEXTS, 'x'.repeat(300)), fc.string(), fc.string({ unit: 'binary' }));

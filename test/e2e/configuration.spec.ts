@@ -1,8 +1,8 @@
-import fc from 'fast-check';
 import { parse } from 'yaml';
 import { type Caller, caller } from '../support/api.js';
 import { configDocuments } from '../support/config-documents.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
+import { fc } from '../support/property.js';
 import {
   adminToken,
   newTenant,

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
-import fc from 'fast-check';
 import { AppError } from '../../src/common/errors.js';
 import { compileTenant } from '../../src/modules/dataplane/compile.js';
 import { haproxyIsInstalled } from '../../src/modules/dataplane/contract/haproxy.js';
@@ -15,6 +14,7 @@ import type { Snapshot } from '../../src/modules/dataplane/snapshot.js';
 import { normaliseHost, normalisePath } from '../../src/modules/routes/host.js';
 import { checkFeatures, toStored } from '../../src/modules/routes/route-features.js';
 import { CreateRouteRequest } from '../../src/modules/routes/routes.dto.js';
+import { fc } from '../support/property.js';
 
 /**
  * What the API takes both engines must take: a snapshot that an engine refuses holds up the tenant's every later

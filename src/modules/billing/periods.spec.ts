@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../test/support/property.js';
 import { addMonths, periodAt, startOfMinute } from './periods.js';
 
 const at = (text: string) => new Date(text);

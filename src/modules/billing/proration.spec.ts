@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../test/support/property.js';
 import { prorate, splitPrice, sumOf } from './proration.js';
 
 const START = Date.UTC(2026, 0, 1);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../test/support/property.js';
 import type { Plan } from '../tenants/index.js';
 import { costOf, rate, usageLines } from './rating.js';
 

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { BillingApp } from '../../../test/support/billing.js';
+import { fc } from '../../../test/support/property.js';
 import { AppError } from '../../common/errors.js';
 import type { TelemetryBatch } from '../../common/traffic.js';
 import { Database } from '../../platform/database/index.js';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '../../../test/support/property.js';
 import type { BackendRow } from '../backends/index.js';
 import type { PoolRow } from '../pools/index.js';
 import type { RouteRow } from '../routes/index.js';

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import fc from 'fast-check';
 import { BillingApp } from '../../../../test/support/billing.js';
+import { fc } from '../../../../test/support/property.js';
 import { until } from '../../../../test/support/until.js';
 import { SubscriptionsService } from '../subscriptions.service.js';
 import { WebhooksService } from './webhooks.service.js';
