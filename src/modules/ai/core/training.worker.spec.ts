@@ -11,7 +11,9 @@ import type { TrainingMessage } from './training.worker.js';
 let directory: string;
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'ai-core-'));
-  compileTo(__dirname, directory);
+  const sources = join(__dirname, '../../..');
+  for (const folder of ['common', 'modules/ai/core'])
+    compileTo(join(sources, folder), join(directory, folder));
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -26,7 +28,9 @@ function inThread(
   onProgress: (flag: Int32Array) => void = () => undefined,
 ): Promise<TrainingMessage[]> {
   const stop = new SharedArrayBuffer(4);
-  const worker = new Worker(join(directory, 'training.worker.js'), { workerData: { job, stop } });
+  const worker = new Worker(join(directory, 'modules/ai/core/training.worker.js'), {
+    workerData: { job, stop },
+  });
   const messages: TrainingMessage[] = [];
   worker.on('message', (message: TrainingMessage) => {
     messages.push(message);
