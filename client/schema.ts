@@ -2802,7 +2802,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow the models, trainings and anomalies */
+        /**
+         * Follow the models, trainings and anomalies
+         * @description A WebSocket; a request that asks for no upgrade gets what would be the first frame.
+         */
         get: operations["AiChannel_ai"];
         put?: never;
         post?: never;
@@ -2819,7 +2822,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow the alerts that fire */
+        /**
+         * Follow the alerts that fire
+         * @description A WebSocket; a request that asks for no upgrade gets what would be the first frame.
+         */
         get: operations["LiveChannels_alerts"];
         put?: never;
         post?: never;
@@ -2836,7 +2842,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow the backends: all of them first, then what changes */
+        /**
+         * Follow the backends: all of them first, then what changes
+         * @description A WebSocket; a request that asks for no upgrade gets what would be the first frame.
+         */
         get: operations["LiveChannels_backends"];
         put?: never;
         post?: never;
@@ -2853,7 +2862,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow the usage of the billing period and its cost, every 5 s */
+        /**
+         * Follow the usage of the billing period and its cost, every 5 s
+         * @description A WebSocket; a request that asks for no upgrade gets what would be the first frame.
+         */
         get: operations["BillingChannel_billing"];
         put?: never;
         post?: never;
@@ -2904,7 +2916,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow the operators’ dashboard, every 3 s */
+        /**
+         * Follow the operators’ dashboard, every 3 s; also /ws/{client_id}
+         * @description A WebSocket; a request that asks for no upgrade gets what would be the first frame.
+         */
         get: operations["LiveChannels_dashboard"];
         put?: never;
         post?: never;
@@ -2938,7 +2953,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow whether the product works, every 15 s */
+        /**
+         * Follow whether the product works, every 15 s
+         * @description A WebSocket; a request that asks for no upgrade gets what would be the first frame.
+         */
         get: operations["LiveChannels_health"];
         put?: never;
         post?: never;
@@ -2955,7 +2973,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow the load of this machine and your traffic on it, every 2 s */
+        /**
+         * Follow the load of this machine and your traffic on it, every 2 s
+         * @description A WebSocket; a request that asks for no upgrade gets what would be the first frame.
+         */
         get: operations["LiveChannels_metrics"];
         put?: never;
         post?: never;
@@ -2972,7 +2993,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow sign-ins, refusals and changes of roles */
+        /**
+         * Follow sign-ins, refusals and changes of roles
+         * @description A WebSocket; a request that asks for no upgrade gets what would be the first frame.
+         */
         get: operations["LiveChannels_security"];
         put?: never;
         post?: never;
@@ -2989,7 +3013,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow the status of the product, every 10 s */
+        /**
+         * Follow the status of the product, every 10 s
+         * @description A WebSocket; a request that asks for no upgrade gets what would be the first frame.
+         */
         get: operations["LiveChannels_status"];
         put?: never;
         post?: never;
@@ -3421,23 +3448,6 @@ export interface paths {
         };
         /** Clients of the live channels on this node (alias of /api/ws/connections) */
         get: operations["Realtime_connections_alias"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/ws/{client_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Follow the operators’ dashboard with a one-time token */
-        get: operations["LiveChannels_dashboardOf"];
         put?: never;
         post?: never;
         delete?: never;
@@ -9618,26 +9628,6 @@ export interface components {
                  *       "code": "ACCOUNT_LOCKED",
                  *       "message": "Too many failed sign-ins; try again in 15 min",
                  *       "detail": "Too many failed sign-ins; try again in 15 min",
-                 *       "details": [],
-                 *       "timestamp": "2026-06-19T15:30:00.000Z",
-                 *       "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
-                 *     }
-                 */
-                "application/json": components["schemas"]["ErrorBody"];
-            };
-        };
-        /** @description This address is a WebSocket, and the request asked for none */
-        UpgradeRequired: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "error": true,
-                 *       "code": "UPGRADE_REQUIRED",
-                 *       "message": "This address is a WebSocket: open it with a WebSocket client",
-                 *       "detail": "This address is a WebSocket: open it with a WebSocket client",
                  *       "details": [],
                  *       "timestamp": "2026-06-19T15:30:00.000Z",
                  *       "request_id": "req_01jz3k5v8hf0vbn2x4q6t8w0ya"
@@ -21921,10 +21911,46 @@ export interface operations {
                     "application/json": components["schemas"]["AiFrame"] | components["schemas"]["AiTrainingFrame"] | components["schemas"]["AiAnomalyFrame"];
                 };
             };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "ai",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "status": "active",
+                     *         "open_trainings": 0,
+                     *         "enabled": true,
+                     *         "models": [
+                     *           {
+                     *             "name": "load_predictor",
+                     *             "version": "3",
+                     *             "status": "deployed"
+                     *           }
+                     *         ],
+                     *         "anomalies": [
+                     *           {
+                     *             "metric": "latency",
+                     *             "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "pool": "web_servers",
+                     *             "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "at": "2026-06-19T15:30:00.000Z",
+                     *             "score": 0.82,
+                     *             "value": 212.4
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AiFrame"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -21972,10 +21998,42 @@ export interface operations {
                     "application/json": components["schemas"]["AlertsFrame"];
                 };
             };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "alerts",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "total": 1,
+                     *         "alerts": [
+                     *           {
+                     *             "severity": "WARNING",
+                     *             "state": "firing",
+                     *             "labels": {
+                     *               "node": "node-1"
+                     *             },
+                     *             "id": "alert_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "component": "CPU",
+                     *             "message": "CPU use of node-1 is 92 %, above 80 %",
+                     *             "occurrences": 3,
+                     *             "last_seen_at": "2026-06-19T15:31:10.000Z",
+                     *             "source": "internal"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AlertsFrame"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -22022,10 +22080,41 @@ export interface operations {
                     "application/json": components["schemas"]["BackendsFrame"] | components["schemas"]["BackendsUpdateFrame"];
                 };
             };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "backends",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": [
+                     *         {
+                     *           "id": "backend_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *           "address": "192.168.1.20:8080",
+                     *           "pool": "web_servers",
+                     *           "weight": 100,
+                     *           "region": "us-west-2",
+                     *           "admin_state": "enabled",
+                     *           "status": "healthy",
+                     *           "connections": 3,
+                     *           "response_time_ms": 12.4,
+                     *           "last_check": "2026-06-19T15:30:00.000Z",
+                     *           "last_error": "connection refused",
+                     *           "version": 1,
+                     *           "created_at": "2026-06-19T10:00:00.000Z",
+                     *           "updated_at": "2026-06-19T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BackendsFrame"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -22062,10 +22151,31 @@ export interface operations {
                     "application/json": components["schemas"]["BillingFrame"];
                 };
             };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "billing",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "plan": "professional",
+                     *         "period_start": "2026-06-01T00:00:00.000Z",
+                     *         "period_end": "2026-07-01T00:00:00.000Z",
+                     *         "usage": 262501,
+                     *         "cost": 0.13,
+                     *         "currency": "USD"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BillingFrame"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -22216,10 +22326,51 @@ export interface operations {
                     "application/json": components["schemas"]["DashboardFrame"];
                 };
             };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "realtime_update",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "system_metrics": {
+                     *           "cpu_percent": 24.5,
+                     *           "memory_percent": 61.2,
+                     *           "disk_percent": 48.9,
+                     *           "network_rx": 125000,
+                     *           "network_tx": 98000
+                     *         },
+                     *         "cluster_status": {
+                     *           "total_workers": 4,
+                     *           "active_workers": 3,
+                     *           "status": "degraded"
+                     *         },
+                     *         "services_status": {
+                     *           "ollama": true,
+                     *           "dask": true,
+                     *           "webui": true
+                     *         },
+                     *         "alerts_count": 1,
+                     *         "alerts_summary": {
+                     *           "critical": 0,
+                     *           "warning": 2,
+                     *           "info": 5,
+                     *           "total": 7
+                     *         },
+                     *         "workers_count": 4,
+                     *         "active_workers": 3
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DashboardFrame"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -22302,8 +22453,32 @@ export interface operations {
                     "application/json": components["schemas"]["HealthFrame"];
                 };
             };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "health",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "timestamp": "2026-06-19T15:30:00.000Z",
+                     *         "status": "healthy",
+                     *         "components": {
+                     *           "database": "healthy",
+                     *           "redis": "not_configured",
+                     *           "load_balancer": "healthy",
+                     *           "ai_engine": "healthy"
+                     *         },
+                     *         "healthy": true
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HealthFrame"];
+                };
+            };
             400: components["responses"]["BadRequest"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -22344,10 +22519,35 @@ export interface operations {
                     "application/json": components["schemas"]["MetricsFrame"];
                 };
             };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "metrics",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "timestamp": "2026-06-19T15:30:00.000Z",
+                     *         "cpu": 45.2,
+                     *         "memory": 67.8,
+                     *         "disk": 25.4,
+                     *         "network_rx": 1250000,
+                     *         "network_tx": 980000,
+                     *         "requests": 156,
+                     *         "requests_per_second": 2.6,
+                     *         "response_time_avg": 45.2,
+                     *         "error_rate": 0.02
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MetricsFrame"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -22390,10 +22590,37 @@ export interface operations {
                     "application/json": components["schemas"]["SecurityFrame"];
                 };
             };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "security",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "events": [
+                     *           {
+                     *             "id": "event_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "action": "auth.login_failed",
+                     *             "message": "Sign-in refused: wrong password",
+                     *             "level": "warning",
+                     *             "actor": "ada@example.com",
+                     *             "address": "203.0.113.7",
+                     *             "timestamp": "2026-06-19T15:30:00.000Z"
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecurityFrame"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -22434,8 +22661,33 @@ export interface operations {
                     "application/json": components["schemas"]["StatusFrame"];
                 };
             };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "status",
+                     *       "timestamp": "2026-06-19T15:30:00.000Z",
+                     *       "data": {
+                     *         "status": "healthy",
+                     *         "timestamp": "2026-06-19T15:30:00.000Z",
+                     *         "version": "1.1.0",
+                     *         "uptime": "72h30m15s",
+                     *         "components": {
+                     *           "database": "healthy",
+                     *           "redis": "not_configured",
+                     *           "load_balancer": "healthy",
+                     *           "ai_engine": "healthy"
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StatusFrame"];
+                };
+            };
             400: components["responses"]["BadRequest"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -23934,72 +24186,6 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            429: components["responses"]["TooManyRequests"];
-            503: components["responses"]["ServiceUnavailable"];
-        };
-    };
-    LiveChannels_dashboardOf: {
-        parameters: {
-            query?: {
-                /** @description Of `GET /auth/csrf-token`; it opens one socket. */
-                csrf_token?: string;
-            };
-            header?: never;
-            path: {
-                /** @description What the client calls itself: letters, digits, `. _ : -`. */
-                client_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Frames, each a text message */
-            101: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "type": "realtime_update",
-                     *       "timestamp": "2026-06-19T15:30:00.000Z",
-                     *       "data": {
-                     *         "system_metrics": {
-                     *           "cpu_percent": 24.5,
-                     *           "memory_percent": 61.2,
-                     *           "disk_percent": 48.9,
-                     *           "network_rx": 125000,
-                     *           "network_tx": 98000
-                     *         },
-                     *         "cluster_status": {
-                     *           "total_workers": 4,
-                     *           "active_workers": 3,
-                     *           "status": "degraded"
-                     *         },
-                     *         "services_status": {
-                     *           "ollama": true,
-                     *           "dask": true,
-                     *           "webui": true
-                     *         },
-                     *         "alerts_count": 1,
-                     *         "alerts_summary": {
-                     *           "critical": 0,
-                     *           "warning": 2,
-                     *           "info": 5,
-                     *           "total": 7
-                     *         },
-                     *         "workers_count": 4,
-                     *         "active_workers": 3
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["DashboardFrame"];
-                };
-            };
-            400: components["responses"]["BadRequest"];
-            404: components["responses"]["NotFound"];
-            422: components["responses"]["ValidationFailed"];
-            426: components["responses"]["UpgradeRequired"];
             429: components["responses"]["TooManyRequests"];
             503: components["responses"]["ServiceUnavailable"];
         };

@@ -35,7 +35,6 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
   [/\/api\/webhooks\/\{id}$/, 'webhook'],
   [/\/enrollment-tokens\/\{id}/, 'enrollmentToken'],
   [/\/workers\/\{worker_id}/, 'worker'],
-  [/\/ws\/\{client_id}/, 'socketClient'],
 ];
 
 /** @throws when the document has a path parameter that nobody told us how to fill */
@@ -337,7 +336,6 @@ const MAKERS: Record<string, (w: World) => Promise<string>> = {
     const body = { email: w.tenant.email, password: w.tenant.password };
     return (await w.ask<{ refresh_token: string }>('POST', '/api/auth/login', 'owner', body)).refresh_token;
   },
-  socketClient: async (w) => w.mark,
   email: async (w) => w.tenant.email,
   newEmail: async () => `${unique('new')}@example.com`,
   newHost: async () => `${unique('h')}.example.com`,

@@ -55,7 +55,6 @@ export class ErrorFilter implements ExceptionFilter {
     const answer = known ?? new AppError(500, 'INTERNAL_ERROR', 'Something went wrong on our side');
     if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', answer.retryAfterSeconds);
     if (answer.status === 401) reply.header('www-authenticate', 'Bearer');
-    if (answer.status === 426) reply.header('upgrade', 'websocket').header('connection', 'upgrade');
     reply
       .status(answer.status)
       .type('application/json; charset=utf-8')

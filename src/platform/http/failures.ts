@@ -70,14 +70,6 @@ export const FAILURES = {
     description: 'Too many failed sign-ins; `Retry-After` says when to come back',
     example: { code: 'ACCOUNT_LOCKED', message: 'Too many failed sign-ins; try again in 15 min' },
   },
-  426: {
-    name: 'UpgradeRequired',
-    description: 'This address is a WebSocket, and the request asked for none',
-    example: {
-      code: 'UPGRADE_REQUIRED',
-      message: 'This address is a WebSocket: open it with a WebSocket client',
-    },
-  },
   429: {
     name: 'TooManyRequests',
     description: 'Too many requests; `Retry-After` says when to come back',

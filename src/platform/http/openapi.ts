@@ -107,7 +107,6 @@ function tidySecurity(operation: Operation): void {
 /** Failures that follow from what an operation is: anything sent may be unreadable, any POST may reuse a key. */
 function documentErrors(operation: Operation, method: string, document: OpenAPIObject): void {
   const codes = new Set<FailureStatus>([400, 429, 503]);
-  if (operation.responses[101]) delete operation.responses[200];
   const add = (...more: FailureStatus[]) => {
     for (const code of more) codes.add(code);
   };

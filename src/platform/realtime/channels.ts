@@ -2,7 +2,8 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy }
 import { notFound } from '../../common/errors.js';
 import { Notifications, type Transaction } from '../database/index.js';
 import { type Periodic, repeat } from '../jobs/index.js';
-import { type ChannelDefinition, encodeFrame, type View } from './channel.js';
+import type { Principal } from '../security/index.js';
+import { type ChannelDefinition, encodeFrame, type Frame, frame, type View, viewFor } from './channel.js';
 import { ChannelControls } from './channel-controls.js';
 import type { SocketClient } from './socket-client.js';
 import { SocketHub } from './socket-hub.js';
@@ -93,6 +94,13 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
     const channel = this.channels.get(name);
     if (!channel) throw notFound('Channel', name.slice(0, 100));
     return channel.definition;
+  }
+
+  /** The state as the first frame of a client of this principal has it. @throws AppError 404 */
+  async current<F extends Frame>(name: string, principal: Principal | null): Promise<F> {
+    const definition = this.definition(name);
+    const view = definition.scope === 'tenant' ? viewFor(principal) : null;
+    return frame(typeOf(definition), await definition.state(view)) as F;
   }
 
   /** Clients of a channel on this node. */

@@ -7,5 +7,5 @@ export { SocketClient } from './socket-client.js';
 export { SocketHub } from './socket-hub.js';
 export { SocketQuota } from './socket-quota.js';
 export type { Admission, Upgrade } from './upgrade.js';
-export { frameOf, upgradeRequired, WebSocketEndpoint } from './websocket-endpoint.js';
+export { frameOf, WebSocketEndpoint } from './websocket-endpoint.js';
 export { SocketAdapter } from './ws.adapter.js';

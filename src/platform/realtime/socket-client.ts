@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { newId } from '../../common/ids.js';
 import type { Principal } from '../security/index.js';
+import { type View, viewFor } from './channel.js';
 import type { Admission } from './upgrade.js';
 
 /** One open socket. */
@@ -41,8 +42,8 @@ export class SocketClient {
   }
 
   /** Whose data it may see: a tenant's id, or null for the whole installation (superadmins). */
-  get view(): string | null {
-    return this.principal && this.principal.role !== 'superadmin' ? this.principal.tenantId : null;
+  get view(): View {
+    return viewFor(this.principal);
   }
 
   get isOpen(): boolean {

@@ -1,7 +1,5 @@
 import { applyDecorators, type Type } from '@nestjs/common';
 import { ApiExtraModels, ApiOperation, ApiProperty, ApiResponse, getSchemaPath } from '@nestjs/swagger';
-import { AppError } from '../../common/errors.js';
-import { ApiFails } from '../http/index.js';
 import type { Frame } from './channel.js';
 
 /** A frame of one type. */
@@ -26,27 +24,25 @@ export function frameOf(type: string, data: Type | [Type]): Type<Frame> {
 }
 
 /**
- * Documents the handler of a path that is a WebSocket. OpenAPI has no word for what follows a handshake, so the frames
- * stand under status 101: generated clients get their types. The handshake itself is a gateway's; the handler answers
- * requests that forgot to ask for an upgrade, with {@link upgradeRequired}.
+ * Documents the handler of a live channel's address. Asked for no upgrade it answers the state, once, as the first frame
+ * has it (`Channels.current`). OpenAPI has no word for what follows a handshake, so the frames stand under status 101:
+ * generated clients get their types. The handshake itself is a gateway's.
  */
 export const WebSocketEndpoint = (summary: string, ...frames: Type<Frame>[]) =>
   applyDecorators(
     ApiExtraModels(...frames),
-    ApiOperation({ summary }),
+    ApiOperation({
+      summary,
+      description: 'A WebSocket; a request that asks for no upgrade gets what would be the first frame.',
+    }),
     ApiResponse({
       status: 101,
       description: 'Frames, each a text message',
       content: { 'application/json': { schema: schemaOf(frames) } },
     }),
-    ApiFails(426),
   );
 
 const schemaOf = (frames: readonly Type<Frame>[]) => {
   const schemas = frames.map((frame) => ({ $ref: getSchemaPath(frame) }));
   return schemas.length === 1 ? schemas[0]! : { oneOf: schemas };
 };
-
-/** 426: the request asked for no upgrade (RFC 9110, 15.5.22). */
-export const upgradeRequired = (): AppError =>
-  new AppError(426, 'UPGRADE_REQUIRED', 'This address is a WebSocket: open it with a WebSocket client');

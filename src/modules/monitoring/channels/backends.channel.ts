@@ -74,8 +74,11 @@ export class BackendsChannel implements OnModuleInit, OnApplicationBootstrap, On
       this.backends.ofTenants(tx, view === null ? null : [view]),
     );
     const responses = rows.map((row) => BackendResponse.from(row, this.live.get(row.id)));
-    for (const [i, row] of rows.entries())
-      this.tenant(row.tenant_id).set(row.id, { row, told: comparable(responses[i]!) });
+    for (const [i, row] of rows.entries()) {
+      const known = this.tenant(row.tenant_id);
+      // those who follow already are told of a change by the update that is on its way
+      if (!known.has(row.id)) known.set(row.id, { row, told: comparable(responses[i]!) });
+    }
     if (view !== null) this.tenant(view);
     return responses;
   }

@@ -1,6 +1,4 @@
 import { PickType } from '@nestjs/swagger';
-import { Matches } from 'class-validator';
-import { IsLine, MayBeAbsent } from '../../../platform/http/index.js';
 import { frameOf } from '../../../platform/realtime/index.js';
 import { BackendResponse } from '../../backends/index.js';
 import { HealthResponse } from '../../status/index.js';
@@ -110,19 +108,3 @@ export class DashboardState {
   active_workers: number;
 }
 export class DashboardFrame extends frameOf('realtime_update', DashboardState) {}
-
-export class DashboardPath {
-  /**
-   * What the client calls itself: letters, digits, `. _ : -`.
-   * @example dashboard-001
-   */
-  @Matches(/^[\w.:-]{1,100}$/)
-  client_id: string;
-}
-
-export class DashboardHandshake {
-  /** Of `GET /auth/csrf-token`; it opens one socket. */
-  @MayBeAbsent()
-  @IsLine(500)
-  csrf_token?: string;
-}

@@ -1,14 +1,12 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { upgradeRequired, WebSocketEndpoint } from '../../../platform/realtime/index.js';
-import { Access, Public } from '../../../platform/security/index.js';
+import { Channels, WebSocketEndpoint } from '../../../platform/realtime/index.js';
+import { Access, CurrentUser, type Principal, Public } from '../../../platform/security/index.js';
 import {
   AlertsFrame,
   BackendsFrame,
   BackendsUpdateFrame,
   DashboardFrame,
-  DashboardHandshake,
-  DashboardPath,
   HealthFrame,
   MetricsFrame,
   SecurityFrame,
@@ -17,65 +15,60 @@ import {
 
 /** The addresses of this module's live channels; gateways serve what asks for an upgrade. */
 @ApiTags('Live channels')
-@Controller()
+@Controller('api/ws')
 export class LiveChannelsController {
-  @Get('api/ws/backends')
+  constructor(private readonly channels: Channels) {}
+
+  @Get('backends')
   @Access('backends.read')
   @WebSocketEndpoint(
     'Follow the backends: all of them first, then what changes',
     BackendsFrame,
     BackendsUpdateFrame,
   )
-  backends(): never {
-    throw upgradeRequired();
+  backends(@CurrentUser() user: Principal): Promise<BackendsFrame> {
+    return this.channels.current('backends', user);
   }
 
-  @Get('api/ws/metrics')
+  @Get('metrics')
   @Access('realtime.read')
   @WebSocketEndpoint('Follow the load of this machine and your traffic on it, every 2 s', MetricsFrame)
-  metrics(): never {
-    throw upgradeRequired();
+  metrics(@CurrentUser() user: Principal): Promise<MetricsFrame> {
+    return this.channels.current('metrics', user);
   }
 
-  @Get('api/ws/status')
+  @Get('status')
   @Public()
   @WebSocketEndpoint('Follow the status of the product, every 10 s', StatusFrame)
-  status(): never {
-    throw upgradeRequired();
+  status(): Promise<StatusFrame> {
+    return this.channels.current('status', null);
   }
 
-  @Get('api/ws/health')
+  @Get('health')
   @Public()
   @WebSocketEndpoint('Follow whether the product works, every 15 s', HealthFrame)
-  health(): never {
-    throw upgradeRequired();
+  health(): Promise<HealthFrame> {
+    return this.channels.current('health', null);
   }
 
-  @Get('api/ws/security')
+  @Get('security')
   @Access('realtime.read')
   @WebSocketEndpoint('Follow sign-ins, refusals and changes of roles', SecurityFrame)
-  security(): never {
-    throw upgradeRequired();
+  security(@CurrentUser() user: Principal): Promise<SecurityFrame> {
+    return this.channels.current('security', user);
   }
 
-  @Get('api/ws/alerts')
+  @Get('alerts')
   @Access('alerts.read')
   @WebSocketEndpoint('Follow the alerts that fire', AlertsFrame)
-  alerts(): never {
-    throw upgradeRequired();
+  alerts(@CurrentUser() user: Principal): Promise<AlertsFrame> {
+    return this.channels.current('alerts', user);
   }
 
-  @Get('api/ws/dashboard')
+  @Get('dashboard')
   @Access('cluster.read')
-  @WebSocketEndpoint('Follow the operators’ dashboard, every 3 s', DashboardFrame)
-  dashboard(): never {
-    throw upgradeRequired();
-  }
-
-  @Get('ws/:client_id')
-  @Public()
-  @WebSocketEndpoint('Follow the operators’ dashboard with a one-time token', DashboardFrame)
-  dashboardOf(@Param() _path: DashboardPath, @Query() _query: DashboardHandshake): never {
-    throw upgradeRequired();
+  @WebSocketEndpoint('Follow the operators’ dashboard, every 3 s; also /ws/{client_id}', DashboardFrame)
+  dashboard(@CurrentUser() user: Principal): Promise<DashboardFrame> {
+    return this.channels.current('dashboard', user);
   }
 }
