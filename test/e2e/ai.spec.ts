@@ -16,23 +16,24 @@ interface Point {
   value: number;
 }
 
-/** `count` five-minute points that end five minutes ago. */
-function series(count: number, value: (i: number) => number): Point[] {
-  const start = Math.floor(Date.now() / FIVE_MINUTES) * FIVE_MINUTES - count * FIVE_MINUTES;
+/** `count` five-minute points that end five minutes before `end`. */
+function series(count: number, value: (i: number) => number, end = Date.now()): Point[] {
+  const start = Math.floor(end / FIVE_MINUTES) * FIVE_MINUTES - count * FIVE_MINUTES;
   return Array.from({ length: count }, (_, i) => ({
     timestamp: new Date(start + i * FIVE_MINUTES).toISOString(),
     value: value(i),
   }));
 }
 const wave = (i: number) => 500 + 300 * Math.sin((2 * Math.PI * i) / 288) + 40 * Math.sin(i * 12.9898);
-/** A walk whose steps nobody can foresee. */
+/** A walk whose steps nobody can foresee; always at the same times, as a model may see a rhythm in them by chance. */
 function walk(count: number): Point[] {
   let [level, seed] = [1000, 1];
   const next = () => {
     seed = (seed * 48271) % 2147483647;
     return seed / 2147483647;
   };
-  return series(count, () => (level += 10 * (next() + next() + next() - 1.5)));
+  const step = () => (level += 10 * (next() + next() + next() - 1.5));
+  return series(count, step, Date.UTC(2026, 10, 16));
 }
 /** So much that a training takes long enough to be met while it runs. */
 const LONG = { series: series(12_000, wave), epochs: 100_000 };
