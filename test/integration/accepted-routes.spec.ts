@@ -7,7 +7,7 @@ import { plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
 import { AppError } from '../../src/common/errors.js';
 import { compileTenant } from '../../src/modules/dataplane/compile.js';
-import { haproxyIsInstalled } from '../../src/modules/dataplane/contract/haproxy.js';
+import { describeWithHaproxy } from '../../src/modules/dataplane/contract/haproxy.js';
 import { validateSlice } from '../../src/modules/dataplane/embedded/config/validate-slice.js';
 import { filesOf, render } from '../../src/modules/dataplane/haproxy/render.js';
 import type { Snapshot } from '../../src/modules/dataplane/snapshot.js';
@@ -325,45 +325,42 @@ describe('a route that the API takes', () => {
     // it would prove nothing if hardly anything were accepted
     expect(taken).toBeGreaterThan(400);
   }, 60_000);
+});
 
-  const haproxyIt = haproxyIsInstalled() ? it : it.skip;
-  haproxyIt(
-    'is one that HAProxy takes',
-    async () => {
-      const directory = mkdtempSync(path.join(tmpdir(), 'vf-accepted-'));
-      const routes: Snapshot[] = [];
-      for (const body of fc.sample(BODY, { numRuns: 1_500, seed: 20_261_123 })) {
-        const snapshot = await accepted(body);
-        if (snapshot) routes.push(snapshot);
+describeWithHaproxy('a route that the API takes, for HAProxy itself', () => {
+  it('is one that it takes', async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'vf-accepted-'));
+    const routes: Snapshot[] = [];
+    for (const body of fc.sample(BODY, { numRuns: 1_500, seed: 20_261_123 })) {
+      const snapshot = await accepted(body);
+      if (snapshot) routes.push(snapshot);
+    }
+    // one configuration with all of them, each on a host of its own
+    const slices = routes.map((snapshot) => snapshot.tenants.get('tenant_a')!);
+    const all = {
+      tenantId: 'tenant_a',
+      pools: slices[0]!.pools,
+      routes: slices.map(({ routes: [route] }, i) => ({
+        ...route!,
+        id: `route_${i}`,
+        host: `h${i}.example.com`,
+      })),
+    };
+    try {
+      for (const [name, content] of filesOf(
+        render({ version: 1, tenants: new Map([['tenant_a', all]]) }, OPTIONS),
+      )) {
+        const file = path.join(directory, name);
+        mkdirSync(path.dirname(file), { recursive: true });
+        writeFileSync(file, content);
       }
-      // one configuration with all of them, each on a host of its own
-      const slices = routes.map((snapshot) => snapshot.tenants.get('tenant_a')!);
-      const all = {
-        tenantId: 'tenant_a',
-        pools: slices[0]!.pools,
-        routes: slices.map(({ routes: [route] }, i) => ({
-          ...route!,
-          id: `route_${i}`,
-          host: `h${i}.example.com`,
-        })),
-      };
-      try {
-        for (const [name, content] of filesOf(
-          render({ version: 1, tenants: new Map([['tenant_a', all]]) }, OPTIONS),
-        )) {
-          const file = path.join(directory, name);
-          mkdirSync(path.dirname(file), { recursive: true });
-          writeFileSync(file, content);
-        }
-        const { stdout, stderr } = await promisify(execFile)('haproxy', ['-c', '-f', directory], {
-          cwd: directory,
-        });
-        expect(stdout + stderr).toContain('Configuration file is valid');
-        expect(all.routes.length).toBeGreaterThan(100);
-      } finally {
-        rmSync(directory, { recursive: true, force: true });
-      }
-    },
-    60_000,
-  );
+      const { stdout, stderr } = await promisify(execFile)('haproxy', ['-c', '-f', directory], {
+        cwd: directory,
+      });
+      expect(stdout + stderr).toContain('Configuration file is valid');
+      expect(all.routes.length).toBeGreaterThan(100);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }, 60_000);
 });
