@@ -87,7 +87,7 @@ export class TrainingRunner implements OnApplicationBootstrap, OnModuleDestroy {
     if (row.attempts > MAX_ATTEMPTS) throw new Error('its node stopped each time while it ran');
     const config = await this.config.get(row.tenant_id);
     const { work, isGiven } = await this.database.tenant(row.tenant_id, async (tx) => {
-      await this.runs.begin(tx, row.id);
+      if (!(await this.runs.begin(tx, row.id))) throw new Error('stopped before it began');
       const data = await this.runs.data(tx, row.id);
       return { work: await this.jobOf(tx, row, data, config), isGiven: Boolean(data?.series) };
     });

@@ -81,11 +81,14 @@ export class TrainingRepository {
     return rows.map((r: { id: string }) => r.id);
   }
 
-  async begin(tx: Transaction, id: string): Promise<void> {
-    await tx.query(
-      `UPDATE ai_training_runs SET status = 'running', started_at = coalesce(started_at, clock_timestamp()), error = NULL WHERE id = $1`,
+  /** @returns false when it was stopped between being taken from the queue and this */
+  async begin(tx: Transaction, id: string): Promise<boolean> {
+    const [rows] = await tx.query(
+      `UPDATE ai_training_runs SET status = 'running', started_at = coalesce(started_at, clock_timestamp()), error = NULL
+       WHERE id = $1 AND state = 'running' RETURNING id`,
       [id],
     );
+    return rows.length === 1;
   }
 
   async progress(tx: Transaction, id: string, percent: number, stage: TrainingInfo): Promise<void> {
