@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { defined } from '../../common/defined.js';
 import { newId } from '../../common/ids.js';
 import type { HealthState } from '../../common/load-balancing.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
@@ -194,10 +195,6 @@ function overridesOf(
   requireTimeoutWithinInterval(withDefaults(overrides, pool.health_check));
   return overrides;
 }
-
-/** Without what was not sent. */
-const defined = <T extends object>(change: T): Partial<T> =>
-  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<T>;
 
 const rowOf = (backend: ConfiguredBackend, pool: ParentPool): BackendRow => ({
   ...backend,

@@ -1,3 +1,4 @@
+import { defined } from '../../common/defined.js';
 import { durationMs } from '../../common/durations.js';
 import { invalidField } from '../../common/errors.js';
 
@@ -24,7 +25,7 @@ export const DEFAULT_HEALTH_CHECK: Readonly<HealthCheck> = {
 
 /** Fields that are set win over the ones below; a timeout that nobody set is never longer than the interval. */
 export function withDefaults(given: Partial<HealthCheck>, defaults: Readonly<HealthCheck>): HealthCheck {
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const set = defined(given);
   const result: HealthCheck = { ...defaults, ...set };
   if (given.timeout === undefined && isTooLong(result)) result.timeout = result.interval;
   return result;

@@ -1,5 +1,5 @@
 import { formatHostPort, parseHostPort } from '../../common/addresses.js';
-import type { BackendRow, HealthCheck } from '../backends/index.js';
+import type { BackendRow } from '../backends/index.js';
 import type { PoolRow } from '../pools/index.js';
 import {
   fromStored,
@@ -133,7 +133,3 @@ export function normalFeatures(features: RouteFeaturesBody | undefined): RouteFe
   const names = { get: (name: string) => name } as unknown as ReadonlyMap<string, string>;
   return fromStored(toStored(features ?? {}, names), {});
 }
-
-/** Fields of a health check that are given. */
-export const givenFields = (check: Partial<HealthCheck>): Partial<HealthCheck> =>
-  Object.fromEntries(Object.entries(check).filter(([, value]) => value !== undefined));

@@ -1,3 +1,4 @@
+import { defined } from '../../common/defined.js';
 import type { FieldError } from '../../common/errors.js';
 import { type CreateBackendRequest, type UpdateBackendRequest, withDefaults } from '../backends/index.js';
 import type { CreatePoolRequest, PoolRow, UpdatePoolRequest } from '../pools/index.js';
@@ -8,7 +9,6 @@ import {
   backendKey,
   type CurrentRows,
   canonical,
-  givenFields,
   groupBy,
   normalFeatures,
   poolEntry,
@@ -172,7 +172,7 @@ function planBackends(
       continue;
     }
     const { address: _address, ...given } = entry;
-    const change = changedFields(given, backendEntry(row), { health_check: (c) => c && givenFields(c) });
+    const change = changedFields(given, backendEntry(row), { health_check: (c) => c && defined(c) });
     // a change adds to the fields that a backend has of its own; to lose one, they are all taken off first
     const resetCheck = change?.health_check !== undefined && row.health_check !== null;
     if (change)

@@ -1,4 +1,5 @@
 import { parseHostPort } from '../../common/addresses.js';
+import { defined } from '../../common/defined.js';
 import { durationMs } from '../../common/durations.js';
 import { type BackendSource, type HealthCheck, withDefaults } from '../backends/index.js';
 import { type ServedCertificate, type ServedChallenge, servedNames } from '../certificates/index.js';
@@ -205,7 +206,3 @@ function compileFeatures(stored: StoredFeatures): RouteFeatures {
     },
   });
 }
-
-/** An absent feature is off: keys without a value must not be there. */
-const defined = <T extends object>(value: { [K in keyof T]: T[K] | undefined }): T =>
-  Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type FindOptionsWhere, Raw } from 'typeorm';
+import { defined } from '../../common/defined.js';
 import type { Algorithm } from '../../common/load-balancing.js';
 import {
   columnsOf,
   type Database,
-  given,
   prepared,
   rowsOf,
   type Transaction,
@@ -32,7 +32,7 @@ const OF_TENANTS = prepared(`${SELECT} WHERE tenant_id = ANY ($1) ORDER BY id`);
 
 const matching = (tenantId: string, { algorithm, namePrefix }: PoolFilter): FindOptionsWhere<Pool> => ({
   tenant_id: tenantId,
-  ...given({ algorithm }),
+  ...defined({ algorithm }),
   ...(namePrefix !== undefined && {
     name: Raw((name) => `starts_with(${name}, :namePrefix)`, { namePrefix }),
   }),

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { defined } from '../../common/defined.js';
 import { newId } from '../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
 import { Database, type Transaction, together, violatedConstraint } from '../../platform/database/index.js';
@@ -160,7 +161,3 @@ export class PoolsService {
     }
   }
 }
-
-/** Without what was not sent. */
-const defined = <T extends object>(change: T): Partial<T> =>
-  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as Partial<T>;

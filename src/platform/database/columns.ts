@@ -13,9 +13,3 @@ export function columnsOf(entity: new () => object, alias?: string): string {
     .map(({ propertyName }) => `${prefix}"${propertyName}"`)
     .join(', ');
 }
-
-type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
-
-/** The members that are not undefined: TypeORM refuses a condition of undefined. */
-export const given = <T extends object>(conditions: T): Given<T> =>
-  Object.fromEntries(Object.entries(conditions).filter(([, value]) => value !== undefined)) as Given<T>;

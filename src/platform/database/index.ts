@@ -1,4 +1,4 @@
-export { columnsOf, given } from './columns.js';
+export { columnsOf } from './columns.js';
 export { Database, type Transaction } from './database.js';
 export { DatabaseModule } from './database.module.js';
 export { DatabaseClock } from './database-clock.js';

@@ -1,8 +1,5 @@
 import type { Permission } from '../../common/permissions.js';
-import type { Principal } from '../security/index.js';
-
-/** Whose data: a tenant's id, or null for the whole installation. */
-export type View = string | null;
+import type { View } from '../security/index.js';
 
 /** A live channel: one kind of state that clients follow. */
 export interface ChannelDefinition {
@@ -40,10 +37,6 @@ export const frame = (type: string, data: unknown): Frame => ({
 /** A frame as it is sent, encoded once for all who get it. */
 export const encodeFrame = (type: string, data: unknown): Buffer =>
   Buffer.from(JSON.stringify(frame(type, data)));
-
-/** Whose data a principal may see on a tenant channel: superadmins, and the public channels' clients, no tenant's own. */
-export const viewFor = (principal: Principal | null): View =>
-  principal && principal.role !== 'superadmin' ? principal.tenantId : null;
 
 /** Answer to any message of a client. */
 export const encodeAck = (message: unknown): Buffer =>

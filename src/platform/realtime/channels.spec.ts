@@ -2,7 +2,8 @@ import { type TestDatabase, testDatabase } from '../../../test/support/database.
 import '../../../test/support/quiet.js';
 import { until } from '../../../test/support/until.js';
 import { DatabaseUrl, Notifications } from '../database/index.js';
-import type { ChannelDefinition, View } from './channel.js';
+import type { View } from '../security/index.js';
+import type { ChannelDefinition } from './channel.js';
 import { ChannelControls } from './channel-controls.js';
 import { Channels } from './channels.js';
 import type { SocketClient } from './socket-client.js';

@@ -2,8 +2,8 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy }
 import { notFound } from '../../common/errors.js';
 import { Notifications, type Transaction } from '../database/index.js';
 import { type Periodic, repeat } from '../jobs/index.js';
-import type { Principal } from '../security/index.js';
-import { type ChannelDefinition, encodeFrame, type Frame, frame, type View, viewFor } from './channel.js';
+import { type Principal, type View, viewOf } from '../security/index.js';
+import { type ChannelDefinition, encodeFrame, type Frame, frame } from './channel.js';
 import { ChannelControls } from './channel-controls.js';
 import type { SocketClient } from './socket-client.js';
 import { SocketHub } from './socket-hub.js';
@@ -99,7 +99,7 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
   /** The state as the first frame of a client of this principal has it. @throws AppError 404 */
   async current<F extends Frame>(name: string, principal: Principal | null): Promise<F> {
     const definition = this.definition(name);
-    const view = definition.scope === 'tenant' ? viewFor(principal) : null;
+    const view = definition.scope === 'tenant' ? principal && viewOf(principal) : null;
     return frame(typeOf(definition), await definition.state(view)) as F;
   }
 
@@ -113,7 +113,7 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
   async subscribe(client: SocketClient, name: string): Promise<void> {
     const channel = this.channels.get(name);
     if (!channel) throw notFound('Channel', name);
-    const view = viewOf(channel.definition, client);
+    const view = viewIn(channel.definition, client);
     client.awaitsState = true;
     const clients = channel.subscribers.get(view) ?? new Set();
     channel.subscribers.set(view, clients.add(client));
@@ -204,7 +204,7 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
 
   private sendStateTo(client: SocketClient): void {
     const channel = this.channels.get(client.channel);
-    if (channel) void this.sendShared(channel, viewOf(channel.definition, client), client);
+    if (channel) void this.sendShared(channel, viewIn(channel.definition, client), client);
   }
 
   /**
@@ -256,5 +256,5 @@ export class Channels implements OnApplicationBootstrap, OnModuleDestroy {
 
 const typeOf = (definition: ChannelDefinition): string => definition.type ?? definition.name;
 
-const viewOf = (definition: ChannelDefinition, client: SocketClient): View =>
+const viewIn = (definition: ChannelDefinition, client: SocketClient): View =>
   definition.scope === 'tenant' ? client.view : null;

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { newId } from '../../common/ids.js';
-import type { Principal } from '../security/index.js';
-import { type View, viewFor } from './channel.js';
+import { type Principal, type View, viewOf } from '../security/index.js';
 import type { Admission } from './upgrade.js';
 
 /** One open socket. */
@@ -43,7 +42,7 @@ export class SocketClient {
 
   /** Whose data it may see: a tenant's id, or null for the whole installation (superadmins). */
   get view(): View {
-    return viewFor(this.principal);
+    return this.principal && viewOf(this.principal);
   }
 
   get isOpen(): boolean {

@@ -33,3 +33,10 @@ export function requirePermission(principal: Principal, permission: Permission |
 export abstract class Authenticator {
   abstract authenticate(credential: string): Promise<Principal>;
 }
+
+/** The tenant whose data somebody sees; null: everybody's. */
+export type View = string | null;
+
+/** Superadmins see everybody's data, the others their tenant's. */
+export const viewOf = (principal: Principal): View =>
+  principal.role === 'superadmin' ? null : principal.tenantId;

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { defined } from '../../../common/defined.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import type { AiConfigResponse, ConfigSection, UpdateAiConfigRequest } from './ai-config.dto.js';
@@ -11,11 +12,10 @@ const SECTIONS = ['models', 'training', 'forecast', 'anomalies'] as const;
 
 /** Sent values win over the ones below, inside the sections too; what is undefined is not sent. */
 function merge(below: AiConfig, sent: object): AiConfig {
-  const given = Object.fromEntries(Object.entries(sent).filter(([, v]) => v !== undefined)) as Stored;
+  const given: Stored = defined(sent);
   const merged = { ...below, ...given };
   for (const name of SECTIONS) {
-    const section = Object.entries(given[name] ?? {}).filter(([, v]) => v !== undefined);
-    Object.assign(merged, { [name]: { ...below[name], ...Object.fromEntries(section) } });
+    Object.assign(merged, { [name]: { ...below[name], ...defined(given[name] ?? {}) } });
   }
   return merged;
 }

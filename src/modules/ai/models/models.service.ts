@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { defined } from '../../../common/defined.js';
 import { AppError, conflict, notFound } from '../../../common/errors.js';
 import { Database, violatedConstraint } from '../../../platform/database/index.js';
 import { Journal } from '../../../platform/journal/index.js';
@@ -77,10 +78,7 @@ export class ModelsService {
 
   async update(tenantId: string, id: string, change: UpdateModelRequest): Promise<ModelResponse> {
     const before = await this.deployed(tenantId, id);
-    const config = {
-      ...before.config,
-      ...Object.fromEntries(Object.entries(change.config ?? {}).filter(([, v]) => v !== undefined)),
-    };
+    const config = { ...before.config, ...defined(change.config ?? {}) };
     const kind = config.runtime ?? 'builtin';
     if (kind !== before.runtime)
       throw conflict('RUNTIME_FIXED', 'A model keeps its runtime; deploy another one');

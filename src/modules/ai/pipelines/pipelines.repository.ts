@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { defined } from '../../../common/defined.js';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import { columnsOf, given, type Transaction } from '../../../platform/database/index.js';
+import { columnsOf, type Transaction } from '../../../platform/database/index.js';
 import { Pipeline } from './pipeline.entity.js';
 
 export type PipelineFields = Pick<Pipeline, 'name' | 'type' | 'category' | 'steps'>;
@@ -22,7 +23,7 @@ export class PipelinesRepository {
     category?: string,
   ): Promise<Page<Pipeline>> {
     const [items, total] = await tx.getRepository(Pipeline).findAndCount({
-      where: given({ tenant_id: tenantId, category }),
+      where: defined({ tenant_id: tenantId, category }),
       order: { name: 'ASC' },
       skip: offsetOf(request),
       take: request.limit,

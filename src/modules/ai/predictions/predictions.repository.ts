@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { IsNull, MoreThanOrEqual } from 'typeorm';
+import { defined } from '../../../common/defined.js';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import { columnsOf, given, type Transaction } from '../../../platform/database/index.js';
+import { columnsOf, type Transaction } from '../../../platform/database/index.js';
 import { Prediction } from './prediction.entity.js';
 import type { HistoryBucket } from './predictions.dto.js';
 
@@ -40,7 +41,7 @@ export class PredictionsRepository {
     model?: string,
   ): Promise<Page<PredictionRow>> {
     const [items, total] = await tx.getRepository(Prediction).findAndCount({
-      where: { tenant_id: tenantId, created_at: MoreThanOrEqual(since), ...given({ model }) },
+      where: { tenant_id: tenantId, created_at: MoreThanOrEqual(since), ...defined({ model }) },
       order: { created_at: 'DESC', id: 'DESC' },
       skip: offsetOf(request),
       take: request.limit,

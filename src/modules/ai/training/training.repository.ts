@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { defined } from '../../../common/defined.js';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import { given, type Transaction } from '../../../platform/database/index.js';
+import { type Transaction } from '../../../platform/database/index.js';
 import type { TrainingInfo } from '../core/index.js';
 import type { TrainingMetrics, TrainingStatus } from './training.dto.js';
 import { TrainingRun } from './training-run.entity.js';
@@ -45,7 +46,7 @@ export class TrainingRepository {
     modelType?: string,
   ): Promise<Page<TrainingRun>> {
     const [items, total] = await tx.getRepository(TrainingRun).findAndCount({
-      where: given({ tenant_id: tenantId, status, model_type: modelType }),
+      where: defined({ tenant_id: tenantId, status, model_type: modelType }),
       order: { created_at: 'DESC', id: 'DESC' },
       skip: offsetOf(request),
       take: request.limit,

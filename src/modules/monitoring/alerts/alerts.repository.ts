@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { IsNull, Not } from 'typeorm';
+import { defined } from '../../../common/defined.js';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
-import { columnsOf, given, type Transaction } from '../../../platform/database/index.js';
+import { columnsOf, type Transaction } from '../../../platform/database/index.js';
 import { Alert } from './alert.entity.js';
 import type { AlertReport, AlertState, Severity } from './alert.js';
 import { AlertDelivery } from './alert-delivery.entity.js';
@@ -98,7 +99,7 @@ export class AlertsRepository {
     const { severity, state, component, acknowledged } = filter;
     const acknowledged_at = acknowledged === undefined ? undefined : acknowledged ? Not(IsNull()) : IsNull();
     const [items, total] = await tx.getRepository(Alert).findAndCount({
-      where: given({ tenant_id: tenantId ?? undefined, severity, state, component, acknowledged_at }),
+      where: defined({ tenant_id: tenantId ?? undefined, severity, state, component, acknowledged_at }),
       order: { started_at: 'DESC', id: 'DESC' },
       skip: offsetOf(request),
       take: request.limit,

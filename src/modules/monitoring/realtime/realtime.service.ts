@@ -8,9 +8,8 @@ import {
   Channels,
   SocketHub,
 } from '../../../platform/realtime/index.js';
-import type { Principal } from '../../../platform/security/index.js';
+import { type Principal, viewOf } from '../../../platform/security/index.js';
 import { NodesService } from '../../cluster/index.js';
-import { viewOf } from '../view.js';
 import type { ChannelStateResponse, ConnectionsResponse, ControlRequest } from './realtime.dto.js';
 
 const MAX_LISTED = 1000;

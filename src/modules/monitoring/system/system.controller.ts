@@ -3,10 +3,9 @@ import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { PRODUCT_VERSION } from '../../../common/version.js';
 import { Cached } from '../../../platform/http/index.js';
-import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
+import { Access, CurrentUser, type Principal, viewOf } from '../../../platform/security/index.js';
 import { NodesService } from '../../cluster/index.js';
 import { ClusterOverview } from '../cluster-overview.js';
-import { viewOf } from '../view.js';
 import { HostMetricsService } from './host-metrics.service.js';
 import { RealtimeMetrics } from './realtime-metrics.service.js';
 import {

@@ -2,10 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { durationMs, MINUTE_MS } from '../../../common/durations.js';
 import { forbidden, invalidField } from '../../../common/errors.js';
 import { Database, type Transaction } from '../../../platform/database/index.js';
-import type { Principal } from '../../../platform/security/index.js';
+import { type Principal, viewOf } from '../../../platform/security/index.js';
 import { type TrafficPoint, TrafficReadModel } from '../../telemetry/index.js';
 import { requireTenant } from '../../tenants/index.js';
-import { viewOf } from '../view.js';
 import type {
   AnalyticsKey,
   AnalyticsPoint,
