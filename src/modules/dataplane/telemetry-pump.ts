@@ -12,19 +12,24 @@ import type { DataPlaneEngine, HealthChange } from './engine.js';
 import { ENGINE } from './engine.provider.js';
 
 const PUMP_EVERY_MS = 500;
+/** When a network goes thousands of backends change at once: what comes within this time is told together. */
+const HEALTH_COALESCE_MS = 50;
+/** As many ids as surely fit one notification. */
+const TENANTS_A_NOTIFICATION = 100;
 
-/** Notification that a node sees a backend in another state than before. */
+/** Notification that a node sees backends of these tenants in another state than before. */
 export const BACKEND_HEALTH = 'backend.health';
-export type BackendHealthChanged = Pick<
-  HealthChange,
-  'tenantId' | 'poolId' | 'backendId' | 'from' | 'to' | 'reason'
->;
+export interface BackendHealthChanged {
+  tenantIds: string[];
+}
 
 /** Carries what the engine counts and sees to telemetry, and its last figures at shutdown. */
 @Injectable()
 export class TelemetryPump implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('data plane');
   private timer?: NodeJS.Timeout;
+  /** Tenants with backends whose health changed and was not told yet. */
+  private readonly changed = new Set<string>();
 
   constructor(
     @Inject(ENGINE) private readonly engine: DataPlaneEngine,
@@ -53,10 +58,19 @@ export class TelemetryPump implements OnApplicationBootstrap, BeforeApplicationS
     this.live.set(this.engine.stats().backends);
   }
 
-  private healthChanged({ tenantId, poolId, backendId, from, to, reason }: HealthChange): void {
-    this.live.set(this.engine.stats().backends);
+  private healthChanged({ tenantId, backendId, to, reason }: HealthChange): void {
     this.logger.log(`backend ${backendId} is ${to}: ${reason}`);
-    const change: BackendHealthChanged = { tenantId, poolId, backendId, from, to, reason };
-    this.notifications.broadcast(BACKEND_HEALTH, change).catch(() => undefined);
+    if (this.changed.size === 0) setTimeout(() => this.tellHealth(), HEALTH_COALESCE_MS).unref();
+    this.changed.add(tenantId);
+  }
+
+  private tellHealth(): void {
+    this.live.set(this.engine.stats().backends);
+    const tenantIds = [...this.changed];
+    this.changed.clear();
+    for (let i = 0; i < tenantIds.length; i += TENANTS_A_NOTIFICATION) {
+      const told: BackendHealthChanged = { tenantIds: tenantIds.slice(i, i + TENANTS_A_NOTIFICATION) };
+      this.notifications.broadcast(BACKEND_HEALTH, told).catch(() => undefined);
+    }
   }
 }

@@ -27,8 +27,8 @@ export async function readChoices(files: ConfigurationFiles): Promise<Choices | 
 }
 
 /** Keeps them beside the configuration, for the next start. */
-export function writeChoices(files: ConfigurationFiles, choices: Choices): Promise<void> {
-  return files.write(FILE, JSON.stringify(choices));
+export function writeChoices(files: ConfigurationFiles, choices: Choices): void {
+  files.write(FILE, JSON.stringify(choices));
 }
 
 /** An adopted HAProxy listens where it always did, and its log lines have the key that they always had. */

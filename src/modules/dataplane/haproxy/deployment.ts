@@ -10,7 +10,7 @@ import { type Plan, plan } from './plan.js';
 import { type HaproxyProcess } from './process.js';
 import { filesOf, render } from './render.js';
 import type { RenderOptions } from './render-base.js';
-import type { BackendOverrides } from './render-pools.js';
+import { type BackendOverrides, PoolRenderer } from './render-pools.js';
 import { renderTenant } from './render-tenant.js';
 import { ask, RuntimeApiError, runCommands } from './runtime-api.js';
 import { ServerReaper } from './server-reaper.js';
@@ -32,6 +32,12 @@ export interface DeploymentContext {
   readonly prepare: (snapshot: Snapshot) => Promise<void>;
 }
 
+interface CachedTenant {
+  readonly slice: TenantSlice;
+  readonly fragment: TenantFragment;
+  readonly pools: PoolRenderer;
+}
+
 const STATE_FILE = 'server-state';
 /** A worker that is going accepts connections that it never answers. */
 const STATISTICS_TIMEOUT_MS = 3_000;
@@ -42,7 +48,7 @@ export class Deployment {
   reloads = 0;
   /** Why the last reload was needed. */
   lastReasons: readonly string[] = [];
-  private readonly cache = new Map<string, { slice: TenantSlice; fragment: TenantFragment }>();
+  private readonly cache = new Map<string, CachedTenant>();
   private readonly reaper = new ServerReaper(() => this.statsSocket);
   private socketNumber = 0;
   /** What the worker read, and what it is now. Null when that is not known. */
@@ -99,7 +105,7 @@ export class Deployment {
       await staged.discard();
       throw new SnapshotRefused(fault);
     }
-    await this.context.files.write(STATE_FILE, stateFile(rendered, this.context.isDown));
+    this.context.files.write(STATE_FILE, stateFile(rendered, this.context.isDown));
     const undo = await staged.activate();
     try {
       await this.startOrReload();
@@ -143,22 +149,21 @@ export class Deployment {
   }
 
   /**
-   * The commands and the files at once. False when HAProxy refused a command; the files are right by then. When the files
-   * cannot be written nobody knows what a worker that begins now would read: the next try is a reload.
+   * False when HAProxy refused a command. When the files cannot be written nobody knows what a worker that begins now
+   * would read: the next try is a reload.
    */
   private async change(step: Plan & { kind: 'runtime' }, rendered: Rendered): Promise<boolean> {
-    const [written, ran] = await Promise.allSettled([
-      this.context.files.update(filesOf(rendered)),
-      this.runPhases(step.phases),
-    ]);
-    if (written.status === 'rejected') {
-      this.forgetWorker();
-      throw written.reason;
-    }
-    if (ran.status === 'rejected') {
-      const error: unknown = ran.reason;
+    try {
+      await this.runPhases(step.phases);
+    } catch (error) {
       if (error instanceof RuntimeApiError || (error as NodeJS.ErrnoException).syscall !== undefined)
         return false;
+      throw error;
+    }
+    try {
+      this.context.files.update(filesOf(rendered));
+    } catch (error) {
+      this.forgetWorker();
       throw error;
     }
     if (!this.worker) return false;
@@ -187,8 +192,9 @@ export class Deployment {
   private renderTenant(slice: TenantSlice): TenantFragment {
     const known = this.cache.get(slice.tenantId);
     if (known?.slice === slice) return known.fragment;
-    const fragment = renderTenant(slice, this.options.cookieKey, this.context.overrides);
-    this.cache.set(slice.tenantId, { slice, fragment });
+    const pools = known?.pools ?? new PoolRenderer(this.options.cookieKey, this.context.overrides);
+    const fragment = renderTenant(slice, pools);
+    this.cache.set(slice.tenantId, { slice, fragment, pools });
     return fragment;
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -60,29 +60,28 @@ export class ConfigurationFiles {
     };
   }
 
-  /** Brings the configuration in use up to date, file by file, each one at once; what is not named goes. */
-  async update(files: ReadonlyMap<string, string>): Promise<void> {
+  /**
+   * Brings the configuration in use up to date, file by file, each one at once; what is not named goes. Synchronous: a
+   * change is a few small files, and the four trips of each through the thread pool took ten times as long.
+   */
+  update(files: ReadonlyMap<string, string>): void {
     const written = this.inUse?.files ?? new Map<string, string>();
     const at = (name: string) => join(this.directory, 'current', name);
-    await Promise.all(
-      [...files].map(async ([name, text]) => {
-        if (written.get(name) === text) return;
-        await replace(at(name), text);
-        written.set(name, text);
-      }),
-    );
-    const gone = [...written.keys()].filter((name) => !files.has(name));
-    await Promise.all(
-      gone.map(async (name) => {
-        await rm(at(name), { force: true });
-        written.delete(name);
-      }),
-    );
+    for (const [name, text] of files) {
+      if (written.get(name) === text) continue;
+      replace(at(name), text);
+      written.set(name, text);
+    }
+    for (const name of written.keys()) {
+      if (files.has(name)) continue;
+      rmSync(at(name), { force: true });
+      written.delete(name);
+    }
   }
 
   /** A file beside the configuration. */
-  async write(name: string, text: string): Promise<void> {
-    await replace(this.path(name), text);
+  write(name: string, text: string): void {
+    replace(this.path(name), text);
   }
 
   private async activate(name: string, files: ReadonlyMap<string, string>): Promise<() => Promise<void>> {
@@ -118,10 +117,10 @@ export interface StagedConfiguration {
   discard(): Promise<void>;
 }
 
-async function replace(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
-  await rename(`${path}.new`, path);
+function replace(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }
 
 /** In a shared temporary directory somebody else may have been there first. */

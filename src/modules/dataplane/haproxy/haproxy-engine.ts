@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import {
   type DataPlaneEngine,
@@ -8,7 +9,7 @@ import {
   SnapshotRefused,
   type TelemetryBatch,
 } from '../engine.js';
-import type { Snapshot } from '../snapshot.js';
+import type { PoolConfig, Snapshot } from '../snapshot.js';
 import { LogReceiver } from './access-log.js';
 import { ApplyQueue, type ApplyTarget, Postponed } from './apply-queue.js';
 import { HaproxyError, probeVersion } from './binary.js';
@@ -178,7 +179,7 @@ export class HaproxyEngine implements DataPlaneEngine {
         weight: (backendId) => this.observer.weight(backendId),
       },
       isDown: (backendId) => this.observer.isDown(backendId),
-      prepare: (snapshot) => this.addresses.use(hostsOf(snapshot)),
+      prepare: (snapshot) => this.addresses.use(hostNames(snapshot)),
     });
   }
 
@@ -214,7 +215,7 @@ export class HaproxyEngine implements DataPlaneEngine {
     const listen = logAddress === undefined ? '127.0.0.1' : '0.0.0.0';
     const log = await this.receiver.start(listen, logPort || before?.log || 0);
     const choices = await choose(this.options, log, before, adopted);
-    await writeChoices(this.files, choices);
+    writeChoices(this.files, choices);
     return choices;
   }
 
@@ -303,12 +304,21 @@ export class HaproxyEngine implements DataPlaneEngine {
   }
 }
 
-function hostsOf({ tenants }: Snapshot): Set<string> {
-  const hosts = new Set<string>();
+/** Of each pool that was seen: what is not an address. */
+const namedHosts = new WeakMap<PoolConfig, readonly string[]>();
+
+/** Names of hosts that are to be resolved. */
+function hostNames({ tenants }: Snapshot): Set<string> {
+  const names = new Set<string>();
   for (const { pools } of tenants.values()) {
-    for (const { backends } of pools) {
-      for (const { host } of backends) hosts.add(host);
+    for (const pool of pools) {
+      let named = namedHosts.get(pool);
+      if (!named) {
+        named = pool.backends.map(({ host }) => host).filter((host) => isIP(host) === 0);
+        namedHosts.set(pool, named);
+      }
+      for (const name of named) names.add(name);
     }
   }
-  return hosts;
+  return names;
 }

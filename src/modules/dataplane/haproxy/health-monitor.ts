@@ -42,8 +42,9 @@ export class HealthMonitor {
       if (snapshot.tenants.get(tenantId) !== slice) this.forgetMissing(slice, snapshot.tenants.get(tenantId));
     }
     for (const [tenantId, slice] of snapshot.tenants) {
-      if (before.get(tenantId) === slice) continue;
-      for (const pool of slice.pools) {
+      const known = before.get(tenantId);
+      if (known === slice) continue;
+      for (const pool of without(slice.pools, known?.pools)) {
         for (const config of pool.backends) this.watch(tenantId, pool, config);
       }
     }
@@ -169,11 +170,18 @@ export class HealthMonitor {
   }
 
   private forgetMissing(old: TenantSlice, next: TenantSlice | undefined): void {
-    const kept = new Set(next?.pools.flatMap(({ backends }) => backends.map(({ id }) => id)));
-    for (const { id } of old.pools.flatMap(({ backends }) => backends)) {
+    const changed = without(next?.pools ?? [], old.pools);
+    const kept = new Set(changed.flatMap(({ backends }) => backends.map(({ id }) => id)));
+    for (const { id } of without(old.pools, next?.pools).flatMap(({ backends }) => backends)) {
       if (!kept.has(id)) this.watched.delete(id);
     }
   }
+}
+
+/** The pools that are not among the others; one that did not change is the same object. */
+function without(pools: readonly PoolConfig[], others: readonly PoolConfig[] = []): PoolConfig[] {
+  const same = new Set(others);
+  return pools.filter((pool) => !same.has(pool));
 }
 
 function isChecked({ adminState, healthCheck }: BackendConfig): boolean {

@@ -15,17 +15,23 @@ type Fragments = readonly TenantFragment[];
 export function mapCommands(name: TableName, before: Fragments, after: Fragments): TableCommands {
   const file = mapFile(name);
   const changes: RuntimeCommand[] = [];
-  const old = new Map(before.flatMap(({ tables }) => [...tables.maps[name]]));
-  for (const [key, value] of after.flatMap(({ tables }) => [...tables.maps[name]])) {
+  const removals: RuntimeCommand[] = [];
+  const old = merged(before.map(({ tables }) => tables.maps[name]));
+  const next = merged(after.map(({ tables }) => tables.maps[name]));
+  for (const [key, value] of next) {
     const known = old.get(key);
-    old.delete(key);
     if (known === value) continue;
     const verb = known === undefined ? 'add' : 'set';
     changes.push(command(`${verb} map ${file} ${commandWord(key)} ${commandWord(value)}`));
   }
-  const removals = [...old.keys()].map((key) => command(`del map ${file} ${commandWord(key)}`));
+  for (const key of old.keys())
+    if (!next.has(key)) removals.push(command(`del map ${file} ${commandWord(key)}`));
   return { changes, removals };
 }
+
+/** Several maps as one; a single one, the usual case, as it is. */
+export const merged = <V>(maps: readonly ReadonlyMap<string, V>[]): ReadonlyMap<string, V> =>
+  maps.length === 1 ? maps[0] : new Map(maps.flatMap((map) => [...map]));
 
 /** Lists of patterns. Rules of a deleted route stay until the next reload, and its lists with them, empty. */
 export function listCommands(before: Fragments, after: Fragments): TableCommands {

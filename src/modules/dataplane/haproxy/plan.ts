@@ -6,7 +6,7 @@ import {
   sameServer,
   type TenantFragment,
 } from './model.js';
-import { certificateCommands, listCommands, mapCommands } from './plan-tables.js';
+import { certificateCommands, listCommands, mapCommands, merged } from './plan-tables.js';
 import { serverAddress } from './render.js';
 import { command, type RuntimeCommand } from './runtime-command.js';
 
@@ -116,15 +116,14 @@ class Planner {
   }
 
   private sections(before: readonly TenantFragment[], after: readonly TenantFragment[]): void {
-    const old = new Map(before.flatMap(({ sections }) => [...sections]));
+    const old = merged(before.map(({ sections }) => sections));
+    const next = merged(after.map(({ sections }) => sections));
     for (const { tenantId, sections } of after) {
       const loaded = this.running.loaded.tenants.get(tenantId)?.sections;
-      for (const [name, section] of sections) {
-        this.section(section, old.get(name), loaded?.get(name));
-        old.delete(name);
-      }
+      for (const [name, section] of sections) this.section(section, old.get(name), loaded?.get(name));
     }
-    for (const section of old.values()) {
+    for (const [name, section] of old) {
+      if (next.has(name)) continue;
       for (const server of section.servers.values()) this.removeServer(section, server);
     }
   }
@@ -135,7 +134,8 @@ class Planner {
       return;
     }
     if (loaded.text !== section.text) this.reasons.push(`${section.name} changes`);
-    this.rules(loaded.rules, section.rules);
+    if (loaded.rules !== section.rules) this.rules(loaded.rules, section.rules);
+    if (before === section) return;
     for (const server of section.servers.values())
       this.server(section, server, before?.servers.get(server.name));
     for (const server of before?.servers.values() ?? []) {

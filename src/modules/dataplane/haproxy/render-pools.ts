@@ -37,6 +37,72 @@ const stickyCookieName = (poolId: string): string => `VFSRV-${digest(poolId).sli
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
+/** A pool as one route uses it: the pool's own section, or a variant of it with other retries. */
+export interface PoolUse {
+  readonly section: string;
+  readonly pool: PoolConfig;
+  readonly retries: number;
+}
+
+interface RenderedPool {
+  readonly plan: PoolPlan;
+  readonly checkTargets: ReadonlyMap<string, string>;
+  readonly checkSections: readonly Section[];
+  /** By name. */
+  readonly sections: Map<string, Section>;
+}
+
+/**
+ * Renders the pools of one tenant, each once as long as its configuration is the same object: a change among a thousand
+ * pools costs one. Addresses and weights are the overrides' of the first time; when they change a new renderer is due.
+ */
+export class PoolRenderer {
+  private readonly rendered = new WeakMap<PoolConfig, RenderedPool>();
+
+  constructor(
+    private readonly cookieKey: string,
+    private readonly overrides: BackendOverrides,
+  ) {}
+
+  /** What the checks of the pool's backends ask for, `host:port|path`, by the server's name. */
+  checkTargets(pool: PoolConfig): ReadonlyMap<string, string> {
+    return this.render(pool).checkTargets;
+  }
+
+  /** Sections that only check. */
+  checkSections(pool: PoolConfig): readonly Section[] {
+    return this.render(pool).checkSections;
+  }
+
+  /** The section of this use, with these rules. */
+  section(use: PoolUse, rules: readonly RouteRules[]): Section {
+    const { plan, sections } = this.render(use.pool);
+    let section = sections.get(use.section);
+    if (section && sameRules(section.rules, rules)) return section;
+    section = section ? { ...section, rules } : poolSection(plan, use, rules, this.cookieKey, this.overrides);
+    sections.set(use.section, section);
+    return section;
+  }
+
+  private render(pool: PoolConfig): RenderedPool {
+    const known = this.rendered.get(pool);
+    if (known) return known;
+    const plan = planPool(pool, this.overrides);
+    const checked = pool.backends.filter(({ healthCheck }) => healthCheck.enabled);
+    const rendered = {
+      plan,
+      checkTargets: new Map(checked.map((backend) => [backend.id, checkTarget(backend)])),
+      checkSections: checkSections(plan, this.overrides),
+      sections: new Map<string, Section>(),
+    };
+    this.rendered.set(pool, rendered);
+    return rendered;
+  }
+}
+
+const sameRules = (a: readonly RouteRules[], b: readonly RouteRules[]): boolean =>
+  a.length === b.length && a.every(({ routeId, text }, i) => routeId === b[i].routeId && text === b[i].text);
+
 /** The check that one section can make: its servers differ in path, interval, rise and fall only. */
 type CheckKind = Pick<HealthCheckConfig, 'expectedStatus' | 'timeoutMs'>;
 
@@ -46,7 +112,7 @@ const kindKey = (check: CheckKind): string => `${check.expectedStatus}.${check.t
  * The sections of one pool: its own, with the kind of check that most of its backends have, and one more for each
  * other kind, whose servers get no traffic; the pool's servers follow their state.
  */
-export interface PoolPlan {
+interface PoolPlan {
   readonly pool: PoolConfig;
   readonly kind: CheckKind | null;
   readonly otherKinds: ReadonlyMap<string, CheckKind>;
@@ -54,7 +120,7 @@ export interface PoolPlan {
   readonly ids: ReadonlyMap<string, number>;
 }
 
-export function planPool(pool: PoolConfig, overrides: BackendOverrides): PoolPlan {
+function planPool(pool: PoolConfig, overrides: BackendOverrides): PoolPlan {
   const counts = new Map<string, { kind: CheckKind; count: number }>();
   for (const { healthCheck } of pool.backends) {
     if (!healthCheck.enabled) continue;
@@ -85,10 +151,9 @@ function checkKind(check: HealthCheckConfig, poolId: string): CheckKind {
   };
 }
 
-/** The pool's own section or, with other retries, a variant of it. */
-export function poolSection(
+function poolSection(
   plan: PoolPlan,
-  use: { readonly section: string; readonly retries: number },
+  use: Omit<PoolUse, 'pool'>,
   rules: readonly RouteRules[],
   cookieKey: string,
   overrides: BackendOverrides,
@@ -120,8 +185,7 @@ export function poolSection(
   };
 }
 
-/** Sections that only check. */
-export function checkSections(plan: PoolPlan, overrides: BackendOverrides): Section[] {
+function checkSections(plan: PoolPlan, overrides: BackendOverrides): Section[] {
   return [...plan.otherKinds].map(([key, kind]) => {
     const backends = plan.pool.backends.filter(
       ({ healthCheck }) => healthCheck.enabled && kindKey(healthCheck) === key,
@@ -143,8 +207,7 @@ export function checkSections(plan: PoolPlan, overrides: BackendOverrides): Sect
   });
 }
 
-/** What the check of a backend asks for: `host:port|path`, looked up by the server's name. */
-export function checkTarget({ host, port, healthCheck }: BackendConfig): string {
+function checkTarget({ host, port, healthCheck }: BackendConfig): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}|${healthCheck.path}`;
 }
 

@@ -4,18 +4,12 @@ import type { MatchCondition, PoolConfig, RouteConfig, RouteTarget, TenantSlice 
 import { checkedId, checkedLength, quoted, quotedBytes } from './escape.js';
 import type { ConditionalRoute } from './model.js';
 import { hasRules, retriesOf } from './render-features.js';
+import type { PoolUse } from './render-pools.js';
 
 /** Section for requests that have no pool to go to. */
 export const NO_POOL = 'be.none';
 /** Scale of the thresholds between the targets of a weighted split. */
 export const SPLIT_SCALE = 10_000;
-
-/** A pool as one route uses it: the pool's own section, or a variant of it with other retries. */
-export interface PoolUse {
-  readonly section: string;
-  readonly pool: PoolConfig;
-  readonly retries: number;
-}
 
 /** @throws SnapshotRefused for an id that HAProxy could not take as a name */
 export function poolsById(slice: TenantSlice): Map<string, PoolConfig> {

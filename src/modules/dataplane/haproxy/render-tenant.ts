@@ -6,19 +6,11 @@ import type { ConditionalRoute, RouteRules, Section, Server, TableName, TenantFr
 import { TABLE_NAMES } from './model.js';
 import { certificateFiles, challengeKey } from './render-certificates.js';
 import { featureRules, hasRules, type RuleData } from './render-features.js';
-import {
-  type BackendOverrides,
-  checkSections,
-  checkTarget,
-  type PoolPlan,
-  planPool,
-  poolSection,
-} from './render-pools.js';
+import type { PoolRenderer, PoolUse } from './render-pools.js';
 import {
   byPrecedence,
   conditionalRoute,
   needsSection,
-  type PoolUse,
   poolsById,
   record,
   routeKey,
@@ -37,12 +29,8 @@ interface Wanted {
  * A pool without backends gets no section unless rules need a place, so that making a pool costs no reload: its first
  * backend does, with the right health check.
  */
-export function renderTenant(
-  slice: TenantSlice,
-  cookieKey: string,
-  overrides: BackendOverrides,
-): TenantFragment {
-  return new TenantRenderer(slice, cookieKey, overrides).render();
+export function renderTenant(slice: TenantSlice, pools: PoolRenderer): TenantFragment {
+  return new TenantRenderer(slice, pools).render();
 }
 
 class TenantRenderer {
@@ -64,8 +52,7 @@ class TenantRenderer {
 
   constructor(
     private readonly slice: TenantSlice,
-    private readonly cookieKey: string,
-    private readonly overrides: BackendOverrides,
+    private readonly poolRenderer: PoolRenderer,
   ) {}
 
   render(): TenantFragment {
@@ -77,9 +64,8 @@ class TenantRenderer {
     checkedId(this.slice.tenantId, 'tenant');
     for (const pool of this.slice.pools) {
       if (pool.backends.length > 0) this.want({ pool, retries: pool.retries, section: pool.id });
-      for (const backend of pool.backends) {
-        if (backend.healthCheck.enabled) this.maps.checks.set(backend.id, checkTarget(backend));
-      }
+      for (const [backendId, target] of this.poolRenderer.checkTargets(pool))
+        this.maps.checks.set(backendId, target);
     }
     for (const route of this.slice.routes) this.route(route);
     for (const challenge of this.slice.challenges ?? [])
@@ -138,10 +124,6 @@ class TenantRenderer {
   }
 
   private sections(): Section[] {
-    const plans = new Map<string, PoolPlan>();
-    for (const { use } of this.wanted.values()) {
-      if (!plans.has(use.pool.id)) plans.set(use.pool.id, planPool(use.pool, this.overrides));
-    }
     const tables = [...this.data.tables].map(([name, text]) => ({
       name,
       text,
@@ -149,10 +131,9 @@ class TenantRenderer {
       servers: new Map<string, Server>(),
       cookieKey: null,
     }));
-    const checks = [...plans.values()].flatMap((plan) => checkSections(plan, this.overrides));
-    const pools = [...this.wanted.values()].map(({ use, rules }) =>
-      poolSection(plans.get(use.pool.id)!, use, rules, this.cookieKey, this.overrides),
-    );
+    const used = new Set([...this.wanted.values()].map(({ use }) => use.pool));
+    const checks = [...used].flatMap((pool) => this.poolRenderer.checkSections(pool));
+    const pools = [...this.wanted.values()].map(({ use, rules }) => this.poolRenderer.section(use, rules));
     return [...tables, ...checks, ...pools];
   }
 }

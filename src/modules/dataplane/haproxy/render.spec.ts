@@ -10,6 +10,8 @@ import { SnapshotRefused } from '../engine.js';
 import { type RouteFeatures, type Snapshot } from '../snapshot.js';
 import { filesOf, render } from './render.js';
 import type { RenderOptions } from './render-base.js';
+import { PoolRenderer } from './render-pools.js';
+import { renderTenant } from './render-tenant.js';
 
 const OPTIONS: RenderOptions = {
   host: '127.0.0.1',
@@ -268,5 +270,38 @@ describeWithHaproxy('haproxy -c accepts what is rendered', () => {
     expect(output.replace(/.*(?:no SSL certificate specified|server state file).*\n/g, '')).not.toMatch(
       /\[WARNING/,
     );
+  });
+});
+
+describe('a change of one pool or route', () => {
+  const overrides = { address: ({ host }: { host: string }) => host, weight: () => undefined };
+  const backend = (port: number) => backendOf(port, { healthCheck: QUICK_CHECK });
+  const other = poolOf([backend(9001), backend(9002)], { id: 'pool_other' });
+  const mine = poolOf([backend(9003)], { id: 'pool_mine', retries: 1 });
+  const to = (poolId: string) => [{ poolId, weight: 100 }];
+  const route = routeOf({ targets: to('pool_mine') });
+  const beside = routeOf({ id: 'route_beside', host: 'beside.test', targets: to('pool_other') });
+  const before = sliceOf([other, mine], [route, beside]);
+
+  const changes: [string, typeof before][] = [
+    ['another pool', { ...before, routes: [{ ...route, targets: to('pool_other') }, beside] }],
+    ['rules for a route', { ...before, routes: [{ ...route, features: { stripPrefix: true } }, beside] }],
+    ['other retries', { ...before, routes: [{ ...route, features: { retries: 3 } }, beside] }],
+    [
+      'one more backend',
+      { ...before, pools: [other, { ...mine, backends: [backend(9003), backend(9004)] }] },
+    ],
+    ['a route that goes', { ...before, routes: [beside] }],
+    ['a pool that goes', { ...before, pools: [other], routes: [beside] }],
+  ];
+
+  it.each(changes)('%s: renders what a fresh start renders, and the other pool not again', (_what, after) => {
+    const kept = new PoolRenderer('key', overrides);
+    const first = renderTenant(before, kept);
+    for (const slice of [after, before, after]) {
+      const next = renderTenant(slice, kept);
+      expect(next).toEqual(renderTenant(slice, new PoolRenderer('key', overrides)));
+      expect(next.sections.get('pool_other')).toBe(first.sections.get('pool_other'));
+    }
   });
 });

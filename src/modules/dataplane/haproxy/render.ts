@@ -11,7 +11,7 @@ import {
 } from './model.js';
 import { type FrontendNeeds, postamble, preamble, type RenderOptions } from './render-base.js';
 import { pemOf, tlsFiles } from './render-certificates.js';
-import type { BackendOverrides } from './render-pools.js';
+import { type BackendOverrides, PoolRenderer } from './render-pools.js';
 import { byPrecedence } from './render-routes.js';
 import { renderTenant } from './render-tenant.js';
 
@@ -28,11 +28,11 @@ const NO_OVERRIDES: BackendOverrides = { address: ({ host }) => host, weight: ()
 export function render(
   snapshot: Snapshot,
   options: RenderOptions,
-  tenant: TenantRendering = (slice) => renderTenant(slice, options.cookieKey, NO_OVERRIDES),
+  tenant: TenantRendering = (slice) => renderTenant(slice, new PoolRenderer(options.cookieKey, NO_OVERRIDES)),
 ): Rendered {
   const tenants = new Map<string, TenantFragment>();
   for (const [tenantId, slice] of snapshot.tenants) tenants.set(tenantId, tenant(slice));
-  refuseSharedNames(tenants);
+  refuseSharedHosts(tenants);
   const needs = needsOf(tenants, options);
   return {
     version: snapshot.version,
@@ -50,38 +50,26 @@ export function render(
 /** @throws SnapshotRefused for what `render` would refuse. */
 export function checkSnapshot({ tenants }: Snapshot): void {
   const fragments = [...tenants].map(
-    ([tenantId, slice]) => [tenantId, renderTenant(slice, '', NO_OVERRIDES)] as const,
+    ([tenantId, slice]) => [tenantId, renderTenant(slice, new PoolRenderer('', NO_OVERRIDES))] as const,
   );
-  refuseSharedNames(new Map(fragments));
+  refuseSharedHosts(new Map(fragments));
 }
 
-/** Hosts belong to one tenant, and ids are unique over all tenants: tables and sections are keyed by them. */
-function refuseSharedNames(tenants: ReadonlyMap<string, TenantFragment>): void {
+/** Tables of all tenants are one file, keyed by host. Ids are keys, too: the database has each of them once. */
+function refuseSharedHosts(tenants: ReadonlyMap<string, TenantFragment>): void {
   const owners = new Map<string, string>();
-  for (const { tenantId, tables, sections, certificates } of tenants.values()) {
-    const { hosts, wildcards, records, checks } = tables.maps;
-    const names = [
-      hosts.keys(),
-      prefixed('*.', wildcards.keys()),
-      records.keys(),
-      checks.keys(),
-      sections.keys(),
-      prefixed(
-        'the certificate of ',
-        [...certificates.values()].flatMap((each) => each.hosts),
-      ),
-    ];
-    for (const name of names.flatMap((keys) => [...keys])) {
+  for (const { tenantId, tables, certificates } of tenants.values()) {
+    const claim = (name: string): void => {
       const owner = owners.get(name);
       if (owner !== undefined && owner !== tenantId)
         throw new SnapshotRefused(`${name} belongs to two tenants`);
       owners.set(name, tenantId);
-    }
+    };
+    for (const host of tables.maps.hosts.keys()) claim(host);
+    for (const parent of tables.maps.wildcards.keys()) claim(`*.${parent}`);
+    for (const { hosts } of certificates.values())
+      for (const host of hosts) claim(`the certificate of ${host}`);
   }
-}
-
-function prefixed(prefix: string, names: Iterable<string>): string[] {
-  return [...names].map((name) => prefix + name);
 }
 
 /** Deepest wildcard that the frontend looks up, and targets it can choose from, without a reload for one more. */
@@ -164,7 +152,18 @@ function textOf(fragment: TenantFragment): FragmentText {
   return text;
 }
 
+const sectionTexts = new WeakMap<Section, string>();
+
 function sectionText(section: Section): string {
+  let text = sectionTexts.get(section);
+  if (text === undefined) {
+    text = writeSection(section);
+    sectionTexts.set(section, text);
+  }
+  return text;
+}
+
+function writeSection(section: Section): string {
   const rules = section.rules.map(({ text }) => text).join('');
   const servers = [...section.servers.values()].map((server) => `  ${serverLine(server)}\n`).join('');
   return `\nbackend ${section.name}\n${section.text}${rules}  http-request set-var(txn.forwarded) str(1)\n${servers}`;

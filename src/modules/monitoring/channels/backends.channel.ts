@@ -59,7 +59,9 @@ export class BackendsChannel implements OnModuleInit, OnApplicationBootstrap, On
     this.notifications.on<ConfigurationChanged>(CONFIGURATION_CHANGED, ({ tenantId }) =>
       this.reread(tenantId).catch(() => this.channels.refresh(NAME, tenantId)),
     );
-    this.notifications.on<BackendHealthChanged>(BACKEND_HEALTH, ({ tenantId }) => this.tellSoon(tenantId));
+    this.notifications.on<BackendHealthChanged>(BACKEND_HEALTH, ({ tenantIds }) => {
+      for (const tenantId of tenantIds) this.tellSoon(tenantId);
+    });
     this.refreshing = repeat('channel backends', LIVE_MS, async () => {
       for (const tenantId of this.known.keys()) this.tellLive(tenantId);
     });
