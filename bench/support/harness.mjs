@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { request } from 'undici';
 import { root } from '../../scripts/ensure.mjs';
 
 const UNLIMITED = { RATE_LIMIT_AUTHENTICATED_PER_MINUTE: '0', RATE_LIMIT_ANONYMOUS_PER_MINUTE: '0', RATE_LIMIT_TOKEN_PER_HOUR: '0' };
@@ -50,8 +51,10 @@ export class Stage {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       child.removeAllListeners('exit');
       const ended = new Promise((ok) => child.once('exit', ok));
+      // HAProxy outlives a program that has to be killed
+      const all = family(child.pid);
       child.kill('SIGTERM');
-      const force = setTimeout(() => child.kill('SIGKILL'), 8000);
+      const force = setTimeout(() => all.forEach(killed), 8000);
       await ended;
       clearTimeout(force);
     }
@@ -59,16 +62,24 @@ export class Stage {
   }
 }
 
+function killed(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
 /** JSON over HTTP as one person. @throws on any status but 2xx */
 export function caller(api, token) {
   return async (method, target, body, more = {}) => {
-    const response = await fetch(api + target, {
+    const { statusCode: status, body: answer } = await request(api + target, {
       method,
       headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...(token && { authorization: `Bearer ${token}` }), ...more },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-    const text = await response.text();
-    if (!response.ok) throw Object.assign(new Error(`${method} ${target}: ${response.status} ${text.slice(0, 500)}`), { status: response.status });
+    const text = await answer.text();
+    if (status >= 300) throw Object.assign(new Error(`${method} ${target}: ${status} ${text.slice(0, 500)}`), { status });
     return text ? JSON.parse(text) : undefined;
   };
 }
