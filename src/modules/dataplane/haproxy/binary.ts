@@ -31,8 +31,21 @@ export async function probeVersion(binary: string): Promise<HaproxyVersion> {
   return version;
 }
 
-/** What is wrong with a configuration file by `haproxy -c`, or null when it is valid. */
-export async function findFault(binary: string, file: string): Promise<string | null> {
+/** What HAProxy says against a configuration. */
+export interface Fault {
+  /** In its own words, without paths and addresses. */
+  readonly message: string;
+  readonly places: readonly Place[];
+}
+
+/** A file that HAProxy speaks of, or a line of it, numbered from 1. */
+export interface Place {
+  readonly path: string;
+  readonly line?: number;
+}
+
+/** What is wrong with a configuration by `haproxy -c`, or null when it is valid. */
+export async function findFault(binary: string, file: string): Promise<Fault | null> {
   try {
     await promisify(execFile)(binary, ['-c', '-f', file], {
       maxBuffer: 16_000_000,
@@ -41,14 +54,22 @@ export async function findFault(binary: string, file: string): Promise<string | 
     return null;
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
-    return alerts(stdout + stderr) || 'the configuration is not valid';
+    const messages = stdout + stderr;
+    return { message: alerts(messages) || 'the configuration is not valid', places: placesOf(messages) };
   }
+}
+
+const alertLines = (messages: string): string[] =>
+  messages.split('\n').filter((line) => line.startsWith('[ALERT]'));
+
+function placesOf(messages: string): Place[] {
+  const found = alertLines(messages).flatMap((text) => [...text.matchAll(/([\w./-]*\/[\w.-]+)(?::(\d+))?/g)]);
+  return found.map(([, path, line]) => (line === undefined ? { path } : { path, line: Number(line) }));
 }
 
 /** The alerts in HAProxy's messages; file names, line numbers and addresses are left out. */
 export function alerts(messages: string): string {
-  const lines = messages.split('\n').filter((line) => line.startsWith('[ALERT]'));
-  const texts = lines.map((line) =>
+  const texts = alertLines(messages).map((line) =>
     line
       .replace(/^\[ALERT\]\s+\(\d+\) : (?:config : )?/, '')
       .replace(/(?:parsing )?\[[^\]]*:\d+\](?: ?: )?/g, '')

@@ -8,7 +8,7 @@ import type { ConfigurationFiles } from './files.js';
 import type { Rendered, TenantFragment } from './model.js';
 import { type Plan, plan } from './plan.js';
 import { type HaproxyProcess } from './process.js';
-import { filesOf, render } from './render.js';
+import { filesOf, render, tenantAt } from './render.js';
 import type { RenderOptions } from './render-base.js';
 import { type BackendOverrides, PoolRenderer } from './render-pools.js';
 import { renderTenant } from './render-tenant.js';
@@ -49,6 +49,8 @@ export class Deployment {
   /** Why the last reload was needed. */
   lastReasons: readonly string[] = [];
   private readonly cache = new Map<string, CachedTenant>();
+  /** Refused when there was no last good one to go on with; another slice of the tenant has another chance. */
+  private readonly leftOut = new Set<TenantSlice>();
   private readonly reaper = new ServerReaper(() => this.statsSocket);
   private socketNumber = 0;
   /** What the worker read, and what it is now. Null when that is not known. */
@@ -82,6 +84,16 @@ export class Deployment {
     this.socketNumber = socketNumber;
   }
 
+  /**
+   * From now on this slice is left out: one tenant's part must not keep the others' from being served. False when it is
+   * already.
+   */
+  leaveOut(slice: TenantSlice): boolean {
+    if (this.leftOut.has(slice)) return false;
+    this.leftOut.add(slice);
+    return true;
+  }
+
   /** Puts the target into effect. @throws SnapshotRefused, Postponed when HAProxy does not run. */
   async apply(target: ApplyTarget): Promise<void> {
     if (this.context.process.running) {
@@ -103,7 +115,9 @@ export class Deployment {
     const fault = this.context.binary === null ? null : await findFault(this.context.binary, staged.path);
     if (fault !== null) {
       await staged.discard();
-      throw new SnapshotRefused(fault);
+      const refusal = new SnapshotRefused(fault.message);
+      for (const place of fault.places) refusal.tenantId ??= tenantAt(rendered, place);
+      throw refusal;
     }
     this.context.files.write(STATE_FILE, stateFile(rendered, this.context.isDown));
     const undo = await staged.activate();
@@ -149,13 +163,14 @@ export class Deployment {
   }
 
   /**
-   * False when HAProxy refused a command. When the files cannot be written nobody knows what a worker that begins now
-   * would read: the next try is a reload.
+   * False when HAProxy refused a command. The next try is a reload then, because those before it have run, and also when
+   * the files cannot be written, because nobody knows what a worker that begins now would read.
    */
   private async change(step: Plan & { kind: 'runtime' }, rendered: Rendered): Promise<boolean> {
     try {
       await this.runPhases(step.phases);
     } catch (error) {
+      this.forgetWorker();
       if (error instanceof RuntimeApiError || (error as NodeJS.ErrnoException).syscall !== undefined)
         return false;
       throw error;
@@ -176,7 +191,8 @@ export class Deployment {
     for (const commands of phases) await runCommands(this.statsSocket, commands);
   }
 
-  private async render(snapshot: Snapshot, socketNumber: number): Promise<Rendered> {
+  private async render(wanted: Snapshot, socketNumber: number): Promise<Rendered> {
+    const snapshot = this.withoutLeftOut(wanted);
     await this.context.prepare(snapshot);
     const { files } = this.context;
     const options: RenderOptions = {
@@ -187,6 +203,14 @@ export class Deployment {
     for (const tenantId of this.cache.keys())
       if (!snapshot.tenants.has(tenantId)) this.cache.delete(tenantId);
     return render(snapshot, options, (slice) => this.renderTenant(slice));
+  }
+
+  private withoutLeftOut(snapshot: Snapshot): Snapshot {
+    for (const slice of this.leftOut)
+      if (snapshot.tenants.get(slice.tenantId) !== slice) this.leftOut.delete(slice);
+    if (this.leftOut.size === 0) return snapshot;
+    const served = [...snapshot.tenants].filter(([, slice]) => !this.leftOut.has(slice));
+    return { version: snapshot.version, tenants: new Map(served) };
   }
 
   private renderTenant(slice: TenantSlice): TenantFragment {

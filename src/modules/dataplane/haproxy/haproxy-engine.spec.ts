@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { CertificateAuthority } from '../../../../test/support/certificates.js';
@@ -20,7 +20,7 @@ import {
   until,
 } from '../contract/support.js';
 import { type HealthChange, SnapshotRefused } from '../engine.js';
-import type { PoolConfig, RouteConfig, RouteFeatures, Snapshot } from '../snapshot.js';
+import type { PoolConfig, RouteConfig, RouteFeatures, Snapshot, TenantSlice } from '../snapshot.js';
 import { HaproxyEngine } from './haproxy-engine.js';
 import type { HaproxyEngineOptions } from './options.js';
 import { ask } from './runtime-api.js';
@@ -342,6 +342,96 @@ describeWithHaproxy('HAProxy in particular', () => {
       expect((await get(engine)).status).toBe(200);
       await use([poolOf(all(), { responseTimeoutMs: 1234 })]);
       expect(engine.health().lastError).toBeNull();
+    });
+
+    describe('of one tenant', () => {
+      const tenant = (name: string, more: Partial<TenantSlice> = {}): TenantSlice => ({
+        ...sliceOf(
+          [poolOf(all(), { id: `pool_${name}` })],
+          [
+            routeOf({
+              id: `route_${name}`,
+              host: `${name}.test`,
+              targets: [{ poolId: `pool_${name}`, weight: 100 }],
+              features: { match: [{ in: 'header', name: 'x-beta' }] },
+            }),
+          ],
+          `tenant_${name}`,
+        ),
+        ...more,
+      });
+      const ask = (name: string) => get(engine, '/', { host: `${name}.test`, headers: { 'x-beta': '1' } });
+
+      /** HAProxy, but what matches `pattern` in a file of the configuration it does not like. */
+      function fastidious(pattern: string): string {
+        const path = join(temporaryDirectory(), 'haproxy');
+        const script = `#!/bin/sh
+hit=$([ "$1" = -c ] && grep -rn -- '${pattern}' "$3" | head -n 1)
+[ -z "$hit" ] && exec haproxy "$@"
+echo "[ALERT]    (1) : config : parsing [$(echo "$hit" | cut -d: -f1-2)] : no." >&2
+exit 1
+`;
+        writeFileSync(path, script, { mode: 0o755 });
+        return path;
+      }
+
+      it.each([
+        ['a section', 'backend pool_b'],
+        ['a server', 'server backend_.* id .*check inter 77777 '],
+        ['a condition', 'txn.conditional) str(route_b)'],
+      ])('%s that haproxy -c does not take names the tenant', async (_what, pattern) => {
+        await engine.stop(0);
+        engine = await startEngine({ binary: fastidious(pattern) });
+        const checked = (intervalMs: number) =>
+          poolOf(
+            all().map((backend) => ({ ...backend, healthCheck: { ...QUICK_CHECK, intervalMs } })),
+            { id: 'pool_b' },
+          );
+        await engine.apply(snapshotOf(++version, tenant('a')));
+        const both = snapshotOf(++version, tenant('a'), tenant('b', { pools: [checked(77_777)] }));
+        await expect(engine.apply(both)).rejects.toMatchObject({ tenantId: 'tenant_b' });
+        expect((await ask('a')).status).toBe(200);
+      });
+
+      it('a certificate that haproxy -c does not take names the tenant', async () => {
+        await engine.stop(0);
+        engine = await startEngine({ httpsPort: 0 });
+        const { leaf, privateKey } = await (await CertificateAuthority.create()).issue(['b.test']);
+        const chain = `${leaf}-----BEGIN CERTIFICATE-----\nbm9uc2Vuc2U=\n-----END CERTIFICATE-----\n`;
+        const certificates = [{ id: 'cert_b', hosts: ['b.test'], chain, privateKey }];
+        await engine.apply(snapshotOf(++version, tenant('a'), tenant('b')));
+        const renamed = { ...tenant('a'), routes: [routeOf({ ...tenant('a').routes[0], host: 'new.test' })] };
+        const both = snapshotOf(++version, renamed, tenant('b', { certificates }));
+        await expect(engine.apply(both)).rejects.toMatchObject({ tenantId: 'tenant_b' });
+        await engine.apply(snapshotOf(++version, renamed, tenant('b')));
+        expect([(await ask('new')).status, (await ask('a')).status]).toEqual([200, 404]);
+      });
+
+      it('at the start is left out until it is another one; the others are served', async () => {
+        await engine.stop(0);
+        engine = new HaproxyEngine({
+          directory,
+          host: '127.0.0.1',
+          httpPort: 0,
+          binary: fastidious('inter 77777 '),
+        });
+        engines.push(engine);
+        const checked = (intervalMs: number) =>
+          all().map((backend) => ({ ...backend, healthCheck: { ...QUICK_CHECK, intervalMs } }));
+        const bad = tenant('b', { pools: [poolOf(checked(77_777), { id: 'pool_b' })] });
+        const good = tenant('b', { pools: [poolOf(checked(66_666), { id: 'pool_b' })] });
+        await engine.apply(snapshotOf(1, tenant('a'), bad));
+        await engine.start();
+        expect(engine.health().lastError).toContain('no.');
+        expect((await ask('a')).status).toBe(200);
+        expect((await ask('b')).status).toBe(404);
+        await engine.apply(snapshotOf(2, tenant('a'), bad, tenant('c')));
+        expect((await ask('c')).status).toBe(200);
+        expect((await ask('b')).status).toBe(404);
+        await engine.apply(snapshotOf(3, tenant('a'), good, tenant('c')));
+        expect((await ask('b')).status).toBe(200);
+        expect(engine.health()).toMatchObject({ version: 3, lastError: null });
+      });
     });
 
     it('an older snapshot that waits gets its turn when the newer one is refused', async () => {

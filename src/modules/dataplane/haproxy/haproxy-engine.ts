@@ -190,23 +190,34 @@ export class HaproxyEngine implements DataPlaneEngine {
     await this.process.reload();
   }
 
-  /** Begins with what was applied before the start; with nothing, when HAProxy refuses that. */
+  /**
+   * Begins with what was applied before the start; without a tenant whose part HAProxy refuses, and with nothing when it
+   * is nobody's.
+   */
   private async begin(): Promise<void> {
-    const begun = this.queue.poke();
+    let attempt = this.queue.poke();
     if (this.attached) {
       // Somebody else will start it, with the files that are there now.
-      begun.catch(() => {});
+      attempt.catch(() => {});
       return;
     }
-    try {
-      await begun;
-    } catch (error) {
-      if (!(error instanceof SnapshotRefused) || this.snapshot === EMPTY) throw error;
-      this.snapshot = EMPTY;
-      this.queue.revert(EMPTY);
-      await this.queue.poke();
-      this.lastError = error.message;
+    let refusal: SnapshotRefused | null = null;
+    for (;;) {
+      try {
+        await attempt;
+        break;
+      } catch (error) {
+        if (!(error instanceof SnapshotRefused) || this.snapshot === EMPTY) throw error;
+        refusal ??= error;
+        const slice = this.snapshot.tenants.get(error.tenantId ?? '');
+        if (!slice || !this.deployment!.leaveOut(slice)) {
+          this.snapshot = EMPTY;
+          this.queue.revert(EMPTY);
+        }
+        attempt = this.queue.poke();
+      }
     }
+    this.lastError = refusal?.message ?? null;
   }
 
   private async choose(adopted: boolean): Promise<Choices> {

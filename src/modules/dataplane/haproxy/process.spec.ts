@@ -80,7 +80,10 @@ describeWithHaproxy('the HAProxy process', () => {
     configure();
     expect(await findFault('haproxy', join(directory, 'haproxy.cfg'))).toBeNull();
     configure('  nonsense\n');
-    expect(await findFault('haproxy', join(directory, 'haproxy.cfg'))).toContain('nonsense');
+    const path = join(directory, 'haproxy.cfg');
+    const fault = await findFault('haproxy', path);
+    expect(fault?.message).toContain('nonsense');
+    expect(fault?.places).toContainEqual({ path, line: expect.any(Number) });
   });
 
   it('one that cannot start says why', async () => {

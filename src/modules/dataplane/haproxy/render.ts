@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SnapshotRefused } from '../engine.js';
 import type { Snapshot, TenantSlice } from '../snapshot.js';
+import type { Place } from './binary.js';
 import {
   mapFile,
   type Rendered,
@@ -172,6 +173,35 @@ function writeSection(section: Section): string {
 function serverLine(server: Server): string {
   const disabled = server.maintenance ? ' disabled' : '';
   return `server ${server.name} ${serverAddress(server)} weight ${server.weight}${disabled} ${server.settings}`;
+}
+
+/** The tenant that a line of the configuration, or a file beside it, belongs to; undefined for what is nobody's. */
+export function tenantAt(rendered: Rendered, { path, line }: Place): string | undefined {
+  const isIt = (file: string): boolean => path === file || path.endsWith(`/${file}`);
+  const owns =
+    line === undefined ? ownerOfFile(isIt) : ownerOfLine(rendered, linesOf(rendered, isIt).slice(0, line));
+  for (const fragment of rendered.tenants.values()) if (owns(fragment)) return fragment.tenantId;
+  return undefined;
+}
+
+type Owns = (fragment: TenantFragment) => boolean;
+
+const ownerOfFile =
+  (isIt: (file: string) => boolean): Owns =>
+  ({ certificates, tables, bodies }) =>
+    [...certificates.keys(), ...tables.lists.keys(), ...bodies.keys()].some(isIt);
+
+/** @param lines The line, and those before it: in the tenants' files it stands in a section, in the frontend for itself. */
+function ownerOfLine({ conditionals }: Rendered, lines: readonly string[]): Owns {
+  const rule = conditionals.find(({ text }) => text === `${lines.at(-1)}\n`);
+  if (rule) return ({ tables }) => tables.maps.records.has(rule.routeId);
+  const section = lines.findLast((each) => each.startsWith('backend '))?.slice('backend '.length) ?? '';
+  return ({ sections }) => sections.has(section);
+}
+
+function linesOf(rendered: Rendered, isIt: (file: string) => boolean): string[] {
+  const [, text = ''] = [...filesOf(rendered)].find(([file]) => isIt(file)) ?? [];
+  return text.split('\n');
 }
 
 /** `host:port`, with brackets around an IPv6 address. */
