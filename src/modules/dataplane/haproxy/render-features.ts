@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { endsWithHead } from '../../../common/http-statuses.js';
 import { MAX_PAGE_BYTES } from '../../../common/load-balancing.js';
 import { normalPrefix } from '../embedded/routing/host-routes.js';
 import { SnapshotRefused } from '../engine.js';
@@ -137,7 +138,7 @@ class RuleWriter {
   maintenance(page: RouteFeatures['maintenance']): void {
     if (!page) return;
     const status = checkedInteger(page.status, 200, 599, `${this.id}: the status of the maintenance page`);
-    if (status === 204 || status === 304) {
+    if (endsWithHead(status)) {
       this.add(`http-request return status ${status} hdr Cache-Control no-store`);
       return;
     }

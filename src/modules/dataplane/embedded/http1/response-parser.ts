@@ -1,3 +1,4 @@
+import { endsWithHead } from '../../../../common/http-statuses.js';
 import { isCleanText, readFields, readLength } from './fields.js';
 
 /** Where an answer's body ends (RFC 9112 §6.3). */
@@ -81,7 +82,7 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
   for (let i = 0; i < names.length; i++) if (!said.take(names[i], rawHeaders[2 * i + 1])) return null;
   const http10 = line[1] === '0';
   if (said.chunked && (said.length !== null || http10)) return null;
-  const bodiless = toHead || status < 200 || status === 204 || status === 304;
+  const bodiless = toHead || endsWithHead(status);
   const framing = bodiless ? 'none' : said.chunked ? 'chunked' : said.length !== null ? 'length' : 'close';
   return {
     status,
