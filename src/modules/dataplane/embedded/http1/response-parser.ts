@@ -1,5 +1,5 @@
 import { endsWithHead } from '../../../../common/http-statuses.js';
-import { isCleanText, readFields, readLength } from './fields.js';
+import { BodyFields, isCleanText, readFields } from './fields.js';
 
 /** Where an answer's body ends (RFC 9112 §6.3). */
 type BodyFraming = 'none' | 'length' | 'chunked' | 'close';
@@ -27,9 +27,7 @@ const KEEP_ALIVE_TIMEOUT = /(?:^|[\s,])timeout=(\d{1,6})(?:$|[\s,])/i;
 const CLOSE = /(?:^|[\s,])close(?:$|[\s,])/i;
 
 /** What the fields say about framing and the connection. */
-class Framing {
-  length: number | null = null;
-  chunked = false;
+class Framing extends BodyFields {
   close = false;
   keepAliveSeconds: number | null = null;
   upgrade: string | null = null;
@@ -38,13 +36,9 @@ class Framing {
   take(name: string, value: string): boolean {
     switch (name) {
       case 'content-length':
-        if (this.length !== null) return false;
-        this.length = readLength(value);
-        return this.length !== null;
+        return this.takeLength(value);
       case 'transfer-encoding':
-        if (this.chunked || value.toLowerCase() !== 'chunked') return false;
-        this.chunked = true;
-        return true;
+        return this.takeCoding(value);
       case 'connection':
       // Some parsers, node's among them, take it for the same.
       case 'proxy-connection':
