@@ -7730,7 +7730,10 @@ export interface components {
         RouteMaintenance: {
             /** @example 503 */
             status: number;
-            /** @example Back at noon. */
+            /**
+             * @description At most 15000 bytes in UTF-8.
+             * @example Back at noon.
+             */
             body: string;
             /** @example text/plain; charset=utf-8 */
             content_type: string;

@@ -13,5 +13,8 @@ export const ADMIN_STATES = ['enabled', 'draining', 'disabled'] as const;
 /** `draining` finishes what it has and gets nothing new (sticky clients included); `disabled` gets nothing. */
 export type AdminState = (typeof ADMIN_STATES)[number];
 
+/** What a maintenance page may have in UTF-8: HAProxy answers it out of one buffer of 16 kB, together with the head. */
+export const MAX_PAGE_BYTES = 15_000;
+
 export const HEALTH_STATES = ['healthy', 'unhealthy', 'unknown'] as const;
 export type HealthState = (typeof HEALTH_STATES)[number];

@@ -1,8 +1,6 @@
+import { isWithoutContent } from '../../src/common/http-statuses.js';
 import { ADMIN_STATES, ALGORITHMS } from '../../src/common/load-balancing.js';
 import { fc } from './property.js';
-
-/** Statuses whose answers have no body (RFC 9110, 6.4.1). */
-const BODILESS = new Set([204, 205, 304]);
 
 const optional = { requiredKeys: [] };
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/);
@@ -107,7 +105,7 @@ const features = (pools: string[]) =>
           body: fc.string({ unit: 'grapheme', maxLength: 30 }),
           content_type: fc.constantFrom('text/plain', 'text/html; charset=utf-8'),
         })
-        .map((page) => (BODILESS.has(page.status) ? { ...page, body: '' } : page)),
+        .map((page) => (isWithoutContent(page.status) ? { ...page, body: '' } : page)),
       split: fc.uniqueArray(
         fc.record({ pool: fc.constantFrom(...pools), weight: fc.integer({ min: 1, max: 100 }) }),
         { minLength: 1, maxLength: 3, selector: (t) => t.pool },

@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsEmail, IsIn, IsString, Matches, MaxLength, MinLength } from 'class-validator';
+import { PASSWORD_LENGTH } from '../../common/passwords.js';
 import { ROLES, type Role, type TenantRole } from '../../common/permissions.js';
 import { IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import { SettingsResponse } from '../settings/index.js';
@@ -84,8 +85,8 @@ export class CreateAdminUserRequest {
    */
   @MayBeAbsent()
   @IsString()
-  @MinLength(8)
-  @MaxLength(256)
+  @MinLength(PASSWORD_LENGTH.min)
+  @MaxLength(PASSWORD_LENGTH.max)
   password?: string;
 }
 

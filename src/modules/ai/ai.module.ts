@@ -43,6 +43,7 @@ import { BatchExecutor } from './pipelines/batch-executor.js';
 import { DaskBridge } from './pipelines/dask/dask-bridge.js';
 import { PipelineExecutor } from './pipelines/pipeline-executor.js';
 import { PipelineRunsRepository } from './pipelines/pipeline-runs.repository.js';
+import { PipelineRunsService } from './pipelines/pipeline-runs.service.js';
 import { PipelineWorker } from './pipelines/pipeline-worker.js';
 import { PipelineStepsController, PipelinesController } from './pipelines/pipelines.controller.js';
 import { PipelinesRepository } from './pipelines/pipelines.repository.js';
@@ -106,6 +107,7 @@ import { TrainingRunner } from './training/training-runner.js';
     PipelineWorker,
     PipelinesRepository,
     PipelinesService,
+    PipelineRunsService,
     PoolSeries,
     PredictionsRepository,
     PredictionsService,

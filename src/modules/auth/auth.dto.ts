@@ -1,5 +1,6 @@
 import { Transform } from 'class-transformer';
 import { IsEmail, IsString, MaxLength, MinLength, ValidateIf } from 'class-validator';
+import { PASSWORD_LENGTH } from '../../common/passwords.js';
 import type { Role } from '../../common/permissions.js';
 import { AllMayBeAbsent, IsLine, MayBeAbsent } from '../../platform/http/index.js';
 
@@ -31,7 +32,7 @@ export class LoginRequest {
   /** @example your_password */
   @IsString()
   @MinLength(1)
-  @MaxLength(256)
+  @MaxLength(PASSWORD_LENGTH.max)
   password: string;
 
   /**
@@ -65,8 +66,8 @@ export class RegisterRequest {
    * @example a-long-enough-password
    */
   @IsString()
-  @MinLength(8)
-  @MaxLength(256)
+  @MinLength(PASSWORD_LENGTH.min)
+  @MaxLength(PASSWORD_LENGTH.max)
   password: string;
 
   /**
@@ -237,7 +238,7 @@ export class ChangePasswordRequest {
   /** @example the-old-password */
   @IsString()
   @MinLength(1)
-  @MaxLength(256)
+  @MaxLength(PASSWORD_LENGTH.max)
   current_password: string;
 
   /**
@@ -245,8 +246,8 @@ export class ChangePasswordRequest {
    * @example a-better-password
    */
   @IsString()
-  @MinLength(8)
-  @MaxLength(256)
+  @MinLength(PASSWORD_LENGTH.min)
+  @MaxLength(PASSWORD_LENGTH.max)
   new_password: string;
 }
 
@@ -277,8 +278,8 @@ export class ResetPasswordRequest {
    * @example a-long-enough-password
    */
   @IsString()
-  @MinLength(8)
-  @MaxLength(256)
+  @MinLength(PASSWORD_LENGTH.min)
+  @MaxLength(PASSWORD_LENGTH.max)
   new_password: string;
 }
 

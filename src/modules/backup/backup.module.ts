@@ -10,13 +10,17 @@ import { BackupsRepository } from './backups.repository.js';
 import { BACKUP_STORE, BackupsService } from './backups.service.js';
 import { DumpRepository } from './dump.repository.js';
 import { RestoreRepository } from './restore.repository.js';
+import { RestoreService } from './restore.service.js';
 import { TablesReadModel } from './tables.read-model.js';
+import { Workshop } from './workshop.js';
 
 @Module({
   imports: [ClusterModule, SettingsModule, TenantsModule],
   controllers: [BackupsController],
   providers: [
     BackupsService,
+    RestoreService,
+    Workshop,
     BackupSchedule,
     BackupsRepository,
     DumpRepository,

@@ -47,13 +47,17 @@ import {
   RestoreResponse,
   UploadQuery,
 } from './backups.dto.js';
-import { BackupsService, type Restored } from './backups.service.js';
+import { BackupsService } from './backups.service.js';
+import { type Restored, RestoreService } from './restore.service.js';
 
 @ApiTags('Backups')
 @ApiExtraModels(RestoreRequest)
 @Controller('api/backup')
 export class BackupsController {
-  constructor(private readonly backups: BackupsService) {}
+  constructor(
+    private readonly backups: BackupsService,
+    private readonly restores: RestoreService,
+  ) {}
 
   @Get()
   @Access('backup.read')
@@ -129,9 +133,9 @@ export class BackupsController {
   async restore(@Req() request: FastifyRequest, @Query() query: UploadQuery): Promise<RestoreResponse> {
     const { body } = request;
     if (body instanceof Readable)
-      return respond(await this.backups.restoreUpload(body, query.tenant_id ?? null));
+      return respond(await this.restores.restoreUpload(body, query.tenant_id ?? null));
     const { backup_id, tenant_id } = await restoreRequest(body);
-    return respond(await this.backups.restore(backup_id, tenant_id ?? query.tenant_id ?? null));
+    return respond(await this.restores.restore(backup_id, tenant_id ?? query.tenant_id ?? null));
   }
 }
 

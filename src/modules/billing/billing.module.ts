@@ -25,8 +25,13 @@ import { ReconciliationService } from './reconciliation.service.js';
 import { Renewals } from './renewals.service.js';
 import { StripeProvider } from './stripe/stripe.provider.js';
 import { StripeCatalog } from './stripe/stripe-catalog.js';
+import { StripeChanges } from './stripe/stripe-changes.js';
+import { StripeCheckouts } from './stripe/stripe-checkouts.js';
+import { StripeCustomers } from './stripe/stripe-customers.js';
 import { StripeEvents } from './stripe/stripe-events.service.js';
 import { StripeGateway } from './stripe/stripe-gateway.js';
+import { StripeOrders } from './stripe/stripe-orders.js';
+import { StripeSubscriptions } from './stripe/stripe-subscriptions.js';
 import { StripeSync } from './stripe/stripe-sync.service.js';
 import { UsageReportsRepository } from './stripe/usage-reports.repository.js';
 import { UsageReports } from './stripe/usage-reports.service.js';
@@ -75,6 +80,11 @@ import { WebhooksService } from './webhooks/webhooks.service.js';
     ReconciliationService,
     Renewals,
     StripeCatalog,
+    StripeSubscriptions,
+    StripeOrders,
+    StripeCustomers,
+    StripeCheckouts,
+    StripeChanges,
     StripeEvents,
     StripeGateway,
     StripeProvider,

@@ -16,6 +16,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { MAX_PAGE_BYTES } from '../../common/load-balancing.js';
 import { IsDuration, MayBeAbsent } from '../../platform/http/index.js';
 import { normalisePath } from './host.js';
 import {
@@ -28,6 +29,7 @@ import {
   IsHeaderMap,
   IsMediaType,
   IsOneLine,
+  IsPage,
   IsRedirectTarget,
   Named,
 } from './route-validators.js';
@@ -169,9 +171,13 @@ export class RouteMaintenance {
   @Max(599)
   status: number;
 
-  /** @example "Back at noon." */
+  /**
+   * At most 15000 bytes in UTF-8.
+   * @example "Back at noon."
+   */
   @IsString()
-  @MaxLength(16_384)
+  @MaxLength(MAX_PAGE_BYTES)
+  @IsPage()
   body: string;
 
   /** @example "text/plain; charset=utf-8" */

@@ -101,6 +101,11 @@ describe('features of a route', () => {
       { redirect: { status: 200, location: '/' } },
       'features.redirect.status',
     ],
+    [
+      'a page of too many bytes',
+      { maintenance: { status: 503, body: 'é'.repeat(7501), content_type: 'text/plain' } },
+      'features.maintenance.body',
+    ],
     ['dots in a prefix', { rewrite_prefix: '/../x' }, 'features.rewrite_prefix'],
     [
       'a rate of zero',

@@ -1,4 +1,5 @@
 import { invalidField } from '../../common/errors.js';
+import { isWithoutContent } from '../../common/http-statuses.js';
 import { normalisePath } from './host.js';
 import type { MatchCondition, RouteFeaturesBody } from './route-features.dto.js';
 
@@ -9,8 +10,6 @@ export type StoredFeatures = Omit<RouteFeaturesBody, 'split'> & {
 
 /** Written in a URL as it is, so that no engine has to decode names. */
 const PLAIN_PARAMETER = /^[A-Za-z0-9_.~-]{1,100}$/;
-/** Statuses whose answers have no body (RFC 9110 §15.3.5, §15.3.6, §15.4.5). */
-const BODILESS = new Set([204, 205, 304]);
 
 /**
  * What the fields' own rules cannot see.
@@ -24,7 +23,7 @@ export function checkFeatures(features: RouteFeaturesBody): void {
   for (const [i, { in: where, name }] of (match ?? []).entries())
     if (where === 'query' && !PLAIN_PARAMETER.test(name))
       refuse(`match.${i}.name`, 'plain', 'must have letters, digits and -_.~ only, and at most 100 of them');
-  if (maintenance?.body && BODILESS.has(maintenance.status))
+  if (maintenance?.body && isWithoutContent(maintenance.status))
     refuse('maintenance.body', 'empty', `must be empty with the status ${maintenance.status}`);
   if (features.strip_prefix && features.rewrite_prefix !== undefined)
     refuse('rewrite_prefix', 'exclusive', 'cannot be together with strip_prefix');

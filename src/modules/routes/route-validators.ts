@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { applyDecorators } from '@nestjs/common';
 import { registerDecorator } from 'class-validator';
 import { HOP_BY_HOP_FIELDS } from '../../common/http-fields.js';
+import { MAX_PAGE_BYTES } from '../../common/load-balancing.js';
 
 /** A check of one value, with the sentence that follows the field's name when it fails. */
 function rule(name: string, message: string, validate: (value: unknown) => boolean, each = false) {
@@ -52,6 +53,11 @@ export const IsMediaType = rule(
   'isMediaType',
   'must be a media type such as text/html; charset=utf-8',
   (value) => typeof value === 'string' && MEDIA_TYPE.test(value),
+);
+export const IsPage = rule(
+  'isPage',
+  `must have at most ${MAX_PAGE_BYTES} bytes`,
+  (value) => typeof value === 'string' && Buffer.byteLength(value) <= MAX_PAGE_BYTES,
 );
 /** A line break, or NUL, is in no header, and no engine could be told of it. */
 export const IsOneLine = rule(

@@ -1,4 +1,5 @@
 import { IsBoolean, IsEmail, IsIn, IsString, MaxLength, MinLength } from 'class-validator';
+import { PASSWORD_LENGTH } from '../../common/passwords.js';
 import { type Role, TENANT_ROLES, type TenantRole } from '../../common/permissions.js';
 import { AllMayBeAbsent, IsLine, MayBeAbsent, PageQuery } from '../../platform/http/index.js';
 import type { Membership } from './membership.entity.js';
@@ -38,8 +39,8 @@ export class AddUserRequest {
    */
   @MayBeAbsent()
   @IsString()
-  @MinLength(8)
-  @MaxLength(256)
+  @MinLength(PASSWORD_LENGTH.min)
+  @MaxLength(PASSWORD_LENGTH.max)
   password?: string;
 }
 

@@ -28,6 +28,8 @@ describe('the environment', () => {
     ['S3_ENDPOINT', 's3.example.com', 'http://127.0.0.1:9000'],
     ['CORS_ORIGINS', 'https://a.example.com,b.example.com', 'https://a.example.com,http://localhost:3000'],
     ['TRUSTED_PROXIES', '10.0.0.0/8,proxy', '10.0.0.0/8,::1,192.0.2.7'],
+    // or nobody could sign in with it
+    ['ADMIN_PASSWORD', 'x'.repeat(257), 'x'.repeat(256)],
   ])('refuses %s=%s at the start, not when it is first used', (name, wrong, right) => {
     expect(() => loadEnvironment({ [name]: wrong })).toThrow(new RegExp(`${name}: `));
     expect(loadEnvironment({ [name]: right })).toHaveProperty(name);

@@ -7,12 +7,14 @@ import {
   IsString,
   Matches,
   Max,
+  MaxLength,
   Min,
   MinLength,
   ValidateBy,
   validateSync,
 } from 'class-validator';
 import ipaddr from 'ipaddr.js';
+import { PASSWORD_LENGTH } from '../../common/passwords.js';
 
 const toInt = ({ value }: { value: unknown }) =>
   typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
@@ -113,7 +115,8 @@ export class Environment {
   /** Password of the first superadmin; needed at the first start in production. */
   @IsOptional()
   @IsString()
-  @MinLength(8)
+  @MinLength(PASSWORD_LENGTH.min)
+  @MaxLength(PASSWORD_LENGTH.max)
   ADMIN_PASSWORD?: string;
 
   @IsOptional()

@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Agent, buildConnector, fetch as undiciFetch } from 'undici';
+import { isWithoutContent } from '../../common/http-statuses.js';
 import { Environment } from '../config/environment.js';
 import { AddressGuard, hostOf, type Resolve } from './address-guard.js';
 import { classify, OutgoingError } from './outgoing-error.js';
@@ -18,7 +19,6 @@ export interface GuardedInit {
 const TIMEOUT_MS = 5000;
 const MAX_BYTES = 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 4000;
-const BODILESS = new Set([101, 204, 205, 304]);
 
 /**
  * The one client for addresses that a tenant gives (OIDC provider, webhooks, Slack): https to public addresses only,
@@ -78,7 +78,7 @@ export class GuardedClient implements OnApplicationShutdown {
       throw new OutgoingError('redirect', 'the server redirects, which is not followed');
     }
     const body = await readLimited(response.body, maxBytes);
-    return new Response(BODILESS.has(response.status) ? null : body, {
+    return new Response(isWithoutContent(response.status) ? null : body, {
       status: response.status,
       statusText: response.statusText,
       headers: [...response.headers],

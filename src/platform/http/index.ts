@@ -14,7 +14,7 @@ export {
   requestContext,
 } from './request-context.js';
 export { fieldErrors, parseBody, REQUEST_CHECKS } from './validation.js';
-export { AllMayBeAbsent, IsDuration, IsLine, IsTime, MayBeAbsent } from './validators.js';
+export { AllMayBeAbsent, IsDuration, IsLine, IsQueryCount, IsTime, MayBeAbsent } from './validators.js';
 export {
   APPLIES_CONFIGURATION,
   ApiCreates,

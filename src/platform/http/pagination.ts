@@ -10,43 +10,16 @@ import {
 import { INTERCEPTORS_METADATA } from '@nestjs/common/constants.js';
 import { Reflector } from '@nestjs/core';
 import { ApiHeader, ApiOkResponse, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsInt, Max, Min } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
 import { Page } from '../../common/pagination.js';
-import { queryInteger } from './query-values.js';
-import { IsTime, MayBeAbsent } from './validators.js';
+import { IsQueryCount, IsTime, MayBeAbsent } from './validators.js';
 
 export class PageQuery {
-  @ApiPropertyOptional({
-    description: 'Page, from 1',
-    minimum: 1,
-    maximum: 1_000_000,
-    default: 1,
-    type: 'integer',
-    example: 1,
-  })
-  @MayBeAbsent()
-  @Transform(queryInteger)
-  @IsInt()
-  @Min(1)
-  @Max(1_000_000)
+  @IsQueryCount('Page, from 1', 1_000_000, 1)
   page?: number;
 
-  @ApiPropertyOptional({
-    description: 'Items a page',
-    minimum: 1,
-    maximum: 200,
-    default: 50,
-    type: 'integer',
-    example: 50,
-  })
-  @MayBeAbsent()
-  @Transform(queryInteger)
-  @IsInt()
-  @Min(1)
-  @Max(200)
+  @IsQueryCount('Items a page', 200, 50)
   limit?: number;
 }
 

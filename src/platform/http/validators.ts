@@ -1,17 +1,21 @@
 import { applyDecorators, type Type } from '@nestjs/common';
-import { ApiProperty, PartialType } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import {
+  IsInt,
   IsString,
   isISO8601,
   Matches,
+  Max,
   MaxLength,
+  Min,
   MinLength,
   registerDecorator,
   ValidateIf,
   type ValidationOptions,
 } from 'class-validator';
 import { DURATION, parseDuration } from '../../common/durations.js';
+import { queryInteger } from './query-values.js';
 
 /** The field may be left out. Unlike with class-validator's `IsOptional`, null is a value and must be a valid one. */
 export const MayBeAbsent = () => ValidateIf((_, value) => value !== undefined);
@@ -42,6 +46,24 @@ export const IsDuration = (min: string, max: string, options?: ValidationOptions
     });
   };
 };
+
+/** A whole number in a query, from 1 to `maximum`; the document says what holds when it is left out. */
+export const IsQueryCount = (description: string, maximum: number, usual: number) =>
+  applyDecorators(
+    ApiPropertyOptional({
+      description,
+      minimum: 1,
+      maximum,
+      default: usual,
+      type: 'integer',
+      example: usual,
+    }),
+    MayBeAbsent(),
+    Transform(queryInteger),
+    IsInt(),
+    Min(1),
+    Max(maximum),
+  );
 
 /** A time as JavaScript reads it, in ISO 8601: weeks and days of the year (`2026-W25`), which it cannot read, are none. */
 export const IsTime = (): PropertyDecorator => (target, propertyName) =>

@@ -1,5 +1,7 @@
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
 import { until } from '../../../test/support/until.js';
+import { connect } from '../database/connect.js';
+import { Database } from '../database/index.js';
 import { WorkQueue, type WorkQueueOptions } from './work-queue.js';
 
 interface Row {
@@ -7,6 +9,9 @@ interface Row {
   attempts: number;
   payload: string;
 }
+
+/** The advisory lock that the taking of a slow row waits for. */
+const SLOW = 4711;
 
 describe('queued work', () => {
   let db: TestDatabase;
@@ -31,8 +36,11 @@ describe('queued work', () => {
     await Promise.all(queues.splice(0).map((q) => q.stop()));
   });
 
-  const queue = (options: Partial<WorkQueueOptions<Row>> & Pick<WorkQueueOptions<Row>, 'handle'>) => {
-    const made = new WorkQueue<Row>(db.database, db.notifications, {
+  const queue = ({
+    database = db.database,
+    ...options
+  }: Partial<WorkQueueOptions<Row>> & Pick<WorkQueueOptions<Row>, 'handle'> & { database?: Database }) => {
+    const made = new WorkQueue<Row>(database, db.notifications, {
       table,
       concurrency: 4,
       leaseSeconds: 30,
@@ -63,6 +71,42 @@ describe('queued work', () => {
     expect(
       await db.sql(`SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids FROM ${table}_effects`),
     ).toEqual([{ n: 40, ids: 40 }]);
+  });
+
+  it('is taken side by side: a row that is slow to take holds up no other', async () => {
+    const slowClaims = async () => {
+      const claims = await db.sql(
+        `SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
+         WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted AND objid = ${SLOW}`,
+      );
+      return claims.length > 0;
+    };
+    // the first try to take the slow row shall not end by its time limit
+    const patient = await connect(db.url, 4, 60_000);
+    const done: string[] = [];
+    const q = queue({
+      database: new Database(patient),
+      handle: async (row) => {
+        done.push(row.id);
+      },
+    });
+    await db.sql(`CREATE FUNCTION ${table}_slow() RETURNS trigger LANGUAGE plpgsql AS $$
+                  BEGIN PERFORM pg_advisory_xact_lock(${SLOW}); RETURN NEW; END $$`);
+    await db.sql(`CREATE TRIGGER slow BEFORE UPDATE ON ${table} FOR EACH ROW
+                  WHEN (NEW.id = 'slow' AND NEW.state = 'running') EXECUTE FUNCTION ${table}_slow()`);
+    await db.sql('SELECT pg_advisory_lock($1)', [SLOW]);
+    try {
+      await enqueue(q, 'slow');
+      q.start();
+      await until('the slow row to be in the taking', slowClaims);
+      await enqueue(q, 'quick');
+      await until('the quick row', () => done.includes('quick'));
+    } finally {
+      await db.sql('SELECT pg_advisory_unlock($1)', [SLOW]);
+    }
+    await until('all done', allDone);
+    await q.stop();
+    await patient.destroy();
   });
 
   it('is tried again after an error, and given up with the reason after the last try', async () => {

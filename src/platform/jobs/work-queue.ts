@@ -55,7 +55,7 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
   private readonly logger: Logger;
   private readonly controllers = new Set<AbortController>();
   private readonly atWork = new Set<Row>();
-  /** Claims follow each other: each one counts what the ones before it took. */
+  /** Claims that count rows at work follow each other: each one counts what the ones before it took. */
   private claims: Promise<unknown> = Promise.resolve();
   private running = 0;
   private stopped = true;
@@ -120,6 +120,8 @@ export class WorkQueue<Row extends { id: string; attempts: number }> {
   }
 
   private nextRow(token: string): Promise<Row | null> {
+    // an order may count too
+    if (!this.options.shares && !this.options.orderBy) return this.claim(token);
     const claim = this.claims.then(async () => {
       const row = await this.claim(token);
       if (row) this.atWork.add(row);

@@ -86,7 +86,6 @@ export class PipelineWorker implements OnApplicationBootstrap, OnModuleDestroy {
         if ((await this.runs.begin(tx, row.id)).cancel_requested) cancelled.abort();
         return this.pipelines.get(tx, row.tenant_id, row.pipeline_id);
       });
-      if (!pipeline) throw new Error('the pipeline was deleted');
       const outcome = await this.execute(row, pipeline, AbortSignal.any([cancelled.signal, job.signal]));
       // a node that stops is no cancellation: another one begins anew
       if (outcome.status === 'cancelled' && !cancelled.signal.aborted) throw job.signal.reason;

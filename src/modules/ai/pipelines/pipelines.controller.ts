@@ -12,6 +12,7 @@ import {
 } from '../../../platform/http/index.js';
 import { Access, CurrentUser, type Principal } from '../../../platform/security/index.js';
 import { SERIES_BODY_LIMITS } from '../series-limits.js';
+import { PipelineRunsService } from './pipeline-runs.service.js';
 import {
   CreatePipelineRequest,
   PipelineDeletedResponse,
@@ -42,7 +43,10 @@ export class PipelineStepsController {
 @ApiTags('AI: pipelines')
 @Controller(['api/ai/pipelines', 'api/ai/pipeline'])
 export class PipelinesController {
-  constructor(private readonly pipelines: PipelinesService) {}
+  constructor(
+    private readonly pipelines: PipelinesService,
+    private readonly pipelineRuns: PipelineRunsService,
+  ) {}
 
   @Get()
   @Access('ai.read')
@@ -107,8 +111,8 @@ export class PipelinesController {
   ): Promise<RunPipelineResponse> {
     const wanted = body.checked();
     return query.async
-      ? this.pipelines.enqueue(user.tenantId, id, wanted)
-      : this.pipelines.run(user.tenantId, id, wanted);
+      ? this.pipelineRuns.enqueue(user.tenantId, id, wanted)
+      : this.pipelineRuns.run(user.tenantId, id, wanted);
   }
 
   @Get(':id/runs')
@@ -121,7 +125,7 @@ export class PipelinesController {
     @IdParam('pipeline') id: string,
     @Query() query: RunsQuery,
   ): Promise<Page<PipelineRunResponse>> {
-    return this.pipelines.listRuns(user.tenantId, id, pageRequest(query), query.status);
+    return this.pipelineRuns.list(user.tenantId, id, pageRequest(query), query.status);
   }
 
   @Get(':id/runs/:run_id')
@@ -132,7 +136,7 @@ export class PipelinesController {
     @IdParam('pipeline') id: string,
     @IdParam('run', 'run_id') runId: string,
   ): Promise<PipelineRunResponse> {
-    return this.pipelines.getRun(user.tenantId, id, runId);
+    return this.pipelineRuns.get(user.tenantId, id, runId);
   }
 
   @Post(':id/runs/:run_id/cancel')
@@ -144,6 +148,6 @@ export class PipelinesController {
     @IdParam('pipeline') id: string,
     @IdParam('run', 'run_id') runId: string,
   ): Promise<PipelineRunResponse> {
-    return this.pipelines.cancel(user.tenantId, id, runId);
+    return this.pipelineRuns.cancel(user.tenantId, id, runId);
   }
 }

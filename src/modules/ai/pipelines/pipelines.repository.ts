@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { defined } from '../../../common/defined.js';
+import { notFound } from '../../../common/errors.js';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
 import { columnsOf, type Transaction } from '../../../platform/database/index.js';
@@ -31,11 +32,14 @@ export class PipelinesRepository {
     return new Page(items, total, request.page, request.limit);
   }
 
-  get(tx: Transaction, tenantId: string, id: string, lock = false): Promise<Pipeline | null> {
-    return tx.getRepository(Pipeline).findOne({
+  /** @throws AppError 404 */
+  async get(tx: Transaction, tenantId: string, id: string, lock = false): Promise<Pipeline> {
+    const row = await tx.getRepository(Pipeline).findOne({
       where: { tenant_id: tenantId, id },
       ...(lock && { lock: { mode: 'pessimistic_write' } }),
     });
+    if (!row) throw notFound('Pipeline', id);
+    return row;
   }
 
   async update(tx: Transaction, tenantId: string, id: string, pipeline: PipelineFields): Promise<Pipeline> {

@@ -7,6 +7,7 @@ import {
   SUBSCRIPTION_STATUSES,
   type SubscriptionStatus,
 } from '../billing.types.js';
+import type { Subscription } from '../subscription.entity.js';
 
 /** What we need of a subscription at Stripe. */
 export interface StripeSubscriptionState {
@@ -191,3 +192,13 @@ export function readInvoice(value: unknown): StripeInvoiceState {
     hostedUrl: text(i.hosted_invoice_url),
   };
 }
+
+/** Ids of payment methods, and of the older cards and sources. */
+export const isPaymentMethod = (id: string): boolean => /^(pm|card|src)_/.test(id);
+
+/** What Stripe keeps of ours with a subscription, for its webhooks to find the row by. */
+export const metadataOf = ({ tenant_id, id, plan }: Subscription): Record<string, string> => ({
+  tenant_id,
+  subscription_id: id,
+  plan,
+});

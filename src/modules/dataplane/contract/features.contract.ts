@@ -1,3 +1,4 @@
+import { MAX_PAGE_BYTES } from '../../../common/load-balancing.js';
 import type { RouteFeatures } from '../snapshot.js';
 import type { EngineUnderTest } from './engine-under-test.js';
 import { backendOf, burst, type ClientOptions, get, poolOf, raw, routeOf, tally, until } from './support.js';
@@ -144,6 +145,13 @@ export function describeFeatures(t: EngineUnderTest): void {
       expect(upstream.requests).toEqual([]);
       await t.use([poolOf([])], [routeOf({}, { maintenance: { ...maintenance, body: '' } })]);
       expect(await get(t.engine, '/x')).toMatchObject({ status: 503, body: '' });
+    });
+
+    it('a maintenance page of the greatest length comes whole', async () => {
+      const body = 'é'.repeat(MAX_PAGE_BYTES / 2);
+      const contentType = `text/plain; x=${'y'.repeat(240)}`;
+      await t.useRoute({ maintenance: { status: 503, body, contentType } });
+      expect(await get(t.engine, '/x')).toMatchObject({ status: 503, body });
     });
 
     it.each([204, 304])(

@@ -19,6 +19,7 @@ export function describeHostile(t: EngineUnderTest): void {
       'tab\tinside',
       'ünï',
       '  two  spaces  inside',
+      '}',
     ];
     // biome-ignore-end lint/suspicious/noTemplateCurlyInString: see above
 

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { endsWithHead } from '../../../common/http-statuses.js';
+import { MAX_PAGE_BYTES } from '../../../common/load-balancing.js';
 import { normalPrefix } from '../embedded/routing/host-routes.js';
+import { SnapshotRefused } from '../engine.js';
 import type { HeaderRules, PoolConfig, RouteConfig, RouteCors, RouteFeatures } from '../snapshot.js';
 import { checkedInteger, checkedLength, quoted } from './escape.js';
 
@@ -135,10 +138,12 @@ class RuleWriter {
   maintenance(page: RouteFeatures['maintenance']): void {
     if (!page) return;
     const status = checkedInteger(page.status, 200, 599, `${this.id}: the status of the maintenance page`);
-    if (status === 204 || status === 304) {
+    if (endsWithHead(status)) {
       this.add(`http-request return status ${status} hdr Cache-Control no-store`);
       return;
     }
+    if (Buffer.byteLength(page.body) > MAX_PAGE_BYTES)
+      throw new SnapshotRefused(`${this.id}: the maintenance page is longer than ${MAX_PAGE_BYTES} bytes`);
     const name = `bodies/${createHash('sha256').update(page.body).digest('hex').slice(0, 32)}`;
     this.data.bodies.set(name, page.body);
     this.add(

@@ -87,6 +87,9 @@ function test({ in: where, name, equals }: MatchCondition, routeId: string): str
   return where === 'header' ? headerTest(name, equals, routeId) : queryTest(name, equals, routeId);
 }
 
+/** Equality with a quoted word. A lone brace would end the condition in quotes also, so it is written in hexadecimal. */
+const isWord = (word: string) => (word === quoted('}') ? '-m bin -- 7d' : `-m str -- ${word}`);
+
 /** RFC 9110 §5.6.2 token. */
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
 
@@ -98,7 +101,7 @@ function headerTest(name: string, equals: string | undefined, routeId: string): 
   if (equals === '') return `{ ${field} -m len 0 }`;
   // No field can hold a character beyond a byte.
   if (/[\u0100-\uffff]/.test(equals)) return '{ always_false }';
-  return `{ ${field} -m str -- ${quotedBytes(equals)} }`;
+  return `{ ${field} ${isWord(quotedBytes(equals))} }`;
 }
 
 /** Names as they stand in a URL, so that they need no decoding. */
@@ -111,5 +114,5 @@ function queryTest(name: string, equals: string | undefined, routeId: string): s
   const pattern = name.replaceAll('.', '\\.');
   if (equals === undefined) return `{ query -m reg ${quoted(`(?:^|&)${pattern}(?:[=&]|$)`)} }`;
   if (equals === '') return `{ query -m reg ${quoted(`(?:^|&)${pattern}=?(?:&|$)`)} }`;
-  return `{ ${quoted(`url_param(${name}),url_dec(1)`)} -m str -- ${quoted(equals)} }`;
+  return `{ ${quoted(`url_param(${name}),url_dec(1)`)} ${isWord(quoted(equals))} }`;
 }

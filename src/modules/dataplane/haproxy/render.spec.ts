@@ -210,6 +210,13 @@ describe('rendering', () => {
       'a rule against Transfer-Encoding',
       snapshotOf(1, withFeature({ responseHeaders: { remove: ['Transfer-Encoding'] } })),
     ],
+    [
+      'a maintenance page that its buffer cannot hold',
+      snapshotOf(
+        1,
+        withFeature({ maintenance: { status: 503, body: 'é'.repeat(7501), contentType: 'text/plain' } }),
+      ),
+    ],
     ['a block that is none', snapshotOf(1, withFeature({ ipAllow: ['10.0.0.0/8\n0.0.0.0/0'] }))],
     ['a block that is too long', snapshotOf(1, withFeature({ ipDeny: ['10.0.0.0/33'] }))],
     ['a query name with a quote', snapshotOf(1, withFeature({ match: [{ in: 'query', name: "a'b" }] }))],

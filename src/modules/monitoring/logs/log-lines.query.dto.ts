@@ -1,10 +1,10 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsIn, IsInt, Max, Min } from 'class-validator';
+import { IsIn } from 'class-validator';
 import {
   IsLine,
+  IsQueryCount,
   MayBeAbsent,
-  queryInteger,
   queryUpperCase,
   TimeRangeQuery,
 } from '../../../platform/http/index.js';
@@ -14,19 +14,7 @@ export const DEFAULT_LOG_LINES = 100;
 
 /** Lines of a log, in pages of up to a thousand. */
 export class LogLinesQuery extends TimeRangeQuery {
-  @ApiPropertyOptional({
-    description: 'Lines a page',
-    minimum: 1,
-    maximum: 1000,
-    default: DEFAULT_LOG_LINES,
-    type: 'integer',
-    example: 100,
-  })
-  @MayBeAbsent()
-  @Transform(queryInteger)
-  @IsInt()
-  @Min(1)
-  @Max(1000)
+  @IsQueryCount('Lines a page', 1000, DEFAULT_LOG_LINES)
   override limit?: number;
 
   @ApiPropertyOptional({

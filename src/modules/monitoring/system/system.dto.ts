@@ -1,23 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsIn, IsInt, Max, Min } from 'class-validator';
-import { IsLine, MayBeAbsent, queryInteger } from '../../../platform/http/index.js';
+import { IsIn } from 'class-validator';
+import { IsLine, IsQueryCount, MayBeAbsent } from '../../../platform/http/index.js';
 import type { Resolution, SystemMetricsRow } from './system-metrics.repository.js';
 
 export class SystemMetricsQuery {
-  @ApiPropertyOptional({
-    description: 'Newest points to return',
-    minimum: 1,
-    maximum: 1000,
-    default: 100,
-    type: 'integer',
-    example: 100,
-  })
-  @MayBeAbsent()
-  @Transform(queryInteger)
-  @IsInt()
-  @Min(1)
-  @Max(1000)
+  @IsQueryCount('Newest points to return', 1000, 100)
   limit?: number;
 
   @ApiPropertyOptional({

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { endsWithHead } from '../../../../common/http-statuses.js';
 import type { LocalAnswer } from '../http/answers.js';
 import type { Pausable } from '../proxy/attempt.js';
 import type { ClientReply, InboundBody } from '../proxy/incoming.js';
@@ -69,7 +70,7 @@ export class SocketReply implements ClientReply {
     const bytes = Buffer.from(body);
     if (!this.body.complete && !canSkip(this.length)) this.closeAfter();
     let head = startLine(status, STATUS_CODES[status] ?? '') + fieldLines(headers) + fieldLines(extraHeaders);
-    const hasContent = status !== 204 && status !== 304;
+    const hasContent = !endsWithHead(status);
     if (hasContent) head += `Content-Length: ${bytes.length}\r\n`;
     this.heldHead = head + this.lastFields(false);
     if (hasContent && this.method !== 'HEAD' && bytes.length > 0) this.heldBody = bytes;
@@ -80,7 +81,7 @@ export class SocketReply implements ClientReply {
     if (!this.body.complete) this.closeAfter();
     this.status = status;
     this.source = source;
-    const bodiless = this.method === 'HEAD' || status === 204 || status === 304;
+    const bodiless = this.method === 'HEAD' || endsWithHead(status);
     let text = startLine(status, reason);
     let dated = false;
     let sized = false;

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { endsWithHead } from '../../../../common/http-statuses.js';
 import type { Pausable } from '../proxy/attempt.js';
 import type { ClientReply } from '../proxy/incoming.js';
 import { type BodyLength, canSkip, linger } from '../proxy/linger.js';
@@ -51,7 +52,7 @@ export class NodeReply implements ClientReply {
     // As bytes: node would write a head together with a string in the string's encoding.
     const body = Buffer.from(answer.body);
     const headers = [...answer.headers, ...extraHeaders];
-    if (answer.status !== 204 && answer.status !== 304) headers.push('Content-Length', String(body.length));
+    if (!endsWithHead(answer.status)) headers.push('Content-Length', String(body.length));
     if (this.bodyPending() && !canSkip(this.body)) this.closeAfter();
     this.response.writeHead(answer.status, headers);
     this.bodyBegun = true;

@@ -75,6 +75,26 @@ function isBlank(code: number): boolean {
 const LENGTH = /^(?:0|[1-9]\d{0,14})$/;
 
 /** A Content-Length in its one canonical form, or null. At most 15 digits, so it is a safe integer. */
-export function readLength(value: string): number | null {
+function readLength(value: string): number | null {
   return LENGTH.test(value) ? Number(value) : null;
+}
+
+/** What the fields of a message say of its body. Both are taken once, and in one form: parties must not differ about it. */
+export class BodyFields {
+  length: number | null = null;
+  chunked = false;
+
+  /** @returns false when it is not valid, or the second. */
+  protected takeLength(value: string): boolean {
+    if (this.length !== null) return false;
+    this.length = readLength(value);
+    return this.length !== null;
+  }
+
+  /** @returns false when it is not chunked alone, or the second. */
+  protected takeCoding(value: string): boolean {
+    if (this.chunked || value.toLowerCase() !== 'chunked') return false;
+    this.chunked = true;
+    return true;
+  }
 }

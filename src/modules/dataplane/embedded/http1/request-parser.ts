@@ -1,6 +1,6 @@
 import { Refusal } from '../http/answers.js';
 import { type RequestHead, readTarget } from '../http/request-head.js';
-import { isCleanText, readFields, readLength } from './fields.js';
+import { BodyFields, isCleanText, readFields } from './fields.js';
 
 /** The head of a plain request, checked. */
 export interface ParsedRequest {
@@ -16,10 +16,8 @@ export interface ParsedRequest {
 const REQUEST_LINE = /^(GET|POST|PUT|DELETE|PATCH|HEAD|OPTIONS) (\/[\x21\x22\x24-\x7e]*) HTTP\/1\.1$/;
 
 /** What the fields say about framing and the connection. */
-class Framing {
+class Framing extends BodyFields {
   host: string | null = null;
-  length: number | null = null;
-  chunked = false;
   close: boolean | null = null;
 
   /** @returns false when it is not plain. */
@@ -30,13 +28,9 @@ class Framing {
         this.host = value;
         return true;
       case 'content-length':
-        if (this.length !== null) return false;
-        this.length = readLength(value);
-        return this.length !== null;
+        return this.takeLength(value);
       case 'transfer-encoding':
-        if (this.chunked || value.toLowerCase() !== 'chunked') return false;
-        this.chunked = true;
-        return true;
+        return this.takeCoding(value);
       case 'connection':
         return this.takeConnection(value.toLowerCase());
       case 'upgrade':

@@ -1,4 +1,5 @@
-import { isCleanText, readFields, readLength } from './fields.js';
+import { endsWithHead } from '../../../../common/http-statuses.js';
+import { BodyFields, isCleanText, readFields } from './fields.js';
 
 /** Where an answer's body ends (RFC 9112 §6.3). */
 type BodyFraming = 'none' | 'length' | 'chunked' | 'close';
@@ -26,9 +27,7 @@ const KEEP_ALIVE_TIMEOUT = /(?:^|[\s,])timeout=(\d{1,6})(?:$|[\s,])/i;
 const CLOSE = /(?:^|[\s,])close(?:$|[\s,])/i;
 
 /** What the fields say about framing and the connection. */
-class Framing {
-  length: number | null = null;
-  chunked = false;
+class Framing extends BodyFields {
   close = false;
   keepAliveSeconds: number | null = null;
   upgrade: string | null = null;
@@ -37,13 +36,9 @@ class Framing {
   take(name: string, value: string): boolean {
     switch (name) {
       case 'content-length':
-        if (this.length !== null) return false;
-        this.length = readLength(value);
-        return this.length !== null;
+        return this.takeLength(value);
       case 'transfer-encoding':
-        if (this.chunked || value.toLowerCase() !== 'chunked') return false;
-        this.chunked = true;
-        return true;
+        return this.takeCoding(value);
       case 'connection':
       // Some parsers, node's among them, take it for the same.
       case 'proxy-connection':
@@ -81,7 +76,7 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
   for (let i = 0; i < names.length; i++) if (!said.take(names[i], rawHeaders[2 * i + 1])) return null;
   const http10 = line[1] === '0';
   if (said.chunked && (said.length !== null || http10)) return null;
-  const bodiless = toHead || status < 200 || status === 204 || status === 304;
+  const bodiless = toHead || endsWithHead(status);
   const framing = bodiless ? 'none' : said.chunked ? 'chunked' : said.length !== null ? 'length' : 'close';
   return {
     status,
