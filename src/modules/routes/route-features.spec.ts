@@ -24,6 +24,18 @@ const cors = {
 };
 
 describe('features of a route', () => {
+  it.each(['Connection', 'TE', 'Proxy-Authorization', 'HTTP2-Settings', 'Content-Length', 'Expect', 'Host'])(
+    'a rule for %s, which the proxy sets itself, is refused: an engine would refuse all that comes after it',
+    async (name) => {
+      expect(await fields({ request_headers: { set: { [name]: 'x' } } })).toEqual([
+        'features.request_headers.set',
+      ]);
+      expect(await fields({ response_headers: { remove: [name.toLowerCase()] } })).toEqual([
+        'features.response_headers.remove',
+      ]);
+    },
+  );
+
   it('are taken as they are documented', async () => {
     const features = {
       match: [
