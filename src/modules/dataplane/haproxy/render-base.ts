@@ -274,7 +274,10 @@ function frontendEnd(options: RenderOptions, needs: FrontendNeeds): string {
   );
 }
 
-/** Weighted splits: the last target whose threshold the random number reaches. Fields as in records.map. */
+/**
+ * Weighted splits: the last target whose threshold the random number reaches, unless a sticky cookie holds the client
+ * at another one. Fields as in records.map.
+ */
 function splitRules(targets: number): string[] {
   const rules = [
     `http-request set-var(txn.chance) rand(${SPLIT_SCALE}) if { var(txn.record),field(4,|) -m int ge 2 }`,
@@ -289,6 +292,10 @@ function splitRules(targets: number): string[] {
       `http-request set-var(txn.pool) var(txn.record),field(${section + 1},|) if ${there} ${reached}`,
     );
   }
+  rules.push(
+    'http-request set-var(txn.section) var(txn.held) if { var(txn.held) -m found }',
+    'http-request set-var(txn.pool) var(txn.held_pool) if { var(txn.held) -m found }',
+  );
   return rules;
 }
 

@@ -22,6 +22,7 @@ import {
   poolsById,
   record,
   routeKey,
+  stickySplit,
   usesOf,
 } from './render-routes.js';
 
@@ -106,6 +107,8 @@ class TenantRenderer {
     const key = routeKey(route);
     if (conditions.length > 0) this.conditionals.push(conditionalRoute(route, conditions));
     else maps.routes.set(key, route.id);
+    const held = stickySplit(route, this.pools);
+    if (held) this.conditionals.push(held);
     this.rules(route);
   }
 
