@@ -233,7 +233,10 @@ export class RouteFeaturesBody {
   @Type(() => HeaderRules)
   request_headers?: HeaderRules;
 
-  /** Changes the answer before it is sent to the client. */
+  /**
+   * Changes what the backend answers. What the proxy adds itself comes after: the request's id where there is none, the
+   * sticky cookie, and what `cors` says.
+   */
   @MayBeAbsent()
   @IsObject()
   @ValidateNested()
@@ -301,7 +304,7 @@ export class RouteFeaturesBody {
   retries?: number;
 
   /**
-   * A longer request body is answered 413.
+   * A longer request body is answered 413; on HAProxy one that does not tell its length 411.
    * @example 10485760
    */
   @MayBeAbsent()
@@ -317,7 +320,10 @@ export class RouteFeaturesBody {
   @Type(() => RouteMaintenance)
   maintenance?: RouteMaintenance;
 
-  /** Spreads the requests over several pools by weight (canary) instead of `pool`. */
+  /**
+   * Spreads the requests over several pools by weight (canary) instead of `pool`. Where a pool has sticky sessions its
+   * clients stay with it.
+   */
   @MayBeAbsent()
   @IsArray()
   @ArrayMinSize(1)
