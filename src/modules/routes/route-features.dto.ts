@@ -63,7 +63,7 @@ export class MatchCondition {
 
 export class HeaderRules {
   @ApiPropertyOptional({
-    description: 'Headers to set, in place of any that are there',
+    description: 'Headers to set, in place of any that are there; 32 at most, 8,192 characters together',
     type: 'object',
     additionalProperties: { type: 'string' },
     example: { 'X-Served-By': 'veloflux' },
