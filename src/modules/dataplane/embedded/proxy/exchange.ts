@@ -36,7 +36,7 @@ export class Exchange implements AttemptOwner {
   }
 
   get paused(): boolean {
-    return this.reply.paused;
+    return this.reply.paused || (this.body?.awaited ?? false);
   }
 
   start(): void {
