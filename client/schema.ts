@@ -5917,7 +5917,7 @@ export interface components {
         };
         HeaderRules: {
             /**
-             * @description Headers to set, in place of any that are there
+             * @description Headers to set, in place of any that are there; 32 at most, 8,192 characters together
              * @example {
              *       "X-Served-By": "veloflux"
              *     }

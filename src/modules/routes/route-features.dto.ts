@@ -35,7 +35,7 @@ import {
 export const IsPathPrefix = () =>
   Named(
     'isPathPrefix',
-    'must be a path such as /api, without empty or dot segments, query or spaces',
+    'must be a path such as /api, of at most 1024 characters, without empty or dot segments, query or spaces',
     (value) => typeof value === 'string' && normalisePath(value) !== null,
   );
 
