@@ -84,10 +84,7 @@ describe('certificates as they are handed over', () => {
     ],
     [
       'one whose end is another one’s',
-      ({ leaf, intermediate, privateKey }) => [
-        leaf.replace(/-----END.*\n/, '') + intermediate,
-        privateKey,
-      ],
+      ({ leaf, intermediate, privateKey }) => [leaf.replace(/-----END.*\n/, '') + intermediate, privateKey],
       'number 1 is not complete',
     ],
     ['no key', ({ chain }) => [chain, chain], 'private_key: private_key must be a private key in PEM'],
