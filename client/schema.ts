@@ -5917,7 +5917,7 @@ export interface components {
         };
         HeaderRules: {
             /**
-             * @description Headers to set, in place of any that are there
+             * @description Headers to set, in place of any that are there; 32 at most, 8,192 characters together
              * @example {
              *       "X-Served-By": "veloflux"
              *     }
@@ -7691,7 +7691,10 @@ export interface components {
             rewrite_prefix?: string;
             /** @description Changes the request before it is forwarded. */
             request_headers?: components["schemas"]["HeaderRules"];
-            /** @description Changes the answer before it is sent to the client. */
+            /**
+             * @description Changes what the backend answers. What the proxy adds itself comes after: the request's id where there is none, the
+             *     sticky cookie, and what `cors` says.
+             */
             response_headers?: components["schemas"]["HeaderRules"];
             /** @description Requests beyond it are answered 429. */
             rate_limit?: components["schemas"]["RouteRateLimit"];
@@ -7718,13 +7721,16 @@ export interface components {
              */
             retries?: number;
             /**
-             * @description A longer request body is answered 413.
+             * @description A longer request body is answered 413; on HAProxy one that does not tell its length 411.
              * @example 10485760
              */
             max_body_bytes?: number;
             /** @description Answered instead of forwarding. */
             maintenance?: components["schemas"]["RouteMaintenance"];
-            /** @description Spreads the requests over several pools by weight (canary) instead of `pool`. */
+            /**
+             * @description Spreads the requests over several pools by weight (canary) instead of `pool`. Where a pool has sticky sessions its
+             *     clients stay with it.
+             */
             split?: components["schemas"]["RouteSplitTarget"][];
         };
         RouteMaintenance: {

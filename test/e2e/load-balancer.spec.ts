@@ -28,8 +28,8 @@ describe('the load balancer, over the API', () => {
     await db.close();
   }, 60_000);
 
-  /** A tenant with a pool, both upstreams and a route. */
-  const site = async () => {
+  /** A tenant with a pool, both upstreams and a route; with `everywhere` both nodes carry it. */
+  const site = async (everywhere = false) => {
     const { token } = await newTenant(first, 'professional');
     const client = first.client(token);
     const name = unique('pool');
@@ -42,7 +42,8 @@ describe('the load balancer, over the API', () => {
       });
       ids.push(data!.id);
     }
-    const route = await client.POST('/api/routes', { body: { host, pool: name } });
+    const params = everywhere ? { query: { wait: 'applied' as const } } : {};
+    const route = await client.POST('/api/routes', { params, body: { host, pool: name } });
     return { token, client, name, host, ids, routeId: route.data!.id };
   };
   const through = (server: TestServer, host: string, path = '/') => call(portOf(server.proxy), host, path);
@@ -150,7 +151,7 @@ describe('the load balancer, over the API', () => {
   });
 
   it('stores its last figures when it stops', async () => {
-    const { host, token } = await site();
+    const { host, token } = await site(true);
     const { data: me } = await first.client(token).GET('/auth/me');
     for (let i = 0; i < 7; i++) expect((await through(second, host)).status).toBe(200);
     expect(await second.stop()).toBe(0);

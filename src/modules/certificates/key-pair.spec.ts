@@ -77,6 +77,16 @@ describe('certificates as they are handed over', () => {
       ],
       'number 3 cannot be read',
     ],
+    [
+      'one that was cut off, as when not all of it was copied',
+      ({ leaf, intermediate, privateKey }) => [leaf + intermediate.slice(0, 200), privateKey],
+      'number 2 is not complete',
+    ],
+    [
+      'one whose end is another one’s',
+      ({ leaf, intermediate, privateKey }) => [leaf.replace(/-----END.*\n/, '') + intermediate, privateKey],
+      'number 1 is not complete',
+    ],
     ['no key', ({ chain }) => [chain, chain], 'private_key: private_key must be a private key in PEM'],
     [
       'an encrypted key',

@@ -30,6 +30,7 @@ const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
 const DNS_NAME =
   /^(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const BEGIN = /-----BEGIN ([A-Z0-9 ]+)-----/g;
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----/g;
 
 /**
@@ -48,9 +49,13 @@ export function readKeyPair(certificate: string, privateKey: string, now = new D
 }
 
 function certificatesIn(text: string): X509Certificate[] {
+  const begun = [...text.matchAll(BEGIN)];
   const blocks = [...text.matchAll(BLOCK)];
-  if (blocks.length === 0) throw chainRefused('must be certificates in PEM');
-  if (blocks.some(([, label]) => label !== 'CERTIFICATE')) throw chainRefused('must hold certificates only');
+  if (begun.length === 0) throw chainRefused('must be certificates in PEM');
+  if (begun.some(([, label]) => label !== 'CERTIFICATE')) throw chainRefused('must hold certificates only');
+  // Left out, it would be missed by clients that need it to come to a root.
+  const cut = begun.findIndex(({ index }, i) => blocks[i]?.index !== index);
+  if (cut >= 0) throw chainRefused(`number ${cut + 1} is not complete`);
   if (blocks.length > MOST_CERTIFICATES)
     throw chainRefused(`must be at most ${MOST_CERTIFICATES} certificates`);
   return blocks.map(([block], i) => {

@@ -37,7 +37,7 @@ import {
 export const IsPathPrefix = () =>
   Named(
     'isPathPrefix',
-    'must be a path such as /api, without empty or dot segments, query or spaces',
+    'must be a path such as /api, of at most 1024 characters, without empty or dot segments, query or spaces',
     (value) => typeof value === 'string' && normalisePath(value) !== null,
   );
 
@@ -65,7 +65,7 @@ export class MatchCondition {
 
 export class HeaderRules {
   @ApiPropertyOptional({
-    description: 'Headers to set, in place of any that are there',
+    description: 'Headers to set, in place of any that are there; 32 at most, 8,192 characters together',
     type: 'object',
     additionalProperties: { type: 'string' },
     example: { 'X-Served-By': 'veloflux' },
@@ -239,7 +239,10 @@ export class RouteFeaturesBody {
   @Type(() => HeaderRules)
   request_headers?: HeaderRules;
 
-  /** Changes the answer before it is sent to the client. */
+  /**
+   * Changes what the backend answers. What the proxy adds itself comes after: the request's id where there is none, the
+   * sticky cookie, and what `cors` says.
+   */
   @MayBeAbsent()
   @IsObject()
   @ValidateNested()
@@ -307,7 +310,7 @@ export class RouteFeaturesBody {
   retries?: number;
 
   /**
-   * A longer request body is answered 413.
+   * A longer request body is answered 413; on HAProxy one that does not tell its length 411.
    * @example 10485760
    */
   @MayBeAbsent()
@@ -323,7 +326,10 @@ export class RouteFeaturesBody {
   @Type(() => RouteMaintenance)
   maintenance?: RouteMaintenance;
 
-  /** Spreads the requests over several pools by weight (canary) instead of `pool`. */
+  /**
+   * Spreads the requests over several pools by weight (canary) instead of `pool`. Where a pool has sticky sessions its
+   * clients stay with it.
+   */
   @MayBeAbsent()
   @IsArray()
   @ArrayMinSize(1)

@@ -24,6 +24,28 @@ const cors = {
 };
 
 describe('features of a route', () => {
+  it.each(['Connection', 'TE', 'Proxy-Authorization', 'HTTP2-Settings', 'Content-Length', 'Expect', 'Host'])(
+    'a rule for %s, which the proxy sets itself, is refused: an engine would refuse all that comes after it',
+    async (name) => {
+      expect(await fields({ request_headers: { set: { [name]: 'x' } } })).toEqual([
+        'features.request_headers.set',
+      ]);
+      expect(await fields({ response_headers: { remove: [name.toLowerCase()] } })).toEqual([
+        'features.response_headers.remove',
+      ]);
+    },
+  );
+
+  it('header rules fit together into the head of a message: HAProxy has room for 16 kB', async () => {
+    const rules = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`X-${i}`, 'v'.repeat(4000)]));
+    expect(await fields({ request_headers: { set: rules(2) }, response_headers: { set: rules(2) } })).toEqual(
+      [],
+    );
+    for (const phase of ['request_headers', 'response_headers'])
+      expect(await fields({ [phase]: { set: rules(3) } })).toEqual([`features.${phase}.set`]);
+  });
+
   it('are taken as they are documented', async () => {
     const features = {
       match: [

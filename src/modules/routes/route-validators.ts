@@ -21,8 +21,16 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 const VALUE = /^(?:[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)?$/;
 const MAX_VALUE = 4096;
 const MAX_HEADERS = 32;
-/** Framing and connection handling belong to the proxy. */
-const PROTECTED: ReadonlySet<string> = new Set([...HOP_BY_HOP_FIELDS, 'host', 'content-length']);
+/** Of names and values together: a backend's own fields must fit beside them into an engine's buffer. */
+const MAX_HEADER_BYTES = 8192;
+/** Framing and connection handling belong to the proxy; engines refuse a snapshot with rules for them. */
+const PROTECTED: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP_FIELDS,
+  'http2-settings',
+  'host',
+  'content-length',
+  'expect',
+]);
 
 const isToken = (value: unknown): value is string => typeof value === 'string' && TOKEN.test(value);
 const isHeaderValue = (value: unknown): value is string =>
@@ -36,6 +44,7 @@ function isHeaderMap(value: unknown): boolean {
   return (
     entries.length <= MAX_HEADERS &&
     names.size === entries.length &&
+    entries.flat().join('').length <= MAX_HEADER_BYTES &&
     entries.every(([name, text]) => mayBeChanged(name) && isHeaderValue(text))
   );
 }
@@ -68,12 +77,12 @@ export const IsOneLine = rule(
 );
 export const IsHeaderMap = rule(
   'isHeaderMap',
-  `must map up to ${MAX_HEADERS} header names to values on one line; hop-by-hop headers, Host and Content-Length cannot be set`,
+  `must map up to ${MAX_HEADERS} header names to values on one line, ${MAX_HEADER_BYTES} characters together; hop-by-hop headers, Host, Content-Length and Expect cannot be set`,
   isHeaderMap,
 );
 export const AreChangeableHeaders = rule(
   'isChangeableHeader',
-  'must be header names; hop-by-hop headers, Host and Content-Length cannot be removed',
+  'must be header names; hop-by-hop headers, Host, Content-Length and Expect cannot be removed',
   mayBeChanged,
   true,
 );

@@ -136,6 +136,50 @@ export function describeSticky(t: EngineUnderTest): void {
       });
     });
 
+    it.each([
+      ['takes cookies out', { remove: ['cookie'] }, undefined],
+      ['sets one of its own', { set: { Cookie: 'own=1' } }, 'own=1'],
+    ])('a client stays with its backend where the route %s', async (_what, requestHeaders, seen) => {
+      const servers = await t.ups('a', 'b', 'c');
+      const pool = poolOf(
+        servers.map(({ port }) => backendOf(port)),
+        { stickySessions: true },
+      );
+      await t.use([pool], [routeOf({}, { requestHeaders })]);
+      const first = await get(t.engine);
+      const answers = await burst(t.engine, 9, '/', { headers: { cookie: `theirs=1; ${cookieOf(first)}` } });
+      expect(tally(answers)).toEqual({ [first.echo.name]: 9 });
+      for (const { echo } of answers) expect(echo.headers.cookie).toBe(seen);
+    });
+
+    it('a client of a split stays with its pool, also when the shares change', async () => {
+      const servers = await t.ups('a', 'b');
+      const pools = servers.map(({ port }, i) =>
+        poolOf([backendOf(port)], { id: `pool_${i}`, stickySessions: true }),
+      );
+      const split = (...weights: number[]) =>
+        t.use(pools, [
+          routeOf({ targets: weights.map((weight, i) => ({ poolId: `pool_${i}`, weight })) }),
+          routeOf({
+            id: 'route_if',
+            targets: weights.map((weight, i) => ({ poolId: `pool_${i}`, weight })),
+            features: { match: [{ in: 'header', name: 'x-beta' }] },
+          }),
+        ]);
+      await split(50, 50);
+      const answers = await burst(t.engine, 40);
+      const firsts = ['a', 'b'].map((name) => answers.find(({ echo }) => echo.name === name)!);
+      const stay = async (first: (typeof answers)[number], headers = {}) =>
+        tally(await burst(t.engine, 10, '/', { headers: { ...headers, cookie: cookieOf(first) } }));
+      expect(await stay(firsts[0]!)).toEqual({ a: 10 });
+      expect(await stay(firsts[1]!)).toEqual({ b: 10 });
+      expect(await stay(firsts[1]!, { 'x-beta': '1' })).toEqual({ b: 10 });
+      await split(99, 1);
+      expect(await stay(firsts[1]!)).toEqual({ b: 10 });
+      await split(100, 0);
+      expect(await stay(firsts[1]!)).toEqual({ a: 10 });
+    });
+
     it('draining moves sticky clients to another backend', async () => {
       const servers = await t.ups('a', 'b');
       const pool = (drained: string | null) =>

@@ -142,6 +142,74 @@ export function describeSameness(t: EngineUnderTest): void {
       ]);
     });
 
+    it('a condition reads a query as forms write it: names may be encoded, and a semicolon separates nothing', async () => {
+      const [plain, special] = await t.ups('plain', 'special');
+      await t.use(
+        [plain, special].map((u, i) => poolOf([backendOf(u!.port)], { id: `pool_${i}` })),
+        ['1', undefined, '', 'a+%é']
+          .map((equals, i) =>
+            routeOf(
+              { id: `route_${i}`, pathPrefix: `/${i}`, targets: [{ poolId: 'pool_1', weight: 100 }] },
+              { match: [{ in: 'query', name: 'x.y', ...(equals !== undefined && { equals }) }] },
+            ),
+          )
+          .concat(routeOf({ id: 'route_all', targets: [{ poolId: 'pool_0', weight: 100 }] })),
+      );
+      const chosen = async (...queries: string[]) => {
+        const found: string[] = [];
+        for (const query of queries)
+          if ((await get(t.engine, query)).echo.name === 'special') found.push(query);
+        return found;
+      };
+      const equal = ['/0?x.y=1', '/0?%78.y=1', '/0?x%2Ey=%31', '/0?a&x.y=2&x.y=1'];
+      expect(
+        await chosen(...equal, '/0?x.y=1;z=2', '/0?a=1;x.y=1', '/0?xzy=1', '/0?x.y=11', '/0?x.y'),
+      ).toEqual(equal);
+      const there = ['/1?x.y', '/1?x%2ey=3', '/1?x.y;z'];
+      expect(await chosen(...there, '/1?a;x.y')).toEqual(there.slice(0, 2));
+      expect(await chosen('/2?x.y', '/2?x.y=', '/2?%78.y=&z', '/2?x.y=0')).toHaveLength(3);
+      const odd = ['/3?x.y=a%2B%25%C3%A9', '/3?x.y=%61%2b%%c3%a9'];
+      expect(await chosen(...odd, '/3?x.y=a+%25%C3%A9')).toEqual(odd);
+    });
+
+    it('header rules change what a backend answers; what the proxy adds itself stays', async () => {
+      const upstream = await t.up('u', (_request, response) => {
+        response.setHeader('Set-Cookie', 'theirs=1');
+        response.setHeader('Vary', 'Accept');
+        response.end('ok');
+      });
+      const cors = {
+        allowOrigins: ['https://a.test'],
+        allowMethods: [],
+        allowHeaders: [],
+        allowCredentials: true,
+        maxAgeSeconds: 0,
+      };
+      const remove = ['X-Request-Id', 'Set-Cookie', 'Vary', 'Access-Control-Allow-Origin'];
+      const set = {
+        'Access-Control-Allow-Origin': 'https://b.test',
+        'Access-Control-Allow-Private-Network': 'true',
+      };
+      const pool = poolOf([backendOf(upstream.port)], { stickySessions: true });
+      await t.use(
+        [pool],
+        [
+          routeOf({}, { cors, responseHeaders: { remove } }),
+          routeOf({ id: 'route_set', pathPrefix: '/set' }, { cors, responseHeaders: { set } }),
+        ],
+      );
+      const options = { headers: { origin: 'https://a.test', 'x-request-id': 'mine-1' } };
+      const own = { 'x-request-id': 'mine-1', 'access-control-allow-origin': 'https://a.test' };
+      const { headers } = await get(t.engine, '/', options);
+      expect(headers).toMatchObject({ ...own, vary: 'Origin' });
+      expect(headers['set-cookie']).toEqual([expect.stringMatching(/^VFSRV-/)]);
+      const both = (await get(t.engine, '/set', options)).headers;
+      expect(both).toMatchObject({ ...own, 'access-control-allow-private-network': 'true' });
+      expect(both['set-cookie']).toHaveLength(2);
+      const stranger = await get(t.engine, '/set', { headers: { origin: 'https://c.test' } });
+      expect(stranger.headers['access-control-allow-origin']).toBe('https://b.test');
+    });
+
     it('a split with a target of weight 0 never chooses it', async () => {
       const [a, b] = await t.ups('a', 'b');
       await t.use(

@@ -5,7 +5,7 @@ import { CertificateAuthority, type IssuedCertificate } from '../../../../test/s
 import { describeWithHaproxy, removeTemporaryDirectories, temporaryDirectory } from '../contract/haproxy.js';
 import { backendOf, type Echo, poolOf, routeOf, sliceOf, snapshotOf, Upstream } from '../contract/support.js';
 import { commonName } from '../contract/tls-client.js';
-import type { CertificateConfig } from '../snapshot.js';
+import type { CertificateConfig, RouteFeatures } from '../snapshot.js';
 import { HaproxyEngine } from './haproxy-engine.js';
 
 describeWithHaproxy('the TLS door of HAProxy', () => {
@@ -32,10 +32,10 @@ describeWithHaproxy('the TLS door of HAProxy', () => {
   });
   afterAll(removeTemporaryDirectories);
 
-  const use = (certificates: CertificateConfig[], responseTimeoutMs = 1000): Promise<void> =>
+  const use = (certificates: CertificateConfig[], features: RouteFeatures = {}): Promise<void> =>
     engine.apply(
       snapshotOf(++version, {
-        ...sliceOf([poolOf([backendOf(upstream.port)], { responseTimeoutMs })], [routeOf()]),
+        ...sliceOf([poolOf([backendOf(upstream.port)])], [routeOf({}, features)]),
         certificates,
       }),
     );
@@ -66,7 +66,7 @@ describeWithHaproxy('the TLS door of HAProxy', () => {
     expect(await shown('a.test', 'x.wild.test')).toEqual(['b-1', null]);
     expect({ pid: engine.workerPid, reasons: engine.reloadReasons }).toMatchObject({ pid: workerPid });
 
-    await use([config('cert_b', ['a.test'], b1)], 1500);
+    await use([config('cert_b', ['a.test'], b1)], { stripPrefix: true });
     expect(engine.workerPid).not.toBe(workerPid);
     expect(await shown('a.test', 'x.wild.test')).toEqual(['b-1', null]);
   });
@@ -112,5 +112,29 @@ describeWithHaproxy('the TLS door of HAProxy', () => {
     session.close();
     expect(echo).toMatchObject({ url: '/tls?x=1', method: 'POST', body: 'hello' });
     expect(echo.headers).toMatchObject({ 'x-forwarded-proto': 'https', host: 'a.test' });
+  });
+
+  it('over HTTP/2 a body without a length is refused where the route has a limit, whatever the method', async () => {
+    await use([config('cert_a', ['a.test'], await ca.issue(['a.test']))], { maxBodyBytes: 10 });
+    const session = connectHttp2(`https://127.0.0.1:${engine.health().ports.https}`, {
+      servername: 'a.test',
+      ca: ca.rootPem,
+    });
+    const status = (method: string, body = '', fields = {}) =>
+      new Promise<number>((resolve, reject) => {
+        const target = { ':path': '/', ':authority': 'a.test', ':method': method };
+        const stream = session.request({ ...target, ...fields }, { endStream: body === '' });
+        stream.on('response', (head) => resolve(head[':status']!));
+        stream.on('error', reject);
+        stream.resume();
+        if (body !== '') stream.end(body);
+      });
+    for (const method of ['GET', 'POST', 'DELETE', 'PROPFIND']) {
+      expect([method, await status(method)]).toEqual([method, 200]);
+      expect([method, await status(method, 'hello')]).toEqual([method, 411]);
+    }
+    expect(await status('DELETE', 'hello', { 'content-length': 5 })).toBe(200);
+    expect(await status('DELETE', 'hello hello', { 'content-length': 11 })).toBe(413);
+    session.close();
   });
 });

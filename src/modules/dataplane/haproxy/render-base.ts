@@ -150,12 +150,11 @@ const HOST_FIELD = '^(?:[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*\\.?|\\[[0-9a-f:.]+\\])(?:
 const MOST_FORWARDED = 4;
 
 function frontendStart(options: RenderOptions, needs: FrontendNeeds): string {
-  const { host, httpPort, httpsPort } = options;
-  const address = host.includes(':') ? `[${host}]` : host;
+  const { httpPort, httpsPort } = options;
+  const tls = `ssl crt-list certificates.list${options.defaultCertificate ? '' : ' strict-sni'} alpn h2,http/1.1`;
   return `frontend fe.http\n${lines(
-    `bind ${address}:${httpPort}`,
-    httpsPort !== null &&
-      `bind ${address}:${httpsPort} ssl crt-list certificates.list${options.defaultCertificate ? '' : ' strict-sni'} alpn h2,http/1.1`,
+    ...binds(options.host, httpPort),
+    ...(httpsPort === null ? [] : binds(options.host, httpsPort, ` ${tls}`)),
     `log-format ${quoted(logFormat(options.logKey))}`,
     'http-request set-var(txn.method) method',
     'http-request set-var(txn.path) path',
@@ -180,6 +179,12 @@ function frontendStart(options: RenderOptions, needs: FrontendNeeds): string {
     'http-request set-var(txn.depth) int(0)',
     'http-request set-var(txn.depth) var(txn.record),field(2,|) if { var(txn.record) -m found }',
   )}`;
+}
+
+/** `::` stands for every address. On a socket of both families IPv4 clients would be told of as `::ffff:192.0.2.1`. */
+function binds(host: string, port: number, settings = ''): string[] {
+  if (host === '::') return [`bind 0.0.0.0:${port}${settings}`, `bind [::]:${port} v6only${settings}`];
+  return [`bind ${host.includes(':') ? `[${host}]` : host}:${port}${settings}`];
 }
 
 /**
@@ -274,7 +279,10 @@ function frontendEnd(options: RenderOptions, needs: FrontendNeeds): string {
   );
 }
 
-/** Weighted splits: the last target whose threshold the random number reaches. Fields as in records.map. */
+/**
+ * Weighted splits: the last target whose threshold the random number reaches, unless a sticky cookie holds the client
+ * at another one. Fields as in records.map.
+ */
 function splitRules(targets: number): string[] {
   const rules = [
     `http-request set-var(txn.chance) rand(${SPLIT_SCALE}) if { var(txn.record),field(4,|) -m int ge 2 }`,
@@ -289,6 +297,10 @@ function splitRules(targets: number): string[] {
       `http-request set-var(txn.pool) var(txn.record),field(${section + 1},|) if ${there} ${reached}`,
     );
   }
+  rules.push(
+    'http-request set-var(txn.section) var(txn.held) if { var(txn.held) -m found }',
+    'http-request set-var(txn.pool) var(txn.held_pool) if { var(txn.held) -m found }',
+  );
   return rules;
 }
 

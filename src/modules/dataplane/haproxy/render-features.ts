@@ -5,6 +5,7 @@ import { normalPrefix } from '../embedded/routing/host-routes.js';
 import { SnapshotRefused } from '../engine.js';
 import type { HeaderRules, PoolConfig, RouteConfig, RouteCors, RouteFeatures } from '../snapshot.js';
 import { checkedInteger, checkedLength, quoted } from './escape.js';
+import { STICKY_COOKIE } from './render-pools.js';
 
 /** Collects what the rules of one tenant's routes refer to. */
 export interface RuleData {
@@ -161,7 +162,7 @@ class RuleWriter {
 
   /**
    * A declared length over the limit is refused at once. HAProxy cannot count a body that streams through, so one of
-   * unknown length must declare it (411, RFC 9110 §15.5.12).
+   * unknown length must declare it (411, RFC 9110 §15.5.12). Whether there is one HTTP/2 only tells by its beginning.
    */
   maxBody(limit: number | undefined): void {
     if (limit === undefined) return;
@@ -172,7 +173,9 @@ class RuleWriter {
       `{ req.body_size gt ${most} }`,
     );
     this.add(noLength, '{ req.fhdr(transfer-encoding) -m found }');
-    this.add(noLength, '{ req.ver 2.0 } { method POST PUT PATCH } !{ req.fhdr(content-length) -m found }');
+    const unknown = '{ req.ver 2.0 } !{ req.fhdr(content-length) -m found }';
+    this.add('http-request wait-for-body time 10s at-least 1', unknown);
+    this.add(noLength, `${unknown} { req.body_len gt 0 }`);
   }
 
   timeout(milliseconds: number | undefined): void {
@@ -187,6 +190,12 @@ class RuleWriter {
     set.forEach(([name, value], index) => {
       this.add(`${phase} set-header ${quoted(name)} ${this.value(`${key}${index}`, value)}`);
     });
+    const touched = [...(rules?.remove ?? []), ...set.map(([name]) => name)];
+    if (phase === 'http-request' && touched.some((name) => name.toLowerCase() === 'cookie'))
+      this.add(
+        `http-request add-header Cookie '%[var(${STICKY_COOKIE})]'`,
+        `{ var(${STICKY_COOKIE}) -m found }`,
+      );
   }
 
   /** The matched prefix is replaced; what is left always begins with a slash. */

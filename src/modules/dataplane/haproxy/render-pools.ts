@@ -33,7 +33,10 @@ const BALANCE: Record<Algorithm, string> = {
 };
 
 /** Each pool has its own cookie, or two pools behind one host would overwrite each other's. */
-const stickyCookieName = (poolId: string): string => `VFSRV-${digest(poolId).slice(0, 8)}`;
+export const stickyCookieName = (poolId: string): string => `VFSRV-${digest(poolId).slice(0, 8)}`;
+
+/** Where a section keeps the sticky cookie that came. */
+export const STICKY_COOKIE = 'txn.sticky';
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -169,10 +172,7 @@ function poolSection(
     `retries ${use.retries}`,
     'option redispatch 1',
     `retry-on ${use.retries > 0 ? 'conn-failure empty-response' : 'none'}`,
-    ...(key
-      ? [`cookie ${stickyCookieName(pool.id)} insert indirect nocache httponly attr SameSite=Lax dynamic`]
-      : []),
-    ...(key ? [`dynamic-cookie-key ${key}`] : []),
+    ...(key ? stickyLines(stickyCookieName(pool.id), key) : []),
     ...(kind ? checkLines(kind) : []),
   ];
   const servers = pool.backends.map((backend) => poolServer(plan, backend, overrides));
@@ -183,6 +183,15 @@ function poolSection(
     servers: new Map(servers.map((server) => [server.name, server])),
     cookieKey: key,
   };
+}
+
+/** Rules of routes may take the Cookie field away, which is read after them: they put the pool's own back. */
+function stickyLines(cookie: string, key: string): string[] {
+  return [
+    `cookie ${cookie} insert indirect nocache httponly attr SameSite=Lax dynamic`,
+    `dynamic-cookie-key ${key}`,
+    `http-request set-var-fmt(${STICKY_COOKIE}) '${cookie}=%[req.cook(${cookie})]' if { req.cook(${cookie}) -m found }`,
+  ];
 }
 
 function checkSections(plan: PoolPlan, overrides: BackendOverrides): Section[] {

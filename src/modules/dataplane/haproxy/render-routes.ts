@@ -4,7 +4,7 @@ import type { MatchCondition, PoolConfig, RouteConfig, RouteTarget, TenantSlice 
 import { checkedId, checkedLength, quoted, quotedBytes } from './escape.js';
 import type { ConditionalRoute } from './model.js';
 import { hasRules, retriesOf } from './render-features.js';
-import type { PoolUse } from './render-pools.js';
+import { type PoolUse, stickyCookieName } from './render-pools.js';
 
 /** Section for requests that have no pool to go to. */
 export const NO_POOL = 'be.none';
@@ -77,6 +77,31 @@ export function conditionalRoute(
   return { routeId: route.id, text, prefixLength, conditions: conditions.length };
 }
 
+/**
+ * The rules by which clients of a split keep the pool that their sticky cookie is of, as long as a server of it is
+ * there; null where no pool is sticky. They come after all choices of routes.
+ */
+export function stickySplit(
+  route: RouteConfig,
+  pools: ReadonlyMap<string, PoolConfig>,
+): ConditionalRoute | null {
+  const uses = usesOf(route, pools);
+  const sticky = uses.filter(({ use: { pool } }) => pool.stickySessions && pool.backends.length > 0);
+  if (uses.length < 2 || sticky.length === 0) return null;
+  const mine = route.features.match?.length
+    ? `{ var(txn.conditional) -m str ${route.id} }`
+    : `{ var(txn.route) -m str ${route.id} } !{ var(txn.conditional) -m found }`;
+  const rules = sticky.flatMap(({ use: { pool, section } }) => {
+    const cookie = `{ req.cook(${stickyCookieName(pool.id)}) -m found }`;
+    const first = `${mine} !{ var(txn.held) -m found } ${cookie} { nbsrv(${section}) gt 0 }`;
+    return [
+      `  http-request set-var(txn.held_pool) str(${pool.id}) if ${first}\n`,
+      `  http-request set-var(txn.held) str(${section}) if ${first}\n`,
+    ];
+  });
+  return { routeId: route.id, text: rules.join(''), prefixLength: -1, conditions: 0 };
+}
+
 /** Longest prefix first, then most conditions; the order of the snapshot decides between equals. */
 export function byPrecedence(a: ConditionalRoute, b: ConditionalRoute): number {
   return b.prefixLength - a.prefixLength || b.conditions - a.conditions;
@@ -104,15 +129,31 @@ function headerTest(name: string, equals: string | undefined, routeId: string): 
   return `{ ${field} ${isWord(quotedBytes(equals))} }`;
 }
 
-/** Names as they stand in a URL, so that they need no decoding. */
+/** Names as they stand in a URL. */
 const QUERY_NAME = /^[A-Za-z0-9_.~-]{1,100}$/;
 
 function queryTest(name: string, equals: string | undefined, routeId: string): string {
   if (!QUERY_NAME.test(name)) {
     throw new SnapshotRefused(`${routeId}: a condition names a query parameter that is not plain`);
   }
-  const pattern = name.replaceAll('.', '\\.');
-  if (equals === undefined) return `{ query -m reg ${quoted(`(?:^|&)${pattern}(?:[=&]|$)`)} }`;
-  if (equals === '') return `{ query -m reg ${quoted(`(?:^|&)${pattern}=?(?:&|$)`)} }`;
-  return `{ ${quoted(`url_param(${name}),url_dec(1)`)} ${isWord(quoted(equals))} }`;
+  const parameter = `(?:^|&)${formEncoded(name)}`;
+  const value =
+    equals === undefined ? '(?:[=&]|$)' : equals === '' ? '=?(?:&|$)' : `=${formEncoded(equals)}(?:&|$)`;
+  return `{ query -m reg ${quoted(parameter + value)} }`;
+}
+
+/** A pattern for every way to write a text in a query (https://url.spec.whatwg.org/#urlencoded-parsing). */
+function formEncoded(text: string): string {
+  return [...Buffer.from(text)].map(formEncodedByte).join('');
+}
+
+function formEncodedByte(byte: number): string {
+  const char = String.fromCharCode(byte);
+  const hex = byte.toString(16).padStart(2, '0');
+  const encoded = /[a-f]/.test(hex) ? `(?i:%${hex})` : `%${hex}`;
+  if (char === ' ') return `(?:\\+|${encoded})`;
+  // These do not stand for themselves in a query.
+  if (byte >= 127 || byte < 32 || char === '&' || char === '+') return encoded;
+  if (char === '%') return `(?:%(?![0-9A-Fa-f]{2})|${encoded})`;
+  return `(?:${/[A-Za-z0-9]/.test(char) ? char : `\\x${hex}`}|${encoded})`;
 }

@@ -14,6 +14,7 @@ import {
   poolsById,
   record,
   routeKey,
+  stickySplit,
   usesOf,
 } from './render-routes.js';
 
@@ -92,6 +93,8 @@ class TenantRenderer {
     const key = routeKey(route);
     if (conditions.length > 0) this.conditionals.push(conditionalRoute(route, conditions));
     else maps.routes.set(key, route.id);
+    const held = stickySplit(route, this.pools);
+    if (held) this.conditionals.push(held);
     this.rules(route);
   }
 

@@ -165,6 +165,16 @@ describe('rendering', () => {
     expectGolden(name, filesFor(snapshot));
   });
 
+  it.each([
+    ['127.0.0.1', ['127.0.0.1:8088', '127.0.0.1:8443 ssl']],
+    ['::1', ['[::1]:8088', '[::1]:8443 ssl']],
+    // On one socket for both families IPv4 addresses would be written as IPv6 ones.
+    ['::', ['0.0.0.0:8088', '[::]:8088 v6only', '0.0.0.0:8443 ssl', '[::]:8443 v6only ssl']],
+  ])('listens on %s', (host, doors) => {
+    const found = [...configurationFor(basic, { host }).matchAll(/^ {2}bind (.*?)(?: crt-list.*)?$/gm)];
+    expect(found.map(([, door]) => door)).toEqual(doors);
+  });
+
   it('certificates become a list that the TLS door reads', async () => {
     const { chain, privateKey } = await (await CertificateAuthority.create()).issue(['a.test']);
     const pair = { chain, privateKey };

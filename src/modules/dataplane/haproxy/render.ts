@@ -193,7 +193,8 @@ const ownerOfFile =
 
 /** @param lines The line, and those before it: in the tenants' files it stands in a section, in the frontend for itself. */
 function ownerOfLine({ conditionals }: Rendered, lines: readonly string[]): Owns {
-  const rule = conditionals.find(({ text }) => text === `${lines.at(-1)}\n`);
+  const line = lines.at(-1);
+  const rule = line ? conditionals.find(({ text }) => text.split('\n').includes(line)) : undefined;
   if (rule) return ({ tables }) => tables.maps.records.has(rule.routeId);
   const section = lines.findLast((each) => each.startsWith('backend '))?.slice('backend '.length) ?? '';
   return ({ sections }) => sections.has(section);

@@ -37,6 +37,15 @@ export class Cors {
     return headers;
   }
 
+  /** An answer's fields with those of `headersFor` in the place of any that say the same. */
+  applyTo(headers: readonly string[], origin: string | undefined): string[] {
+    const own = this.headersFor(origin);
+    const said = new Set(own.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase()));
+    said.delete('vary');
+    const others = headers.filter((_, i) => !said.has(headers[i - (i % 2)].toLowerCase()));
+    return [...others, ...own];
+  }
+
   private allows(origin: string | undefined): boolean {
     return origin !== undefined && (this.anyOrigin || this.origins.has(origin));
   }

@@ -10,7 +10,7 @@ export interface Pausable {
 
 /** Whoever wants the answer. Callbacks come in order and stop after `cancel`. */
 export interface AttemptOwner {
-  /** The client does not take data now: the backend's clock stands still. */
+  /** The client does not take data now, or owes some of the request: the backend's clock stands still. */
   readonly paused: boolean;
   onInterim(status: number, headers: string[]): void;
   onHead(status: number, reason: string, headers: string[], source: Pausable): void;

@@ -36,7 +36,7 @@ export class Exchange implements AttemptOwner {
   }
 
   get paused(): boolean {
-    return this.reply.paused;
+    return this.reply.paused || (this.body?.awaited ?? false);
   }
 
   start(): void {
@@ -184,19 +184,19 @@ export class Exchange implements AttemptOwner {
     if (fault !== 'gone') this.answer((fault === 'slow' ? BODY_TOO_SLOW : BODY_TOO_LARGE).toAnswer());
   }
 
-  /** A backend's fields for the client, with what the engine and the route's rules change. */
+  /** A backend's fields for the client, changed by the route's rules, then what the engine adds itself. */
   private responseHeaders(raw: string[]): string[] {
     const { route, requestId, incoming } = this.input;
     const { backend } = this.attempt!;
     const { cors, responseHeaders } = route.rules;
     let headers = forwardedResponseHeaders(raw, cors ? isCorsHeader : null);
+    if (responseHeaders) headers = responseHeaders.apply(headers);
+    if (cors) headers = cors.applyTo(headers, headerValue(incoming.request.rawHeaders, 'origin'));
     if (this.pool?.config.stickySessions && backend !== this.stickyBackend) {
       const secure = incoming.scheme === 'https';
       headers.push('Set-Cookie', stickyCookie(this.pool.stickyCookieName, backend.stickyToken, secure));
     }
     if (headerValue(headers, 'x-request-id') === undefined) headers.push('X-Request-Id', requestId);
-    if (cors) headers.push(...cors.headersFor(headerValue(incoming.request.rawHeaders, 'origin')));
-    if (responseHeaders) headers = responseHeaders.apply(headers);
     if (this.context.stopping()) this.reply.closeAfter();
     return headers;
   }

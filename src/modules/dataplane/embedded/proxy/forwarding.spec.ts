@@ -305,14 +305,32 @@ describe.each([
     expect(client.text).toMatch(/^HTTP\/1.1 408/);
   });
 
-  it('answers 408 to a body that stalls, and the backend is not blamed', async () => {
+  it.each([
+    ['longer', 60_000],
+    ['shorter', 50],
+  ])(
+    'answers 408 to a body that stalls, and a backend with a %s time limit is not blamed',
+    async (_what, responseTimeoutMs) => {
+      const upstream = await harness.upstream('one', (request) => request.resume());
+      await harness.serve([backendConfig('b1', upstream.port)], { responseTimeoutMs });
+      const client = harness.client();
+      client.send(`POST / HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 100000000\r\n\r\nabc`);
+      await client.isClosed();
+      expect(client.text).toMatch(/^HTTP\/1.1 408/);
+      expect(harness.engine.stats().backends.get('b1')).toMatchObject({ connections: 0, lastError: null });
+    },
+  );
+
+  it('gives a backend its whole time from when it has the request', async () => {
     const upstream = await harness.upstream('one', (request) => request.resume());
-    await harness.serve([backendConfig('b1', upstream.port)]);
+    await harness.serve([backendConfig('b1', upstream.port)], { responseTimeoutMs: 150 });
     const client = harness.client();
-    client.send(`POST / HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 100000000\r\n\r\nabc`);
-    await client.isClosed();
-    expect(client.text).toMatch(/^HTTP\/1.1 408/);
-    expect(harness.engine.stats().backends.get('b1')).toMatchObject({ connections: 0, lastError: null });
+    client.send(`POST / HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 6\r\n\r\nabc`);
+    await until('the request', () => upstream.requests.length === 1);
+    client.send('def');
+    await until('an answer', () => client.text.includes('\r\n\r\n'));
+    expect(client.text).toMatch(/^HTTP\/1.1 504/);
+    expect(harness.engine.stats().backends.get('b1')?.lastError).toBe('no answer within 150 ms');
   });
 
   it('frees the backend when the client goes away before the answer', async () => {

@@ -28,6 +28,11 @@ export class RequestBody extends Readable {
   private waitingSince: number | null = null;
   private timer: NodeJS.Timeout | null = null;
 
+  /** The backend wants more of it than the client has sent. */
+  get awaited(): boolean {
+    return this.waitingSince !== null;
+  }
+
   constructor(
     private readonly inbound: InboundBody,
     private readonly options: RequestBodyOptions,
@@ -60,6 +65,7 @@ export class RequestBody extends Readable {
   private detach(): void {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
+    this.waitingSince = null;
     this.inbound.off('data', this.onData);
     this.inbound.off('end', this.onEnd);
     this.inbound.off('close', this.onClose);
@@ -85,6 +91,7 @@ export class RequestBody extends Readable {
 
   private readonly onEnd = (): void => {
     this.detach();
+    this.options.onProgress();
     this.push(null);
   };
 
