@@ -55,7 +55,23 @@ const NAMES = [
   'Cookie',
 ];
 const MORE_NAMES = ['Set-Cookie', 'Server', 'Via', 'Content-Length', 'accept-encoding', 'x-forwarded-for'];
-const name = orText(...NAMES, ...MORE_NAMES, ...[100, 101, 120, 128].map((length) => 'x'.repeat(length)));
+/** What proxies keep to themselves. */
+const OWN_NAMES = [
+  'Expect',
+  'Connection',
+  'Upgrade',
+  'HTTP2-Settings',
+  'Host',
+  'TE',
+  'Trailer',
+  'Keep-Alive',
+];
+const name = orText(
+  ...NAMES,
+  ...MORE_NAMES,
+  ...OWN_NAMES,
+  ...[100, 101, 120, 128].map((length) => 'x'.repeat(length)),
+);
 const names = fc.array(name, { maxLength: 3 });
 const PATHS = [
   '/',

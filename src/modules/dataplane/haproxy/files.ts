@@ -102,6 +102,13 @@ export class ConfigurationFiles {
     await rename(link, this.path('current'));
   }
 
+  /** Removes every configuration: private keys are in them, which nobody reads any more. */
+  async clear(): Promise<void> {
+    await rm(this.path('current'), { force: true });
+    this.inUse = null;
+    await this.prune();
+  }
+
   /** Removes every configuration but the one in use. */
   async prune(): Promise<void> {
     const entries = await readdir(this.directory);

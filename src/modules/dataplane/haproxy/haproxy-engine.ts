@@ -136,7 +136,10 @@ export class HaproxyEngine implements DataPlaneEngine {
       return idle >= 2;
     };
     if (this.attached) this.process.forget();
-    else await this.process.stop(deadlineMs, isDone);
+    else {
+      await this.process.stop(deadlineMs, isDone);
+      await this.files.clear();
+    }
     // The last lines of the log are still in the socket's buffer.
     await turn();
     await turn();

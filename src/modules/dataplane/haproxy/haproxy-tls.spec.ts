@@ -137,4 +137,12 @@ describeWithHaproxy('the TLS door of HAProxy', () => {
     expect(await status('DELETE', 'hello hello', { 'content-length': 11 })).toBe(413);
     session.close();
   });
+
+  it('private keys are not left on disk by an engine that has stopped', async () => {
+    await use([config('cert_a', ['a.test'], await ca.issue(['a.test']))]);
+    const written = () => readdirSync(directory, { recursive: true }).map(String);
+    expect(written().filter((name) => name.endsWith('.pem'))).not.toEqual([]);
+    await engine.stop(0);
+    expect(written().filter((name) => name.endsWith('.pem'))).toEqual([]);
+  });
 });
