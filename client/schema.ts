@@ -7746,7 +7746,7 @@ export interface components {
         };
         RouteRateLimit: {
             /**
-             * @description Requests a second of one client address that pass in the long run.
+             * @description Requests a second of one client address that pass in the long run. HAProxy begins to count anew when it reloads.
              * @example 50
              */
             requests_per_second: number;

@@ -87,7 +87,7 @@ export class HeaderRules {
 
 export class RouteRateLimit {
   /**
-   * Requests a second of one client address that pass in the long run.
+   * Requests a second of one client address that pass in the long run. HAProxy begins to count anew when it reloads.
    * @example 50
    */
   @IsNumber()
