@@ -3,10 +3,12 @@
 // memory, how long they take to apply, and how long one change takes beside them.
 //   node bench/changes.mjs [--engine embedded,haproxy] [--changes 500] [--rate 500] [--pools 1000]
 // Load is `rate` requests a second over 16 kept connections, by a process of its own; each change is looked for by
-// requests one after another, a millisecond apart, on one kept connection; where two answers in a row show it, the second
-// is asked for at once. The API, its database, the proxy, upstreams and load share the machine's cores. The many pools belong to 20 tenants: a change is read and compiled by tenant.
+// requests one after another, a millisecond apart, on one kept connection (certificates: by TLS handshakes); where two
+// answers in a row show it, the second is asked for at once. The API, its database, the proxy, upstreams and load share the machine's cores. The many pools belong to 20 tenants: a change is read and compiled by tenant.
 import { spawnSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { Agent, request } from 'node:http';
+import { connect } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled } from '../scripts/ensure.mjs';
 import { family, nameOf, pause, quantile, residentMb, signUp, Stage } from './support/harness.mjs';
@@ -26,14 +28,27 @@ const CHECKS = { enabled: true, path: '/', interval: '60s', timeout: '3s', expec
 
 ensureInstalled();
 ensureBuilt();
+const { selfSigned } = await import(new URL('../dist/src/modules/dataplane/self-signed.js', import.meta.url));
 
 /** Requests to a host one after another over one connection that is kept. */
 class Probe {
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
   failures = {};
 
-  constructor(port) {
+  constructor(port, tlsPort) {
     this.port = port;
+    this.tlsPort = tlsPort;
+  }
+
+  /** The certificate that a host shows in a handshake of its own, by its fingerprint. */
+  greet(host) {
+    return new Promise((ok) => {
+      const socket = connect({ host: '127.0.0.1', port: this.tlsPort, servername: host, rejectUnauthorized: false }, () => {
+        ok({ status: 200, fingerprint: socket.getPeerCertificate().fingerprint256 });
+        socket.destroy();
+      });
+      socket.on('error', (e) => ok({ status: e.code }));
+    });
   }
 
   ask(host) {
@@ -50,11 +65,11 @@ class Probe {
   }
 
   /** Until `shows` holds of the answer and the one before it; the time at which it first did. */
-  async watch(host, shows, allowed = [200]) {
+  async watch(host, shows, { allowed = [200], ask = () => this.ask(host) } = {}) {
     const end = performance.now() + LIMIT_MS;
     let before;
     while (performance.now() < end) {
-      const answer = await this.ask(host);
+      const answer = await ask();
       const at = performance.now();
       if (!allowed.includes(answer.status)) this.failures[answer.status] = (this.failures[answer.status] ?? 0) + 1;
       if (shows(answer, before)) return at;
@@ -67,7 +82,7 @@ class Probe {
 }
 
 /** Changes in turn: each is one API call and what shows that it is in effect. */
-async function* kinds(call, ports) {
+async function* kinds(call, ports, probe) {
   const address = (i) => `127.0.0.1:${ports[i]}`;
   const pool = (name, extra) => call('POST', '/api/pools', { name, algorithm: 'round_robin', health_check: CHECKS, ...extra });
   const backend = (name, i, extra) => call('POST', '/api/backends', { address: address(i), pool: name, ...extra });
@@ -86,6 +101,10 @@ async function* kinds(call, ports) {
   }
   const switched = await route('routes.example.com', 'left');
   await route('sticky.example.com', 'sticky');
+  await route('tls.example.com', 'left');
+  const pairs = await Promise.all([1, 2].map(() => selfSigned(['tls.example.com'], 90)));
+  const upload = ({ chain, privateKey }) => ({ certificate: chain, private_key: privateKey });
+  const certificate = await call('POST', '/api/certificates', upload(pairs[0]));
   yield;
   second = null;
   for (let n = 0; ; n++) {
@@ -103,20 +122,26 @@ async function* kinds(call, ports) {
       const on = n % 10 === 0;
       yield ['pool changed (reload)', 'sticky.example.com', () => call('PUT', '/api/pools/sticky', { sticky_sessions: on }), ({ cookie }) => cookie === on];
     }
+    if (n % 5 === 1) {
+      const pair = pairs[n % 2];
+      const { fingerprint256 } = new X509Certificate(pair.chain);
+      const greet = { ask: () => probe.greet('tls.example.com') };
+      yield ['certificate', 'tls.example.com', () => call('PUT', `/api/certificates/${certificate.id}`, upload(pair)), ({ fingerprint }) => fingerprint === fingerprint256, greet];
+    }
     if (n % 5 === 3) {
       const host = `new-${n}.example.com`;
       await pool(`new-${n}`);
       await backend(`new-${n}`, 7);
-      yield ['new pool and route (reload)', host, () => route(host, `new-${n}`), ({ body }) => body === '7', [200, 404]];
+      yield ['new pool and route (reload)', host, () => route(host, `new-${n}`), ({ body }) => body === '7', { allowed: [200, 404] }];
     }
   }
 }
 
-async function underLoad(stage, { call, proxyPort, ports }) {
-  const probe = new Probe(proxyPort);
-  const turns = kinds(call, ports);
+async function underLoad(stage, { call, proxyPort, tlsPort, ports }) {
+  const probe = new Probe(proxyPort, tlsPort);
+  const turns = kinds(call, ports, probe);
   await turns.next();
-  await probe.watch('sticky.example.com', ({ status }) => status === 200, [200, 404, 503]);
+  await probe.watch('sticky.example.com', ({ status }) => status === 200, { allowed: [200, 404, 503] });
   const load = await stage.script('bench/support/paced-load.mjs', {
     job: { port: proxyPort, host: 'routes.example.com', rate: Number(values.rate), connections: 16 },
   });
@@ -125,10 +150,10 @@ async function underLoad(stage, { call, proxyPort, ports }) {
   let never = 0;
   for (let n = 0; n < Number(values.changes); n++) {
     const { value } = await turns.next();
-    const [kind, host, change, shows, allowed] = value;
+    const [kind, host, change, shows, how] = value;
     const from = performance.now();
     const made = change().then(() => saved.push(performance.now() - from));
-    const at = await probe.watch(host, shows, allowed);
+    const at = await probe.watch(host, shows, how);
     await made;
     if (at === undefined) never++;
     else times.set(kind, [...(times.get(kind) ?? []), at - from]);
@@ -179,7 +204,7 @@ async function manyPools(engine, { api, call, operator, pid, proxyPort, ports })
   }
   const stored = performance.now();
   const probe = new Probe(proxyPort);
-  await probe.watch(hostOf(TENANTS - 1, each - 1), ({ status }) => status === 200, [200, 404, 503]);
+  await probe.watch(hostOf(TENANTS - 1, each - 1), ({ status }) => status === 200, { allowed: [200, 404, 503] });
   const carried = performance.now();
   await pause(3000);
   const after = memory();
@@ -216,10 +241,10 @@ function printChanges(engine, { times, saved, never, probe, load }) {
   for (const [kind, list] of [...times].sort()) console.log(`| ${kind} | ${list.length} | ${ms(quantile(list, 0.5))} | ${ms(quantile(list, 0.99))} | ${ms(Math.max(...list))} |`);
   const live = [...times].filter(([kind]) => !kind.includes('reload')).flatMap(([, list]) => list);
   const reloads = [...times].filter(([kind]) => kind.includes('reload')).flatMap(([, list]) => list);
-  for (const [what, list] of [['servers, weights, routes together', live], ['what makes HAProxy reload, together', reloads], ['the API call alone', saved]])
+  for (const [what, list] of [['servers, weights, routes, certificates together', live], ['what makes HAProxy reload, together', reloads], ['the API call alone', saved]])
     console.log(`| ${what} | ${list.length} | ${ms(quantile(list, 0.5))} | ${ms(quantile(list, 0.99))} | ${ms(Math.max(...list))} |`);
   const figures = (list) => `p50 ${ms(quantile(list, 0.5))} ms, p99 ${ms(quantile(list, 0.99))} ms`;
-  row({ what: `${engine}: call → effect of servers, weights, routes`, ours: figures(live), aim: 'p50 < 10, p99 < 50 ms' });
+  row({ what: `${engine}: call → effect of servers, weights, routes, certificates`, ours: figures(live), aim: 'p50 < 10, p99 < 50 ms' });
   row({ what: `${engine}: call → effect of pools`, ours: figures(reloads), aim: engine === 'haproxy' ? '< 1 s (reload)' : 'p50 < 10, p99 < 50 ms' });
   row({ what: `${engine}: failed requests of ${load.requests} during ${values.changes} changes`, ours: String(failed(load.failures) + failed(probe)), aim: '0' });
 }

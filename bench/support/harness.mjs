@@ -43,7 +43,7 @@ export class Stage {
       env: { DATA_DIR: dataDir, NODE_ENV: 'test', LOG_LEVEL: 'error', ...ANY_PORT, ...UNLIMITED, ...env },
       execArgv,
     });
-    return { child, pid, dataDir, api: `http://127.0.0.1:${ports.api[0]}`, proxyPort: ports.proxy };
+    return { child, pid, dataDir, api: `http://127.0.0.1:${ports.api[0]}`, proxyPort: ports.proxy, tlsPort: ports.proxyTls };
   }
 
   async close() {
