@@ -166,6 +166,12 @@ describe('Models of given series, and versions', () => {
     ).body;
     expect(output.anomalies.map((a: Point) => a.timestamp)).toEqual([points[70]!.timestamp]);
     expect(output.judged).toBe(85);
+    const accurate = await api('POST', '/api/ai/predict', busy.token, {
+      model: 'anomaly_detector',
+      input: { series: points, accurate: true },
+    });
+    expect(accurate.body).toMatchObject({ version: 'contextual-1', output: { judged: 85 } });
+    expect(accurate.body.output.anomalies.map((a: Point) => a.timestamp)).toContain(points[70]!.timestamp);
     const few = { model: 'anomaly_detector', input: { series: points.slice(0, 5) } };
     expect((await api('POST', '/api/ai/predict', busy.token, few)).body.output.judged).toBe(0);
   });

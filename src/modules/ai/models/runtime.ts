@@ -18,6 +18,7 @@ export interface StructuredInput {
   horizon?: number;
   pool?: string;
   series?: { timestamp: string; value: number }[];
+  accurate?: boolean;
 }
 
 /** What a model said; which fields there are depends on the model. */

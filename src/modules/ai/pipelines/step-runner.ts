@@ -75,7 +75,8 @@ export class StepRunner {
         context,
       );
     },
-    detect_anomalies: ({ input }, context) => this.ask({ series: structured(input).series }, context),
+    detect_anomalies: ({ input }, context) =>
+      this.ask({ series: structured(input).series, accurate: context.param('accurate') === true }, context),
   };
 
   constructor(private readonly predictor: Predictor) {}
