@@ -7955,7 +7955,8 @@ export interface components {
         };
         SettingsResponse: {
             /**
-             * @description Whether this host's metrics are sampled and alert rules checked.
+             * @description Whether each node samples its machine and alerts on the thresholds below. Switched off, those alerts end; alerts
+             *     about backends, nodes, workers, quotas and certificates go on.
              * @example true
              */
             monitoring_enabled: boolean;
@@ -8932,7 +8933,8 @@ export interface components {
         };
         UpdateSettingsRequest: {
             /**
-             * @description Whether this host's metrics are sampled and alert rules checked.
+             * @description Whether each node samples its machine and alerts on the thresholds below. Switched off, those alerts end; alerts
+             *     about backends, nodes, workers, quotas and certificates go on.
              * @example true
              */
             monitoring_enabled?: boolean;

@@ -3,6 +3,7 @@ import { newId } from '../../../common/ids.js';
 import type { BackendStats } from '../../../common/traffic.js';
 import type { Leader } from '../../../platform/jobs/index.js';
 import type { NodeRow, NodesService } from '../../cluster/index.js';
+import type { Settings, SettingsService } from '../../settings/index.js';
 import { LiveBackends } from '../../telemetry/index.js';
 import { AlertsRepository } from '../alerts/alerts.repository.js';
 import type { AlertsService } from '../alerts/alerts.service.js';
@@ -15,6 +16,7 @@ describe('LeaderRules', () => {
   const live = new LiveBackends();
   let db: TestDatabase;
   let nodes: NodeRow[];
+  let settings: Settings;
   let rules: LeaderRules;
   let fire: AlertsService['fire'];
 
@@ -24,6 +26,7 @@ describe('LeaderRules', () => {
   beforeEach(async () => {
     await db.sql('TRUNCATE alerts, tenants CASCADE');
     nodes = [];
+    settings = { monitoring_enabled: true } as Settings;
     live.set(new Map());
     fire = async (report) => (await db.database.system((tx) => repository.fire(tx, report))).alert;
     const alerts = {
@@ -39,6 +42,11 @@ describe('LeaderRules', () => {
       { list: async () => nodes } as NodesService,
       live,
       new BackendsInPoolsReadModel(),
+      {
+        get current() {
+          return settings;
+        },
+      } as SettingsService,
     );
   });
   afterAll(() => db.close());
@@ -121,6 +129,17 @@ describe('LeaderRules', () => {
     await rules.check();
     expect(await firing()).toEqual([fingerprint]);
     nodes = [node({ status: 'left' })];
+    await rules.check();
+    expect(await firing()).toEqual([]);
+  });
+
+  it('ends the alerts of machines when monitoring is switched off', async () => {
+    const fingerprint = hostFingerprint('disk', 'b');
+    await fire({ fingerprint, severity: 'WARNING', component: 'DISK', message: 'Disk use of b is 95 %' });
+    nodes = [node({})];
+    await rules.check();
+    expect(await firing()).toEqual([fingerprint]);
+    settings = { ...settings, monitoring_enabled: false };
     await rules.check();
     expect(await firing()).toEqual([]);
   });

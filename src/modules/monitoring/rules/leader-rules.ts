@@ -3,6 +3,7 @@ import { Database, Notifications } from '../../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../../platform/jobs/index.js';
 import { type NodeRow, NodesService } from '../../cluster/index.js';
 import { BACKEND_HEALTH } from '../../dataplane/index.js';
+import { SettingsService } from '../../settings/index.js';
 import { LiveBackends } from '../../telemetry/index.js';
 import { AlertsRepository } from '../alerts/alerts.repository.js';
 import { AlertsService } from '../alerts/alerts.service.js';
@@ -41,6 +42,7 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly nodes: NodesService,
     private readonly live: LiveBackends,
     private readonly backends: BackendsInPoolsReadModel,
+    private readonly settings: SettingsService,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -110,7 +112,7 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
     const fires = new Set(await this.firing(NODE_DOWN));
     for (const node of nodes) {
       if (node.status === 'down' && !fires.has(node.id)) await this.fireNodeDown(node);
-      if (!isUp(node)) await this.resolveHostAlerts(node);
+      if (!isUp(node) || !this.settings.current.monitoring_enabled) await this.resolveHostAlerts(node);
     }
     await this.checkApplied(nodes.filter(isUp));
     const down = new Set(nodes.filter((node) => node.status === 'down').map((node) => node.id));
@@ -144,7 +146,7 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
     for (const id of fires) await this.alerts.resolve(NOT_APPLIED + id);
   }
 
-  /** A machine that is gone measures nothing any more. */
+  /** A machine that is gone measures nothing any more, nor does one while monitoring is switched off. */
   private async resolveHostAlerts(node: NodeRow): Promise<void> {
     for (const resource of HOST_RESOURCES) await this.alerts.resolve(hostFingerprint(resource, node.name));
   }
