@@ -237,6 +237,6 @@ function cardOf(served: Served): Pick<ModelCard, 'kind' | 'accuracy' | 'measured
   return {
     kind: card.servedBy,
     accuracy: card.metrics.accuracy,
-    measured_on: `${card.metrics.samples} held-out steps`,
+    measured_on: `${card.metrics.samples} held-out forecasts`,
   };
 }
