@@ -4,7 +4,7 @@
 import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureBuilt, ensureInstalled, root } from './ensure.mjs';
 
@@ -21,7 +21,7 @@ if (!Number.isInteger(count) || count < 1 || !Number.isInteger(base)) {
 ensureInstalled();
 ensureBuilt();
 
-const dataDir = join(root, process.env.DATA_DIR ?? '.data', 'cluster');
+const dataDir = resolve(root, process.env.DATA_DIR ?? '.data', 'cluster');
 mkdirSync(dataDir, { recursive: true });
 let postgres = null;
 if (!process.env.DATABASE_URL) {

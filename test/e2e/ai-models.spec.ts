@@ -159,6 +159,10 @@ describe('an Ollama model', () => {
     const { response, error } = await predict('llama3.2', 'hello');
     expect([response.status, error!.code]).toEqual([503, 'MODEL_UNAVAILABLE']);
     expect(response.headers.get('retry-after')).not.toBeNull();
+    await deploy('mistral', { runtime: 'ollama' }); // never seen there
+    const unseen = await predict('mistral', 'hello');
+    expect([unseen.response.status, unseen.error!.code]).toEqual([503, 'MODEL_UNAVAILABLE']);
+    expect(unseen.response.headers.get('retry-after')).not.toBeNull();
     await ollama.start();
   });
 });

@@ -127,6 +127,21 @@ describe('Models of given series, and versions', () => {
     expect((await api('POST', '/api/ai/predict', busy.token, odd)).status).toBe(422);
   });
 
+  it('lists the trainings of a model by any of its names', async () => {
+    const { token } = await newTenant(server, 'enterprise');
+    const started = await api('POST', '/api/ai/models/sentiment-analysis/retrain', token, {});
+    expect(started.status).toBe(202);
+    for (const [name, ids] of Object.entries({
+      sentiment: started.body.runs,
+      nlp: started.body.runs,
+      load_predictor: [],
+      unknown: [],
+    })) {
+      const { body } = await api('GET', `/api/ai/training?model_type=${name}`, token);
+      expect(body.map((training: { id: string }) => training.id)).toEqual(ids);
+    }
+  });
+
   it('lists versions with their quality, and goes back to one', async () => {
     const { token } = await newTenant(server, 'enterprise');
     const first = await train(token, { series: series(200, (i) => 100 + (i % 10)) });

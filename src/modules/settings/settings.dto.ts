@@ -5,7 +5,8 @@ import { LOG_LEVELS, type LogLevel } from '../../platform/observability/index.js
 /** The installation's settings, in effect at once on every node. */
 export class SettingsResponse {
   /**
-   * Whether this host's metrics are sampled and alert rules checked.
+   * Whether each node samples its machine and alerts on the thresholds below. Switched off, those alerts end; alerts
+   * about backends, nodes, workers, quotas and certificates go on.
    * @example true
    */
   @IsBoolean()

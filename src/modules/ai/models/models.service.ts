@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { defined } from '../../../common/defined.js';
-import { AppError, conflict, notFound } from '../../../common/errors.js';
+import { AppError, conflict, notFound, unavailable } from '../../../common/errors.js';
 import { Database, violatedConstraint } from '../../../platform/database/index.js';
 import { Journal } from '../../../platform/journal/index.js';
 import { type ForecastCard, LEXICON_CARD } from '../core/index.js';
@@ -16,7 +16,7 @@ import {
   type UpdateModelRequest,
 } from './models.dto.js';
 import { ModelsRepository } from './models.repository.js';
-import { OllamaRuntime } from './ollama.runtime.js';
+import { OLLAMA_AWAY, OllamaRuntime } from './ollama.runtime.js';
 import { OnnxRuntime } from './onnx/onnx.runtime.js';
 import type { DeployedModel, ModelRuntime } from './runtime.js';
 
@@ -123,19 +123,14 @@ export class ModelsService {
     return model.id;
   }
 
-  /** What answers for this name. @throws AppError 404, 409 MODEL_UNAVAILABLE with the reason */
+  /** What answers for this name. @throws AppError 404; MODEL_UNAVAILABLE with the reason, 503 while a server is away, else 409 */
   async resolve(tenantId: string, name: string): Promise<ResolvedModel> {
     if ((BUILT_IN as readonly string[]).includes(name))
       return { runtime: this.runtimes.builtin, model: { name, version: 'builtin', config: {} } };
     const row = await this.database.tenant(tenantId, (tx) => this.models.find(tx, tenantId, name));
     if (!row) throw notFound('Model', name);
     const { status, reason } = row.status === 'unavailable' ? await this.lookAgain(row) : row;
-    if (status !== 'deployed')
-      throw new AppError(
-        409,
-        'MODEL_UNAVAILABLE',
-        `Model '${name}' is ${status}${reason ? `: ${reason}` : ''}`,
-      );
+    if (status !== 'deployed') throw notDeployed(name, status, reason);
     return { runtime: this.runtimes[row.runtime], model: row };
   }
 
@@ -180,6 +175,14 @@ export class ModelsService {
       throw e;
     }
   }
+}
+
+/** A server that is away may be back at the next look. */
+function notDeployed(name: string, status: string, reason: string | null): AppError {
+  const message = `Model '${name}' is ${status}${reason ? `: ${reason}` : ''}`;
+  return reason === OLLAMA_AWAY
+    ? unavailable('MODEL_UNAVAILABLE', message, LOOK_AGAIN_MS / 1000)
+    : new AppError(409, 'MODEL_UNAVAILABLE', message);
 }
 
 const reasonOf = (a: { status: string; reason?: string }): string | null => a.reason ?? null;
@@ -234,6 +237,6 @@ function cardOf(served: Served): Pick<ModelCard, 'kind' | 'accuracy' | 'measured
   return {
     kind: card.servedBy,
     accuracy: card.metrics.accuracy,
-    measured_on: `${card.metrics.samples} held-out steps`,
+    measured_on: `${card.metrics.samples} held-out forecasts`,
   };
 }

@@ -12,6 +12,9 @@ import type {
   StructuredInput,
 } from './runtime.js';
 
+/** Why a model is unavailable that may be there when the server is back. */
+export const OLLAMA_AWAY = 'the Ollama server does not answer';
+
 const CHECK_LIMIT_MS = 3000;
 /** A server that takes no connection for this long is away. */
 const CONNECT_LIMIT_MS = 2500;
@@ -44,7 +47,7 @@ export class OllamaRuntime implements ModelRuntime, OnModuleDestroy {
       const { models } = await this.client(AbortSignal.timeout(CHECK_LIMIT_MS)).list();
       if (models.some((m) => m.name === name || m.name === `${name}:latest`)) return { status: 'deployed' };
     } catch {
-      return { status: 'unavailable', reason: 'the Ollama server does not answer' };
+      return { status: 'unavailable', reason: OLLAMA_AWAY };
     }
     if (model.config.pull) return { status: 'pulling' };
     return { status: 'unavailable', reason: `Ollama has no model '${name}'; set config.pull to fetch it` };

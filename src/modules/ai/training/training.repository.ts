@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
 import { defined } from '../../../common/defined.js';
 import { newId } from '../../../common/ids.js';
 import { offsetOf, Page, type PageRequest } from '../../../common/pagination.js';
@@ -43,10 +44,10 @@ export class TrainingRepository {
     tenantId: string,
     request: PageRequest,
     status?: TrainingStatus,
-    modelType?: string,
+    modelTypes?: string[],
   ): Promise<Page<TrainingRun>> {
     const [items, total] = await tx.getRepository(TrainingRun).findAndCount({
-      where: defined({ tenant_id: tenantId, status, model_type: modelType }),
+      where: defined({ tenant_id: tenantId, status, model_type: modelTypes && In(modelTypes) }),
       order: { created_at: 'DESC', id: 'DESC' },
       skip: offsetOf(request),
       take: request.limit,

@@ -20,8 +20,9 @@ const MAX_OPEN = 20;
 /** One name a model: the documents know the sentiment model by three. */
 const modelOf = (modelType: Trainable): 'load_predictor' | 'sentiment' =>
   modelType === 'load_predictor' ? 'load_predictor' : 'sentiment';
-const namesOf = (modelType: Trainable): string[] =>
-  modelOf(modelType) === 'sentiment' ? ['sentiment', 'sentiment-analysis', 'nlp'] : ['load_predictor'];
+const SENTIMENT_NAMES = ['sentiment', 'sentiment-analysis', 'nlp'];
+const namesOf = (modelType: string): string[] =>
+  SENTIMENT_NAMES.includes(modelType) ? SENTIMENT_NAMES : [modelType];
 
 /** Data that the training would leave out silently is refused. */
 function requireUse(
@@ -107,6 +108,7 @@ export class TrainingService {
     });
   }
 
+  /** @param modelType any name of the model */
   list(
     tenantId: string,
     request: PageRequest,
@@ -114,9 +116,15 @@ export class TrainingService {
     modelType?: string,
   ): Promise<Page<TrainingResponse>> {
     return this.database.tenant(tenantId, async (tx) =>
-      (await this.runs.page(tx, tenantId, request, status, modelType)).map((row) =>
-        TrainingResponse.from(row),
-      ),
+      (
+        await this.runs.page(
+          tx,
+          tenantId,
+          request,
+          status,
+          modelType === undefined ? undefined : namesOf(modelType),
+        )
+      ).map((row) => TrainingResponse.from(row)),
     );
   }
 

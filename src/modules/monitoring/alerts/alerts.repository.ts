@@ -119,6 +119,10 @@ export class AlertsRepository {
     return row;
   }
 
+  fires(tx: Transaction, fingerprint: string): Promise<boolean> {
+    return tx.getRepository(Alert).existsBy({ fingerprint, state: 'firing' });
+  }
+
   /** Fingerprints of firing alerts that begin with `prefix`. */
   async firingWithPrefix(tx: Transaction, prefix: string): Promise<string[]> {
     const rows: { fingerprint: string }[] = await tx.query(

@@ -59,6 +59,11 @@ export class AlertsService {
     return true;
   }
 
+  /** Whether an alert with this fingerprint fires. */
+  fires(fingerprint: string): Promise<boolean> {
+    return this.database.system((tx) => this.alerts.fires(tx, fingerprint));
+  }
+
   /** Newest first; a superadmin's cover all tenants and the installation. */
   list(principal: Principal, filter: AlertFilter, request: PageRequest): Promise<Page<Alert>> {
     return principal.role === 'superadmin'

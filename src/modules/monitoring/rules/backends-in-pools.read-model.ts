@@ -8,6 +8,8 @@ export interface BackendInPool {
   pool: string;
   /** Whether it is meant to take traffic. */
   enabled: boolean;
+  /** Whether its health is looked at: by its own check, or the pool's. */
+  checked: boolean;
   /** Ids of the other enabled backends of its pool. */
   siblings: string[];
 }
@@ -18,6 +20,7 @@ export class BackendsInPoolsReadModel {
   of(tx: Transaction, ids: readonly string[]): Promise<BackendInPool[]> {
     return tx.query(
       `SELECT b.id, b.tenant_id, b.address, p.name AS pool, b.admin_state = 'enabled' AS enabled,
+              coalesce(b.health_check ->> 'enabled', p.health_check ->> 'enabled', 'true')::boolean AS checked,
               ARRAY(SELECT o.id FROM backends o
                     WHERE o.tenant_id = b.tenant_id AND o.pool_id = b.pool_id AND o.id <> b.id
                       AND o.admin_state = 'enabled') AS siblings

@@ -45,10 +45,12 @@ export class HostRules implements OnModuleInit {
 
   private async checkOne(resource: HostResource, percent: number, limit: number): Promise<void> {
     const threshold = this.thresholds[resource];
-    const change = threshold.next(percent, limit);
-    if (change === null) return;
     const node = this.nodes.name;
     const fingerprint = hostFingerprint(resource, node);
+    let change = threshold.next(percent, limit);
+    // the leader ends the alerts of a node that it does not hear of for a while
+    if (threshold.isOver && percent > limit && !(await this.alerts.fires(fingerprint))) change = 'over';
+    if (change === null) return;
     if (change === 'over')
       await this.alerts.fire({
         fingerprint,

@@ -3,6 +3,7 @@ import { Database, Notifications } from '../../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../../platform/jobs/index.js';
 import { type NodeRow, NodesService } from '../../cluster/index.js';
 import { BACKEND_HEALTH } from '../../dataplane/index.js';
+import { SettingsService } from '../../settings/index.js';
 import { LiveBackends } from '../../telemetry/index.js';
 import { AlertsRepository } from '../alerts/alerts.repository.js';
 import { AlertsService } from '../alerts/alerts.service.js';
@@ -41,6 +42,7 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly nodes: NodesService,
     private readonly live: LiveBackends,
     private readonly backends: BackendsInPoolsReadModel,
+    private readonly settings: SettingsService,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -85,9 +87,11 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
       const row = known.get(id);
       if (row?.enabled) await this.alerts.fire(this.downReport(row));
     }
-    for (const id of fires)
-      if (!known.get(id)?.enabled || this.live.get(id)?.health === 'healthy')
+    for (const id of fires) {
+      const row = known.get(id);
+      if (!row?.enabled || !row.checked || this.live.get(id)?.health === 'healthy')
         await this.alerts.resolve(BACKEND_DOWN + id);
+    }
   }
 
   private downReport(row: BackendInPool) {
@@ -108,9 +112,9 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
     const fires = new Set(await this.firing(NODE_DOWN));
     for (const node of nodes) {
       if (node.status === 'down' && !fires.has(node.id)) await this.fireNodeDown(node);
-      if (node.status !== 'active') await this.resolveHostAlerts(node);
+      if (!isUp(node) || !this.settings.current.monitoring_enabled) await this.resolveHostAlerts(node);
     }
-    await this.checkApplied(nodes.filter((node) => node.status === 'active'));
+    await this.checkApplied(nodes.filter(isUp));
     const down = new Set(nodes.filter((node) => node.status === 'down').map((node) => node.id));
     for (const id of fires) if (!down.has(id)) await this.alerts.resolve(NODE_DOWN + id);
   }
@@ -125,11 +129,12 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  /** Saved but not applied must never look like success. */
+  /** Saved but not applied must never look like success. A node that is gone applies nothing any more. */
   private async checkApplied(nodes: readonly NodeRow[]): Promise<void> {
     const fires = new Set(await this.firing(NOT_APPLIED));
     for (const node of nodes) {
-      if (node.apply_error !== null && !fires.has(node.id))
+      if (node.apply_error === null) continue;
+      if (!fires.delete(node.id))
         await this.alerts.fire({
           fingerprint: NOT_APPLIED + node.id,
           severity: 'CRITICAL',
@@ -137,11 +142,11 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
           message: `Node ${node.name} does not run the newest configuration: ${node.apply_error}`,
           labels: { node: node.name },
         });
-      if (node.apply_error === null && fires.has(node.id)) await this.alerts.resolve(NOT_APPLIED + node.id);
     }
+    for (const id of fires) await this.alerts.resolve(NOT_APPLIED + id);
   }
 
-  /** A machine that is gone measures nothing any more. */
+  /** A machine that is gone measures nothing any more, nor does one while monitoring is switched off. */
   private async resolveHostAlerts(node: NodeRow): Promise<void> {
     for (const resource of HOST_RESOURCES) await this.alerts.resolve(hostFingerprint(resource, node.name));
   }
@@ -152,3 +157,6 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
     return fingerprints.map((fingerprint) => fingerprint.slice(prefix.length));
   }
 }
+
+/** A node that drains takes no new work, but measures and carries traffic until it stops. */
+const isUp = ({ status }: NodeRow): boolean => status === 'active' || status === 'draining';

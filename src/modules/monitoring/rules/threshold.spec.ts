@@ -25,6 +25,16 @@ describe('Threshold', () => {
     expect(crossings([90, 90, 90, 75, 75, 75])).toEqual(['over', 'under']);
   });
 
+  it('is under again at half of a limit that is small', () => {
+    const threshold = new Threshold();
+    const seen = [4, 4, 4, 2, 2, 2, 1, 1, 1].flatMap((value) => {
+      const crossing = threshold.next(value, 3);
+      if (crossing) threshold.settle(crossing);
+      return crossing ? [crossing] : [];
+    });
+    expect(seen).toEqual(['over', 'under']);
+  });
+
   it('says under after a start, so that an alert of an earlier run ends', () => {
     expect(crossings([10, 10, 10, 10])).toEqual(['under']);
   });

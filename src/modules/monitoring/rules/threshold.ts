@@ -1,6 +1,9 @@
 /** Samples in a row that a state needs before it counts: a short peak is no alert. */
 const IN_A_ROW = 3;
-/** Below the limit by this much it is well again: a value that wavers around the limit makes one alert, not many. */
+/**
+ * Below the limit by this much, or by half of a small limit, it is well again: a value that wavers around the limit
+ * makes one alert, not many.
+ */
 const HYSTERESIS = 5;
 
 export type Crossing = 'over' | 'under';
@@ -12,9 +15,15 @@ export class Threshold {
   private candidate: Crossing | null = null;
   private count = 0;
 
+  /** Whether it has settled above the limit. */
+  get isOver(): boolean {
+    return this.settled === 'over';
+  }
+
   /** @returns where the value has gone to stay; null while nothing is new. The same again until {@link settle} */
   next(value: number, limit: number): Crossing | null {
-    const side = value > limit ? 'over' : value <= limit - HYSTERESIS ? 'under' : null;
+    const well = Math.max(limit - HYSTERESIS, limit / 2);
+    const side = value > limit ? 'over' : value <= well ? 'under' : null;
     if (side === null || side === this.settled) {
       this.candidate = null;
       this.count = 0;
