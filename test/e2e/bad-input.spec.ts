@@ -170,6 +170,12 @@ describe('bad input', () => {
     expect(['closed', 'status 408']).toContain(outcome);
   }, 30_000);
 
+  it('says of a name that is too long for an address that this is what is wrong', async () => {
+    const { status, body } = await send('GET', `/api/pools/${'a'.repeat(400)}`);
+    expect([status, body.code]).toEqual([414, 'URI_TOO_LONG']);
+    expect(body.message).toContain('300');
+  });
+
   it('holds an Idempotency-Key to one effect, one request and one tenant', async () => {
     const key = { 'idempotency-key': 'make-web-1' };
     const body = '{"name":"idempotent","algorithm":"round_robin"}';
