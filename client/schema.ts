@@ -3752,6 +3752,15 @@ export interface components {
     schemas: {
         AddUserRequest: {
             /**
+             * @description First and last name in one, instead of the two fields.
+             * @example John Doe
+             */
+            name?: string;
+            /** @example John */
+            first_name?: string;
+            /** @example Doe */
+            last_name?: string;
+            /**
              * Format: email
              * @example user@example.com
              */
@@ -3761,15 +3770,6 @@ export interface components {
              * @enum {string}
              */
             role: "owner" | "admin" | "member" | "viewer";
-            /**
-             * @description First and last name in one, instead of the two fields.
-             * @example John Doe
-             */
-            name?: string;
-            /** @example John */
-            first_name?: string;
-            /** @example Doe */
-            last_name?: string;
             /**
              * @description Without one the person is invited: the answer carries `invitation_token`, with which they register, or sign in when
              *     the address has an account already (its password stays what it is).
@@ -4983,15 +4983,15 @@ export interface components {
              */
             address: string;
             /**
-             * @description Share of the traffic relative to the other backends of the pool; 100 when not given.
-             * @example 100
-             */
-            weight?: number;
-            /**
              * @description Where it runs; a label of your own. Null: none.
              * @example us-west-2
              */
             region?: string | null;
+            /**
+             * @description Share of the traffic relative to the other backends of the pool; 100 when not given.
+             * @example 100
+             */
+            weight?: number;
             /**
              * @description `draining` finishes what it has and gets nothing new; `disabled` gets nothing. `enabled` when not given.
              * @example enabled
@@ -5022,12 +5022,20 @@ export interface components {
              * @description Value before; absent for `add`
              * @example random
              */
-            from?: Record<string, never> | null;
+            from?: string | number | boolean | {
+                [key: string]: unknown;
+            } | (string | {
+                [key: string]: unknown;
+            })[] | null;
             /**
              * @description Value after; absent for `remove`
              * @example round_robin
              */
-            to?: Record<string, never> | null;
+            to?: string | number | boolean | {
+                [key: string]: unknown;
+            } | (string | {
+                [key: string]: unknown;
+            })[] | null;
             /**
              * @example replace
              * @enum {string}
@@ -5243,6 +5251,10 @@ export interface components {
             cores: number;
         };
         CreateAdminUserRequest: {
+            /** @example Grace */
+            first_name?: string;
+            /** @example Hopper */
+            last_name?: string;
             /**
              * Format: email
              * @example ops@example.com
@@ -5259,10 +5271,6 @@ export interface components {
              * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
              */
             tenant_id?: string;
-            /** @example Grace */
-            first_name?: string;
-            /** @example Hopper */
-            last_name?: string;
             /**
              * @description Needed for a superadmin; a member without one is invited.
              * @example a-long-enough-password
@@ -5346,15 +5354,15 @@ export interface components {
              */
             pool: string;
             /**
-             * @description Share of the traffic relative to the other backends of the pool; 100 when not given.
-             * @example 100
-             */
-            weight?: number;
-            /**
              * @description Where it runs; a label of your own. Null: none.
              * @example us-west-2
              */
             region?: string | null;
+            /**
+             * @description Share of the traffic relative to the other backends of the pool; 100 when not given.
+             * @example 100
+             */
+            weight?: number;
             /**
              * @description `draining` finishes what it has and gets nothing new; `disabled` gets nothing. `enabled` when not given.
              * @example enabled
@@ -5544,6 +5552,8 @@ export interface components {
             settings?: components["schemas"]["TenantSettingsDto"];
         };
         CreateWebhookEndpointRequest: {
+            /** @example pager */
+            description?: string;
             /**
              * @description Https, and no private, loopback, link-local or metadata address.
              * @example https://hooks.example.com/veloflux
@@ -5556,8 +5566,6 @@ export interface components {
              *     ]
              */
             events: ("*" | "backend.unhealthy" | "backend.healthy" | "alert.fired" | "alert.resolved" | "config.changed" | "invoice.paid" | "subscription.created" | "subscription.upgraded" | "subscription.canceled" | "tenant.updated" | "tenant.plan_changed" | "user.added" | "user.updated" | "user.removed" | "backup.restored")[];
-            /** @example pager */
-            description?: string;
             /**
              * @description True when not given.
              * @example true
@@ -5639,10 +5647,10 @@ export interface components {
             https_port: number | null;
         };
         DeployModelRequest: {
+            /** @example 1.0 */
+            version?: string;
             /** @example my-sentiment */
             model_name: string;
-            /** @example 1 */
-            version?: string;
             config?: components["schemas"]["ModelConfig"];
         };
         DiffResponse: {
@@ -5716,6 +5724,10 @@ export interface components {
             avg_response_time: number;
         };
         EnrollWorkerRequest: {
+            /** @example gpu-rack-3 */
+            hostname: string;
+            /** @example linux */
+            platform: string;
             /**
              * @description One-time enrolment token.
              * @example enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI
@@ -5726,10 +5738,6 @@ export interface components {
              * @example worker-001
              */
             name: string;
-            /** @example gpu-rack-3 */
-            hostname: string;
-            /** @example linux */
-            platform: string;
         };
         EnrollWorkerResponse: {
             /** @example worker_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -6181,15 +6189,15 @@ export interface components {
         };
         IssueEnrollmentTokenRequest: {
             /**
-             * @description How long it can be used; 24h when not given.
-             * @example 24h
-             */
-            expires_in?: string;
-            /**
              * @description What it is for. Empty when not given.
              * @example GPU rack 3
              */
             description?: string;
+            /**
+             * @description How long it can be used; 24h when not given.
+             * @example 24h
+             */
+            expires_in?: string;
         };
         IssuedEnrollmentTokenResponse: {
             /** @example open */
@@ -6996,7 +7004,7 @@ export interface components {
              * @example completed
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "cancelled";
+            status: "completed" | "pending" | "failed" | "running" | "cancelled";
             /** @example true */
             async: boolean;
             /** @description Of the last step; null until all are completed, and for a batch. */
@@ -7456,7 +7464,10 @@ export interface components {
             started_at: string;
             /** @example 2026-06-19T03:00:02.000Z */
             finished_at: string;
-            /** @description Subscriptions of Stripe's that were compared. */
+            /**
+             * @description Subscriptions of Stripe's that were compared.
+             * @example 12
+             */
             subscriptions_checked: number;
             differences: components["schemas"]["DifferenceResponse"][];
             /** @description Why it broke off; null when it did not. */
@@ -7471,16 +7482,6 @@ export interface components {
         };
         RegisterRequest: {
             /**
-             * Format: email
-             * @example newuser@example.com
-             */
-            email: string;
-            /**
-             * @description 8 to 256 characters.
-             * @example a-long-enough-password
-             */
-            password: string;
-            /**
              * @description First and last name in one, instead of the two fields.
              * @example Jane Smith
              */
@@ -7494,6 +7495,16 @@ export interface components {
              * @example Acme Corp
              */
             tenant_name?: string;
+            /**
+             * Format: email
+             * @example newuser@example.com
+             */
+            email: string;
+            /**
+             * @description 8 to 256 characters.
+             * @example a-long-enough-password
+             */
+            password: string;
             /**
              * @description Join this tenant instead of making one: it must have invited you or allow your e-mail's domain.
              * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
@@ -7839,7 +7850,7 @@ export interface components {
              * @example completed
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "cancelled";
+            status: "completed" | "pending" | "failed" | "running" | "cancelled";
             /** @description Of the last step; null until all are completed, and for a batch. */
             output: components["schemas"]["PipelineOutputDto"] | null;
             /** @description Of a batch, in the order of its inputs; null until it has ended. */
@@ -8156,7 +8167,10 @@ export interface components {
              * @enum {string}
              */
             plan: "free" | "basic" | "professional" | "enterprise";
-            /** @description The version of the plan that was bought. */
+            /**
+             * @description The version of the plan that was bought.
+             * @example 1
+             */
             plan_version: number;
             /**
              * @example active
@@ -8686,7 +8700,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            status: "completed" | "pending" | "failed" | "running" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -8731,7 +8745,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            status: "completed" | "pending" | "failed" | "running" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -8790,7 +8804,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            status: "completed" | "pending" | "failed" | "running" | "stopped";
             /** @example load_predictor */
             model_type: string;
             /**
@@ -8825,6 +8839,11 @@ export interface components {
         };
         UpdateBackendRequest: {
             /**
+             * @description Where it runs; a label of your own. Null: none.
+             * @example us-west-2
+             */
+            region?: string | null;
+            /**
              * @description Host name or IP address and port; IPv6 in brackets. Link-local and metadata addresses are refused.
              * @example 192.168.1.20:8080
              */
@@ -8839,11 +8858,6 @@ export interface components {
              * @example 100
              */
             weight?: number;
-            /**
-             * @description Where it runs; a label of your own. Null: none.
-             * @example us-west-2
-             */
-            region?: string | null;
             /**
              * @description `draining` finishes what it has and gets nothing new; `disabled` gets nothing. `enabled` when not given.
              * @example enabled
@@ -9004,6 +9018,8 @@ export interface components {
             settings: components["schemas"]["SettingsResponse"];
         };
         UpdateSubscriptionRequest: {
+            /** @example manual */
+            payment_method?: string;
             /**
              * @description A higher plan is in effect at once and prorated; a lower one when the period ends. Or send `plan_id`.
              * @example enterprise
@@ -9021,8 +9037,6 @@ export interface components {
              * @enum {string}
              */
             billing_cycle?: "monthly" | "yearly";
-            /** @example manual */
-            payment_method?: string;
             /**
              * @description False takes a cancellation back while the period runs.
              * @example false
@@ -9049,15 +9063,15 @@ export interface components {
             settings?: components["schemas"]["TenantSettingsDto"];
         };
         UpdateUserRequest: {
+            /** @example John */
+            first_name?: string;
+            /** @example Doe */
+            last_name?: string;
             /**
              * @example admin
              * @enum {string}
              */
             role?: "owner" | "admin" | "member" | "viewer";
-            /** @example John */
-            first_name?: string;
-            /** @example Doe */
-            last_name?: string;
             /**
              * @description A disabled person cannot sign in to this tenant; sessions end at once.
              * @example false
@@ -9065,6 +9079,8 @@ export interface components {
             disabled?: boolean;
         };
         UpdateWebhookEndpointRequest: {
+            /** @example pager */
+            description?: string;
             /**
              * @description Https, and no private, loopback, link-local or metadata address.
              * @example https://hooks.example.com/veloflux
@@ -9077,8 +9093,6 @@ export interface components {
              *     ]
              */
             events?: ("*" | "backend.unhealthy" | "backend.healthy" | "alert.fired" | "alert.resolved" | "config.changed" | "invoice.paid" | "subscription.created" | "subscription.upgraded" | "subscription.canceled" | "tenant.updated" | "tenant.plan_changed" | "user.added" | "user.updated" | "user.removed" | "backup.restored")[];
-            /** @example pager */
-            description?: string;
             /**
              * @description True when not given.
              * @example true
@@ -9330,15 +9344,21 @@ export interface components {
              * @example done
              * @enum {string}
              */
-            state: "running" | "done" | "dead" | "pending";
+            state: "dead" | "pending" | "done" | "running";
             /**
              * @description `applied`, or why it changed nothing; null while it waits.
              * @example applied
              */
             outcome: string | null;
-            /** @description How often it was delivered. */
+            /**
+             * @description How often it was delivered.
+             * @example 1
+             */
             deliveries: number;
-            /** @description How often it was tried; after 8 tries it is dead. */
+            /**
+             * @description How often it was tried; after 8 tries it is dead.
+             * @example 1
+             */
             attempts: number;
             last_error: string | null;
             /**
@@ -9364,7 +9384,7 @@ export interface components {
              * @example pending
              * @enum {string}
              */
-            state: "running" | "done" | "dead" | "pending";
+            state: "dead" | "pending" | "done" | "running";
             /** @example false */
             duplicate: boolean;
         };
@@ -9969,10 +9989,10 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
-                /** @description Only those that somebody looks after, or only those that nobody does */
-                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"alerts": […]}` */
@@ -10009,7 +10029,11 @@ export interface operations {
                      *         "message": "CPU use of node-1 is 92 %, above 80 %",
                      *         "occurrences": 3,
                      *         "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *         "source": "internal"
+                     *         "resolved_at": null,
+                     *         "acknowledged_at": null,
+                     *         "acknowledged_by": null,
+                     *         "source": "internal",
+                     *         "tenant_id": null
                      *       }
                      *     ]
                      */
@@ -10200,11 +10224,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "first_name": "Grace",
+                 *       "last_name": "Hopper",
                  *       "email": "ops@example.com",
                  *       "role": "superadmin",
                  *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                 *       "first_name": "Grace",
-                 *       "last_name": "Hopper",
                  *       "password": "a-long-enough-password"
                  *     }
                  */
@@ -10355,9 +10379,9 @@ export interface operations {
                 from?: string;
                 /** @description Before this time */
                 to?: string;
-                metric?: components["schemas"]["AnomalyMetric"];
                 /** @description Name of a pool. */
                 pool?: string;
+                metric?: components["schemas"]["AnomalyMetric"];
                 /** @description Least score. */
                 min_score?: number;
             };
@@ -10387,7 +10411,9 @@ export interface operations {
                      *         "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "pool": "web_servers",
                      *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "node": null,
                      *         "at": "2026-06-19T15:30:00.000Z",
+                     *         "ended_at": null,
                      *         "score": 0.82,
                      *         "value": 212.4,
                      *         "expected": {
@@ -10437,7 +10463,9 @@ export interface operations {
                      *       "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "pool": "web_servers",
                      *       "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "node": null,
                      *       "at": "2026-06-19T15:30:00.000Z",
+                     *       "ended_at": null,
                      *       "score": 0.82,
                      *       "value": 212.4,
                      *       "expected": {
@@ -10766,7 +10794,8 @@ export interface operations {
                      *         {
                      *           "name": "load_predictor",
                      *           "version": "3",
-                     *           "status": "deployed"
+                     *           "status": "deployed",
+                     *           "reason": null
                      *         }
                      *       ]
                      *     }
@@ -10807,7 +10836,8 @@ export interface operations {
                      *         {
                      *           "name": "load_predictor",
                      *           "version": "3",
-                     *           "status": "deployed"
+                     *           "status": "deployed",
+                     *           "reason": null
                      *         }
                      *       ]
                      *     }
@@ -10919,7 +10949,15 @@ export interface operations {
                      *         "capacity_per_minute": 1200,
                      *         "best_minute": 1200,
                      *         "comparison_basis": "no recorded traffic",
-                     *         "algorithms": []
+                     *         "algorithms": [
+                     *           {
+                     *             "algorithm": "least_connections",
+                     *             "p50_ms": 11.8,
+                     *             "p99_ms": 84.2,
+                     *             "error_rate": 0.002,
+                     *             "sample_size": 4200
+                     *           }
+                     *         ]
                      *       },
                      *       "history": [
                      *         {
@@ -10995,7 +11033,15 @@ export interface operations {
                      *         "capacity_per_minute": 1200,
                      *         "best_minute": 1200,
                      *         "comparison_basis": "no recorded traffic",
-                     *         "algorithms": []
+                     *         "algorithms": [
+                     *           {
+                     *             "algorithm": "least_connections",
+                     *             "p50_ms": 11.8,
+                     *             "p99_ms": 84.2,
+                     *             "error_rate": 0.002,
+                     *             "sample_size": 4200
+                     *           }
+                     *         ]
                      *       },
                      *       "history": [
                      *         {
@@ -11044,6 +11090,8 @@ export interface operations {
                      *         "version": "1.0",
                      *         "runtime": "builtin",
                      *         "status": "deployed",
+                     *         "reason": null,
+                     *         "progress": null,
                      *         "config": {
                      *           "timeout": "30s",
                      *           "runtime": "builtin",
@@ -11086,8 +11134,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "version": "1.0",
                  *       "model_name": "my-sentiment",
-                 *       "version": 1,
                  *       "config": {
                  *         "timeout": "30s",
                  *         "runtime": "builtin",
@@ -11116,6 +11164,8 @@ export interface operations {
                      *       "version": "1.0",
                      *       "runtime": "builtin",
                      *       "status": "deployed",
+                     *       "reason": null,
+                     *       "progress": null,
                      *       "config": {
                      *         "timeout": "30s",
                      *         "runtime": "builtin",
@@ -11161,8 +11211,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "version": "1.0",
                  *       "model_name": "my-sentiment",
-                 *       "version": 1,
                  *       "config": {
                  *         "timeout": "30s",
                  *         "runtime": "builtin",
@@ -11191,6 +11241,8 @@ export interface operations {
                      *       "version": "1.0",
                      *       "runtime": "builtin",
                      *       "status": "deployed",
+                     *       "reason": null,
+                     *       "progress": null,
                      *       "config": {
                      *         "timeout": "30s",
                      *         "runtime": "builtin",
@@ -11248,6 +11300,8 @@ export interface operations {
                      *       "version": "1.0",
                      *       "runtime": "builtin",
                      *       "status": "deployed",
+                     *       "reason": null,
+                     *       "progress": null,
                      *       "config": {
                      *         "timeout": "30s",
                      *         "runtime": "builtin",
@@ -11293,7 +11347,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "version": 1.1,
+                 *       "version": "1.1",
                  *       "config": {
                  *         "timeout": "30s",
                  *         "runtime": "builtin",
@@ -11322,6 +11376,8 @@ export interface operations {
                      *       "version": "1.0",
                      *       "runtime": "builtin",
                      *       "status": "deployed",
+                     *       "reason": null,
+                     *       "progress": null,
                      *       "config": {
                      *         "timeout": "30s",
                      *         "runtime": "builtin",
@@ -11481,6 +11537,7 @@ export interface operations {
                      *         "version": 3,
                      *         "served": true,
                      *         "learned_from": "traffic",
+                     *         "pool_id": null,
                      *         "metrics": {
                      *           "mase": 0.62,
                      *           "naive_mase": 0.98,
@@ -11533,6 +11590,7 @@ export interface operations {
                      *       "version": 3,
                      *       "served": true,
                      *       "learned_from": "traffic",
+                     *       "pool_id": null,
                      *       "metrics": {
                      *         "mase": 0.62,
                      *         "naive_mase": 0.98,
@@ -11960,9 +12018,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -11970,12 +12043,17 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ]
                      *     }
@@ -12046,9 +12124,24 @@ export interface operations {
                      *           "language": "en",
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -12056,13 +12149,18 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "results": null,
+                     *         "size": null,
                      *         "executor": "local",
+                     *         "executor_reason": null,
                      *         "attempts": 1,
+                     *         "error": null,
                      *         "steps": [
                      *           {
                      *             "name": "sentiment_analysis",
                      *             "status": "completed",
-                     *             "duration_ms": 1.7
+                     *             "duration_ms": 1.7,
+                     *             "error": null
                      *           }
                      *         ],
                      *         "progress": 100,
@@ -12121,9 +12219,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12131,13 +12244,18 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
                      *       "attempts": 1,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ],
                      *       "progress": 100,
@@ -12195,9 +12313,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12205,13 +12338,18 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
                      *       "attempts": 1,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ],
                      *       "progress": 100,
@@ -12587,9 +12725,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12597,12 +12750,17 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ]
                      *     }
@@ -12673,9 +12831,24 @@ export interface operations {
                      *           "language": "en",
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -12683,13 +12856,18 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "results": null,
+                     *         "size": null,
                      *         "executor": "local",
+                     *         "executor_reason": null,
                      *         "attempts": 1,
+                     *         "error": null,
                      *         "steps": [
                      *           {
                      *             "name": "sentiment_analysis",
                      *             "status": "completed",
-                     *             "duration_ms": 1.7
+                     *             "duration_ms": 1.7,
+                     *             "error": null
                      *           }
                      *         ],
                      *         "progress": 100,
@@ -12748,9 +12926,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12758,13 +12951,18 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
                      *       "attempts": 1,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ],
                      *       "progress": 100,
@@ -12822,9 +13020,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12832,13 +13045,18 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
                      *       "attempts": 1,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ],
                      *       "progress": 100,
@@ -12900,9 +13118,24 @@ export interface operations {
                      *         },
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12913,6 +13146,7 @@ export interface operations {
                      *       "id": "prediction_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "model": "sentiment-analysis",
                      *       "version": "lexicon",
+                     *       "error": null,
                      *       "latency_ms": 1.7,
                      *       "created_at": "2026-06-19T15:30:00.000Z"
                      *     }
@@ -12973,6 +13207,40 @@ export interface operations {
                      *           "id": "prediction_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *           "model": "sentiment-analysis",
                      *           "version": "lexicon",
+                     *           "output": {
+                     *             "scores": {
+                     *               "positive": 0.93,
+                     *               "negative": 0.02,
+                     *               "neutral": 0.05
+                     *             },
+                     *             "label": "positive",
+                     *             "confidence": 0.93,
+                     *             "points": [
+                     *               {
+                     *                 "timestamp": "2026-06-19T15:30:00.000Z",
+                     *                 "value": 512.5,
+                     *                 "lower": 430,
+                     *                 "upper": 601
+                     *               }
+                     *             ],
+                     *             "basis": "model",
+                     *             "anomalies": [
+                     *               {
+                     *                 "timestamp": "2026-06-19T15:30:00.000Z",
+                     *                 "value": 9000,
+                     *                 "score": 0.98,
+                     *                 "lower": 300,
+                     *                 "upper": 700
+                     *               }
+                     *             ],
+                     *             "judged": 850,
+                     *             "text": "The sky is blue because …",
+                     *             "embedding": [
+                     *               0.1,
+                     *               0.2
+                     *             ]
+                     *           },
+                     *           "error": null,
                      *           "latency_ms": 1.7,
                      *           "created_at": "2026-06-19T15:30:00.000Z"
                      *         }
@@ -13004,9 +13272,9 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                model?: string;
                 /** @description How far back. */
                 range?: string;
-                model?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"predictions": […]}` */
@@ -13041,9 +13309,24 @@ export interface operations {
                      *           },
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -13051,6 +13334,7 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "error": null,
                      *         "latency_ms": 1.7,
                      *         "created_at": "2026-06-19T15:30:00.000Z"
                      *       }
@@ -13074,9 +13358,9 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                model?: string;
                 /** @description How far back. */
                 range?: string;
-                model?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"predictions": […]}` */
@@ -13111,9 +13395,24 @@ export interface operations {
                      *           },
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -13121,6 +13420,7 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "error": null,
                      *         "latency_ms": 1.7,
                      *         "created_at": "2026-06-19T15:30:00.000Z"
                      *       }
@@ -13144,9 +13444,9 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                model?: string;
                 /** @description How far back. */
                 range?: string;
-                model?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"predictions": […]}` */
@@ -13181,9 +13481,24 @@ export interface operations {
                      *           },
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -13191,6 +13506,7 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "error": null,
                      *         "latency_ms": 1.7,
                      *         "created_at": "2026-06-19T15:30:00.000Z"
                      *       }
@@ -13333,7 +13649,8 @@ export interface operations {
                      *         {
                      *           "name": "load_predictor",
                      *           "version": "3",
-                     *           "status": "deployed"
+                     *           "status": "deployed",
+                     *           "reason": null
                      *         }
                      *       ],
                      *       "open_trainings": 0
@@ -13393,6 +13710,7 @@ export interface operations {
                      *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "status": "running",
                      *       "model_type": "load_predictor",
+                     *       "pool_id": null,
                      *       "trigger": "request",
                      *       "progress": 42,
                      *       "stage": "final: mlp, epoch 7 of 20",
@@ -13409,7 +13727,9 @@ export interface operations {
                      *       },
                      *       "model_version": 3,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "started_at": "2026-06-19T15:30:01.000Z"
+                     *       "started_at": "2026-06-19T15:30:01.000Z",
+                     *       "finished_at": null,
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["TrainingStartedResponse"];
@@ -13434,8 +13754,8 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
-                status?: "pending" | "running" | "completed" | "failed" | "stopped";
                 model_type?: string;
+                status?: "pending" | "running" | "completed" | "failed" | "stopped";
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"trainings": […]}` */
@@ -13462,6 +13782,7 @@ export interface operations {
                      *         "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "status": "running",
                      *         "model_type": "load_predictor",
+                     *         "pool_id": null,
                      *         "trigger": "request",
                      *         "progress": 42,
                      *         "stage": "final: mlp, epoch 7 of 20",
@@ -13478,7 +13799,9 @@ export interface operations {
                      *         },
                      *         "model_version": 3,
                      *         "created_at": "2026-06-19T15:30:00.000Z",
-                     *         "started_at": "2026-06-19T15:30:01.000Z"
+                     *         "started_at": "2026-06-19T15:30:01.000Z",
+                     *         "finished_at": null,
+                     *         "error": null
                      *       }
                      *     ]
                      */
@@ -13541,6 +13864,7 @@ export interface operations {
                      *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "status": "running",
                      *       "model_type": "load_predictor",
+                     *       "pool_id": null,
                      *       "trigger": "request",
                      *       "progress": 42,
                      *       "stage": "final: mlp, epoch 7 of 20",
@@ -13557,7 +13881,9 @@ export interface operations {
                      *       },
                      *       "model_version": 3,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "started_at": "2026-06-19T15:30:01.000Z"
+                     *       "started_at": "2026-06-19T15:30:01.000Z",
+                     *       "finished_at": null,
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["TrainingStartedResponse"];
@@ -13638,6 +13964,7 @@ export interface operations {
                      *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "status": "running",
                      *       "model_type": "load_predictor",
+                     *       "pool_id": null,
                      *       "trigger": "request",
                      *       "progress": 42,
                      *       "stage": "final: mlp, epoch 7 of 20",
@@ -13654,7 +13981,9 @@ export interface operations {
                      *       },
                      *       "model_version": 3,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "started_at": "2026-06-19T15:30:01.000Z"
+                     *       "started_at": "2026-06-19T15:30:01.000Z",
+                     *       "finished_at": null,
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["TrainingResponse"];
@@ -13690,6 +14019,7 @@ export interface operations {
                      *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "status": "running",
                      *       "model_type": "load_predictor",
+                     *       "pool_id": null,
                      *       "trigger": "request",
                      *       "progress": 42,
                      *       "stage": "final: mlp, epoch 7 of 20",
@@ -13706,7 +14036,9 @@ export interface operations {
                      *       },
                      *       "model_version": 3,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "started_at": "2026-06-19T15:30:01.000Z"
+                     *       "started_at": "2026-06-19T15:30:01.000Z",
+                     *       "finished_at": null,
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["TrainingResponse"];
@@ -13734,10 +14066,10 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
-                /** @description Only those that somebody looks after, or only those that nobody does */
-                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"alerts": […]}` */
@@ -13774,7 +14106,11 @@ export interface operations {
                      *         "message": "CPU use of node-1 is 92 %, above 80 %",
                      *         "occurrences": 3,
                      *         "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *         "source": "internal"
+                     *         "resolved_at": null,
+                     *         "acknowledged_at": null,
+                     *         "acknowledged_by": null,
+                     *         "source": "internal",
+                     *         "tenant_id": null
                      *       }
                      *     ]
                      */
@@ -13874,7 +14210,11 @@ export interface operations {
                      *       "message": "CPU use of node-1 is 92 %, above 80 %",
                      *       "occurrences": 3,
                      *       "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *       "source": "internal"
+                     *       "resolved_at": null,
+                     *       "acknowledged_at": null,
+                     *       "acknowledged_by": null,
+                     *       "source": "internal",
+                     *       "tenant_id": null
                      *     }
                      */
                     "application/json": components["schemas"]["AlertResponse"];
@@ -13918,7 +14258,11 @@ export interface operations {
                      *       "message": "CPU use of node-1 is 92 %, above 80 %",
                      *       "occurrences": 3,
                      *       "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *       "source": "internal"
+                     *       "resolved_at": null,
+                     *       "acknowledged_at": null,
+                     *       "acknowledged_by": null,
+                     *       "source": "internal",
+                     *       "tenant_id": null
                      *     }
                      */
                     "application/json": components["schemas"]["AlertResponse"];
@@ -13965,7 +14309,16 @@ export interface operations {
                      *         {
                      *           "key": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *           "name": "web_servers",
-                     *           "points": []
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "requests": 1500,
+                     *               "errors": 3,
+                     *               "response_time_avg": 45.2,
+                     *               "bytes_in": 1048576,
+                     *               "bytes_out": 10485760
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "range": "24h",
@@ -14768,12 +15121,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "newuser@example.com",
-                 *       "password": "a-long-enough-password",
                  *       "name": "Jane Smith",
                  *       "first_name": "Jane",
                  *       "last_name": "Smith",
                  *       "tenant_name": "Acme Corp",
+                 *       "email": "newuser@example.com",
+                 *       "password": "a-long-enough-password",
                  *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                  *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
@@ -14829,9 +15182,9 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                region?: string;
                 /** @description Name of a pool. */
                 pool?: string;
-                region?: string;
                 status?: "healthy" | "unhealthy" | "unknown";
                 admin_state?: "enabled" | "draining" | "disabled";
             };
@@ -14913,8 +15266,8 @@ export interface operations {
                  * @example {
                  *       "address": "192.168.1.20:8080",
                  *       "pool": "web_servers",
-                 *       "weight": 100,
                  *       "region": "us-west-2",
+                 *       "weight": 100,
                  *       "admin_state": "enabled",
                  *       "health_check": {
                  *         "interval": "10s",
@@ -15070,10 +15423,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "region": "us-west-2",
                  *       "address": "192.168.1.20:8080",
                  *       "pool": "web_servers",
                  *       "weight": 100,
-                 *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
                  *         "interval": "10s",
@@ -15357,20 +15710,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "backup_id": "backup_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
-                 *     }
-                 */
-                "application/json": components["schemas"]["RestoreRequest"];
-                /**
-                 * @example {
-                 *       "backup_id": "backup_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
-                 *     }
-                 */
-                "application/gzip": components["schemas"]["RestoreRequest"];
+                "application/json": unknown;
             };
         };
         responses: {
@@ -15386,7 +15726,8 @@ export interface operations {
                      *         "pools": 12
                      *       },
                      *       "status": "backup restored",
-                     *       "backup_id": "backup_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *       "backup_id": "backup_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "tenant_id": null
                      *     }
                      */
                     "application/json": components["schemas"]["RestoreResponse"];
@@ -15571,7 +15912,9 @@ export interface operations {
                      *         "period_start": "2026-06-01T00:00:00.000Z",
                      *         "period_end": "2026-07-01T00:00:00.000Z",
                      *         "due_at": "2026-06-15T00:00:00.000Z",
+                     *         "paid_at": null,
                      *         "provider": "builtin",
+                     *         "hosted_invoice_url": null,
                      *         "created_at": "2026-06-01T00:00:00.000Z"
                      *       }
                      *     ]
@@ -15629,7 +15972,9 @@ export interface operations {
                      *       "period_start": "2026-06-01T00:00:00.000Z",
                      *       "period_end": "2026-07-01T00:00:00.000Z",
                      *       "due_at": "2026-06-15T00:00:00.000Z",
+                     *       "paid_at": null,
                      *       "provider": "builtin",
+                     *       "hosted_invoice_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -15686,7 +16031,9 @@ export interface operations {
                      *       "period_start": "2026-06-01T00:00:00.000Z",
                      *       "period_end": "2026-07-01T00:00:00.000Z",
                      *       "due_at": "2026-06-15T00:00:00.000Z",
+                     *       "paid_at": null,
                      *       "provider": "builtin",
+                     *       "hosted_invoice_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -15831,14 +16178,18 @@ export interface operations {
                      *         "provider": "stripe",
                      *         "started_at": "2026-06-19T03:00:00.000Z",
                      *         "finished_at": "2026-06-19T03:00:02.000Z",
+                     *         "subscriptions_checked": 12,
                      *         "differences": [
                      *           {
                      *             "kind": "subscription",
                      *             "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *             "object": "sub_1MowQVLkdIwHu7ixeRlqHVzs",
-                     *             "field": "status"
+                     *             "field": "status",
+                     *             "here": null,
+                     *             "there": null
                      *           }
-                     *         ]
+                     *         ],
+                     *         "error": null
                      *       }
                      *     ]
                      */
@@ -15873,14 +16224,18 @@ export interface operations {
                      *       "provider": "stripe",
                      *       "started_at": "2026-06-19T03:00:00.000Z",
                      *       "finished_at": "2026-06-19T03:00:02.000Z",
+                     *       "subscriptions_checked": 12,
                      *       "differences": [
                      *         {
                      *           "kind": "subscription",
                      *           "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *           "object": "sub_1MowQVLkdIwHu7ixeRlqHVzs",
-                     *           "field": "status"
+                     *           "field": "status",
+                     *           "here": null,
+                     *           "there": null
                      *         }
-                     *       ]
+                     *       ],
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["ReconciliationResponse"];
@@ -15931,6 +16286,7 @@ export interface operations {
                      *         "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "plan": "enterprise",
+                     *         "plan_version": 1,
                      *         "status": "active",
                      *         "billing_cycle": "monthly",
                      *         "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -15940,12 +16296,17 @@ export interface operations {
                      *         "currency": "USD",
                      *         "payment_method": "manual",
                      *         "provider": "builtin",
+                     *         "external_id": null,
                      *         "pending_change": {
                      *           "plan": "basic",
                      *           "billing_cycle": "monthly",
                      *           "effective_at": "2026-07-01T00:00:00.000Z"
                      *         },
                      *         "trial_end": "2026-06-15T00:00:00.000Z",
+                     *         "past_due_since": null,
+                     *         "canceled_at": null,
+                     *         "ended_at": null,
+                     *         "checkout_url": null,
                      *         "created_at": "2026-06-01T00:00:00.000Z"
                      *       }
                      *     ]
@@ -15993,6 +16354,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16002,12 +16364,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16046,6 +16413,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16055,12 +16423,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16089,10 +16462,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "payment_method": "manual",
                  *       "plan": "enterprise",
                  *       "plan_id": "enterprise",
                  *       "billing_cycle": "yearly",
-                 *       "payment_method": "manual",
                  *       "cancel_at_period_end": false
                  *     }
                  */
@@ -16110,6 +16483,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16119,12 +16493,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16164,6 +16543,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16173,12 +16553,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16227,6 +16612,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16236,12 +16622,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16379,10 +16770,15 @@ export interface operations {
                      *         "id": "evt_1NG8Du2eZvKYlo2CUI79vXWy",
                      *         "type": "invoice.paid",
                      *         "object_id": "in_1MtHbELkdIwHu7ixl4OzzPMv",
+                     *         "api_version": null,
                      *         "state": "done",
                      *         "outcome": "applied",
+                     *         "deliveries": 1,
+                     *         "attempts": 1,
+                     *         "last_error": null,
                      *         "created_at": "2026-06-19T15:30:00.000Z",
-                     *         "received_at": "2026-06-19T15:30:01.000Z"
+                     *         "received_at": "2026-06-19T15:30:01.000Z",
+                     *         "handled_at": null
                      *       }
                      *     ]
                      */
@@ -16418,10 +16814,15 @@ export interface operations {
                      *       "id": "evt_1NG8Du2eZvKYlo2CUI79vXWy",
                      *       "type": "invoice.paid",
                      *       "object_id": "in_1MtHbELkdIwHu7ixl4OzzPMv",
+                     *       "api_version": null,
                      *       "state": "done",
                      *       "outcome": "applied",
+                     *       "deliveries": 1,
+                     *       "attempts": 1,
+                     *       "last_error": null,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "received_at": "2026-06-19T15:30:01.000Z"
+                     *       "received_at": "2026-06-19T15:30:01.000Z",
+                     *       "handled_at": null
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookEventResponse"];
@@ -16459,9 +16860,18 @@ export interface operations {
                  *         {
                  *           "address": "192.168.1.20:8080",
                  *           "pool": "web_servers",
-                 *           "weight": 100,
                  *           "region": "us-west-2",
-                 *           "admin_state": "enabled"
+                 *           "weight": 100,
+                 *           "admin_state": "enabled",
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -16487,6 +16897,15 @@ export interface operations {
                      *             "region": "us-west-2",
                      *             "admin_state": "enabled",
                      *             "status": "healthy",
+                     *             "health_check": {
+                     *               "interval": "10s",
+                     *               "timeout": "3s",
+                     *               "enabled": true,
+                     *               "path": "/health",
+                     *               "expected_status": 200,
+                     *               "rise": 2,
+                     *               "fall": 3
+                     *             },
                      *             "connections": 3,
                      *             "response_time_ms": 12.4,
                      *             "last_check": "2026-06-19T15:30:00.000Z",
@@ -16502,6 +16921,13 @@ export interface operations {
                      *             "code": "VALIDATION_ERROR",
                      *             "message": "name must not be empty",
                      *             "detail": "name must not be empty",
+                     *             "details": [
+                     *               {
+                     *                 "field": "health_check.interval",
+                     *                 "constraint": "isDuration",
+                     *                 "message": "health_check.interval must be a duration such as 30s"
+                     *               }
+                     *             ],
                      *             "timestamp": "2026-06-19T15:30:00.000Z",
                      *             "request_id": "req_01jz3k"
                      *           }
@@ -16548,6 +16974,15 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2
                  *         }
                  *       ]
@@ -16571,9 +17006,29 @@ export interface operations {
                      *             "name": "web_servers",
                      *             "algorithm": "weighted_round_robin",
                      *             "sticky_sessions": true,
+                     *             "health_check": {
+                     *               "interval": "10s",
+                     *               "timeout": "3s",
+                     *               "enabled": true,
+                     *               "path": "/health",
+                     *               "expected_status": 200,
+                     *               "rise": 2,
+                     *               "fall": 3
+                     *             },
                      *             "connect_timeout": "5s",
                      *             "response_timeout": "30s",
                      *             "retries": 2,
+                     *             "backends": [
+                     *               {
+                     *                 "id": "backend_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *                 "address": "192.168.1.10:8080",
+                     *                 "weight": 100,
+                     *                 "status": "healthy",
+                     *                 "region": "us-east-1",
+                     *                 "admin_state": "enabled",
+                     *                 "connections": 3
+                     *               }
+                     *             ],
                      *             "version": 1,
                      *             "created_at": "2026-06-19T10:00:00.000Z",
                      *             "updated_at": "2026-06-19T10:00:00.000Z"
@@ -16585,6 +17040,13 @@ export interface operations {
                      *             "code": "VALIDATION_ERROR",
                      *             "message": "name must not be empty",
                      *             "detail": "name must not be empty",
+                     *             "details": [
+                     *               {
+                     *                 "field": "health_check.interval",
+                     *                 "constraint": "isDuration",
+                     *                 "message": "health_check.interval must be a duration such as 30s"
+                     *               }
+                     *             ],
                      *             "timestamp": "2026-06-19T15:30:00.000Z",
                      *             "request_id": "req_01jz3k"
                      *           }
@@ -16629,7 +17091,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -16653,6 +17188,79 @@ export interface operations {
                      *             "path_prefix": "/api",
                      *             "pool": "api_servers",
                      *             "ssl_enabled": true,
+                     *             "features": {
+                     *               "response_timeout": "10s",
+                     *               "match": [
+                     *                 {
+                     *                   "in": "header",
+                     *                   "name": "x-beta",
+                     *                   "equals": "on"
+                     *                 }
+                     *               ],
+                     *               "strip_prefix": false,
+                     *               "rewrite_prefix": "/v2",
+                     *               "request_headers": {
+                     *                 "set": {
+                     *                   "X-Served-By": "veloflux"
+                     *                 },
+                     *                 "remove": [
+                     *                   "Server"
+                     *                 ]
+                     *               },
+                     *               "response_headers": {
+                     *                 "set": {
+                     *                   "X-Served-By": "veloflux"
+                     *                 },
+                     *                 "remove": [
+                     *                   "Server"
+                     *                 ]
+                     *               },
+                     *               "rate_limit": {
+                     *                 "requests_per_second": 50,
+                     *                 "burst": 100
+                     *               },
+                     *               "ip_allow": [
+                     *                 "203.0.113.0/24"
+                     *               ],
+                     *               "ip_deny": [
+                     *                 "198.51.100.7/32"
+                     *               ],
+                     *               "cors": {
+                     *                 "max_age": "10m",
+                     *                 "allow_origins": [
+                     *                   "https://app.example.com"
+                     *                 ],
+                     *                 "allow_methods": [
+                     *                   "GET",
+                     *                   "POST"
+                     *                 ],
+                     *                 "allow_headers": [
+                     *                   "Authorization",
+                     *                   "Content-Type"
+                     *                 ],
+                     *                 "expose_headers": [
+                     *                   "X-Request-Id"
+                     *                 ],
+                     *                 "allow_credentials": false
+                     *               },
+                     *               "redirect": {
+                     *                 "status": 308,
+                     *                 "location": "https://www.example.com/"
+                     *               },
+                     *               "retries": 1,
+                     *               "max_body_bytes": 10485760,
+                     *               "maintenance": {
+                     *                 "status": 503,
+                     *                 "body": "Back at noon.",
+                     *                 "content_type": "text/plain; charset=utf-8"
+                     *               },
+                     *               "split": [
+                     *                 {
+                     *                   "pool": "web_servers_next",
+                     *                   "weight": 10
+                     *                 }
+                     *               ]
+                     *             },
                      *             "version": 1,
                      *             "created_at": "2026-06-19T10:00:00.000Z",
                      *             "updated_at": "2026-06-19T10:00:00.000Z"
@@ -16664,6 +17272,13 @@ export interface operations {
                      *             "code": "VALIDATION_ERROR",
                      *             "message": "name must not be empty",
                      *             "detail": "name must not be empty",
+                     *             "details": [
+                     *               {
+                     *                 "field": "health_check.interval",
+                     *                 "constraint": "isDuration",
+                     *                 "message": "health_check.interval must be a duration such as 30s"
+                     *               }
+                     *             ],
                      *             "timestamp": "2026-06-19T15:30:00.000Z",
                      *             "request_id": "req_01jz3k"
                      *           }
@@ -16740,6 +17355,7 @@ export interface operations {
                      *         "order": {
                      *           "state": "issued",
                      *           "failed_attempts": 0,
+                     *           "error": null,
                      *           "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *         },
                      *         "version": 1,
@@ -16816,6 +17432,7 @@ export interface operations {
                      *       "order": {
                      *         "state": "issued",
                      *         "failed_attempts": 0,
+                     *         "error": null,
                      *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *       },
                      *       "version": 1,
@@ -16895,6 +17512,7 @@ export interface operations {
                      *       "order": {
                      *         "state": "issued",
                      *         "failed_attempts": 0,
+                     *         "error": null,
                      *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *       },
                      *       "version": 1,
@@ -16972,6 +17590,7 @@ export interface operations {
                      *       "order": {
                      *         "state": "issued",
                      *         "failed_attempts": 0,
+                     *         "error": null,
                      *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *       },
                      *       "version": 1,
@@ -17108,6 +17727,7 @@ export interface operations {
                      *       "order": {
                      *         "state": "issued",
                      *         "failed_attempts": 0,
+                     *         "error": null,
                      *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *       },
                      *       "version": 1,
@@ -17155,6 +17775,7 @@ export interface operations {
                      *           "version": "1.1.0",
                      *           "engine": "embedded",
                      *           "applied_version": 42,
+                     *           "apply_error": null,
                      *           "is_leader": true,
                      *           "started_at": "2026-06-19T10:00:00.000Z",
                      *           "last_seen": "2026-06-19T15:30:00.000Z"
@@ -17258,15 +17879,153 @@ export interface operations {
                      *           "host": "app.example.com",
                      *           "pool": "api_servers",
                      *           "path_prefix": "/api",
-                     *           "ssl_enabled": true
+                     *           "ssl_enabled": true,
+                     *           "features": {
+                     *             "response_timeout": "10s",
+                     *             "match": [
+                     *               {
+                     *                 "in": "header",
+                     *                 "name": "x-beta",
+                     *                 "equals": "on"
+                     *               }
+                     *             ],
+                     *             "strip_prefix": false,
+                     *             "rewrite_prefix": "/v2",
+                     *             "request_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "response_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "rate_limit": {
+                     *               "requests_per_second": 50,
+                     *               "burst": 100
+                     *             },
+                     *             "ip_allow": [
+                     *               "203.0.113.0/24"
+                     *             ],
+                     *             "ip_deny": [
+                     *               "198.51.100.7/32"
+                     *             ],
+                     *             "cors": {
+                     *               "max_age": "10m",
+                     *               "allow_origins": [
+                     *                 "https://app.example.com"
+                     *               ],
+                     *               "allow_methods": [
+                     *                 "GET",
+                     *                 "POST"
+                     *               ],
+                     *               "allow_headers": [
+                     *                 "Authorization",
+                     *                 "Content-Type"
+                     *               ],
+                     *               "expose_headers": [
+                     *                 "X-Request-Id"
+                     *               ],
+                     *               "allow_credentials": false
+                     *             },
+                     *             "redirect": {
+                     *               "status": 308,
+                     *               "location": "https://www.example.com/"
+                     *             },
+                     *             "retries": 1,
+                     *             "max_body_bytes": 10485760,
+                     *             "maintenance": {
+                     *               "status": 503,
+                     *               "body": "Back at noon.",
+                     *               "content_type": "text/plain; charset=utf-8"
+                     *             },
+                     *             "split": [
+                     *               {
+                     *                 "pool": "web_servers_next",
+                     *                 "weight": 10
+                     *               }
+                     *             ]
+                     *           }
                      *         }
                      *       ],
                      *       "tenants": [
                      *         {
                      *           "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *           "tenant": "Acme Corp",
-                     *           "pools": [],
-                     *           "routes": []
+                     *           "pools": [
+                     *             {
+                     *               "name": "web_servers",
+                     *               "algorithm": "weighted_round_robin",
+                     *               "connect_timeout": "5s",
+                     *               "response_timeout": "30s",
+                     *               "sticky_sessions": true,
+                     *               "health_check": {
+                     *                 "interval": "10s",
+                     *                 "timeout": "3s",
+                     *                 "enabled": true,
+                     *                 "path": "/health",
+                     *                 "expected_status": 200,
+                     *                 "rise": 2,
+                     *                 "fall": 3
+                     *               },
+                     *               "retries": 2,
+                     *               "backends": [
+                     *                 {
+                     *                   "address": "192.168.1.20:8080",
+                     *                   "region": "us-west-2",
+                     *                   "weight": 100,
+                     *                   "admin_state": "enabled"
+                     *                 }
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "routes": [
+                     *             {
+                     *               "host": "app.example.com",
+                     *               "pool": "api_servers",
+                     *               "path_prefix": "/api",
+                     *               "ssl_enabled": true,
+                     *               "features": {
+                     *                 "response_timeout": "10s",
+                     *                 "match": [],
+                     *                 "strip_prefix": false,
+                     *                 "rewrite_prefix": "/v2",
+                     *                 "ip_allow": [
+                     *                   "203.0.113.0/24"
+                     *                 ],
+                     *                 "ip_deny": [
+                     *                   "198.51.100.7/32"
+                     *                 ],
+                     *                 "cors": {
+                     *                   "max_age": "10m",
+                     *                   "allow_origins": [
+                     *                     "https://app.example.com"
+                     *                   ],
+                     *                   "allow_methods": [
+                     *                     "GET",
+                     *                     "POST"
+                     *                   ],
+                     *                   "allow_headers": [
+                     *                     "Authorization",
+                     *                     "Content-Type"
+                     *                   ],
+                     *                   "expose_headers": [
+                     *                     "X-Request-Id"
+                     *                   ],
+                     *                   "allow_credentials": false
+                     *                 },
+                     *                 "retries": 1,
+                     *                 "max_body_bytes": 10485760
+                     *               }
+                     *             }
+                     *           ]
                      *         }
                      *       ]
                      *     }
@@ -17309,8 +18068,33 @@ export interface operations {
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
                      *           "sticky_sessions": true,
+                     *           "health_check": {
+                     *             "interval": "10s",
+                     *             "timeout": "3s",
+                     *             "enabled": true,
+                     *             "path": "/health",
+                     *             "expected_status": 200,
+                     *             "rise": 2,
+                     *             "fall": 3
+                     *           },
                      *           "retries": 2,
-                     *           "backends": []
+                     *           "backends": [
+                     *             {
+                     *               "address": "192.168.1.20:8080",
+                     *               "region": "us-west-2",
+                     *               "weight": 100,
+                     *               "admin_state": "enabled",
+                     *               "health_check": {
+                     *                 "interval": "10s",
+                     *                 "timeout": "3s",
+                     *                 "enabled": true,
+                     *                 "path": "/health",
+                     *                 "expected_status": 200,
+                     *                 "rise": 2,
+                     *                 "fall": 3
+                     *               }
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "routes": [
@@ -17318,7 +18102,80 @@ export interface operations {
                      *           "host": "app.example.com",
                      *           "pool": "api_servers",
                      *           "path_prefix": "/api",
-                     *           "ssl_enabled": true
+                     *           "ssl_enabled": true,
+                     *           "features": {
+                     *             "response_timeout": "10s",
+                     *             "match": [
+                     *               {
+                     *                 "in": "header",
+                     *                 "name": "x-beta",
+                     *                 "equals": "on"
+                     *               }
+                     *             ],
+                     *             "strip_prefix": false,
+                     *             "rewrite_prefix": "/v2",
+                     *             "request_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "response_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "rate_limit": {
+                     *               "requests_per_second": 50,
+                     *               "burst": 100
+                     *             },
+                     *             "ip_allow": [
+                     *               "203.0.113.0/24"
+                     *             ],
+                     *             "ip_deny": [
+                     *               "198.51.100.7/32"
+                     *             ],
+                     *             "cors": {
+                     *               "max_age": "10m",
+                     *               "allow_origins": [
+                     *                 "https://app.example.com"
+                     *               ],
+                     *               "allow_methods": [
+                     *                 "GET",
+                     *                 "POST"
+                     *               ],
+                     *               "allow_headers": [
+                     *                 "Authorization",
+                     *                 "Content-Type"
+                     *               ],
+                     *               "expose_headers": [
+                     *                 "X-Request-Id"
+                     *               ],
+                     *               "allow_credentials": false
+                     *             },
+                     *             "redirect": {
+                     *               "status": 308,
+                     *               "location": "https://www.example.com/"
+                     *             },
+                     *             "retries": 1,
+                     *             "max_body_bytes": 10485760,
+                     *             "maintenance": {
+                     *               "status": 503,
+                     *               "body": "Back at noon.",
+                     *               "content_type": "text/plain; charset=utf-8"
+                     *             },
+                     *             "split": [
+                     *               {
+                     *                 "pool": "web_servers_next",
+                     *                 "weight": 10
+                     *               }
+                     *             ]
+                     *           }
                      *         }
                      *       ]
                      *     }
@@ -17366,8 +18223,33 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2,
-                 *           "backends": []
+                 *           "backends": [
+                 *             {
+                 *               "address": "192.168.1.20:8080",
+                 *               "region": "us-west-2",
+                 *               "weight": 100,
+                 *               "admin_state": "enabled",
+                 *               "health_check": {
+                 *                 "interval": "10s",
+                 *                 "timeout": "3s",
+                 *                 "enabled": true,
+                 *                 "path": "/health",
+                 *                 "expected_status": 200,
+                 *                 "rise": 2,
+                 *                 "fall": 3
+                 *               }
+                 *             }
+                 *           ]
                  *         }
                  *       ],
                  *       "routes": [
@@ -17375,7 +18257,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -17391,8 +18346,33 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2,
-                 *           "backends": []
+                 *           "backends": [
+                 *             {
+                 *               "address": "192.168.1.20:8080",
+                 *               "region": "us-west-2",
+                 *               "weight": 100,
+                 *               "admin_state": "enabled",
+                 *               "health_check": {
+                 *                 "interval": "10s",
+                 *                 "timeout": "3s",
+                 *                 "enabled": true,
+                 *                 "path": "/health",
+                 *                 "expected_status": 200,
+                 *                 "rise": 2,
+                 *                 "fall": 3
+                 *               }
+                 *             }
+                 *           ]
                  *         }
                  *       ],
                  *       "routes": [
@@ -17400,7 +18380,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -17468,8 +18521,33 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2,
-                 *           "backends": []
+                 *           "backends": [
+                 *             {
+                 *               "address": "192.168.1.20:8080",
+                 *               "region": "us-west-2",
+                 *               "weight": 100,
+                 *               "admin_state": "enabled",
+                 *               "health_check": {
+                 *                 "interval": "10s",
+                 *                 "timeout": "3s",
+                 *                 "enabled": true,
+                 *                 "path": "/health",
+                 *                 "expected_status": 200,
+                 *                 "rise": 2,
+                 *                 "fall": 3
+                 *               }
+                 *             }
+                 *           ]
                  *         }
                  *       ],
                  *       "routes": [
@@ -17477,7 +18555,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -17493,8 +18644,33 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2,
-                 *           "backends": []
+                 *           "backends": [
+                 *             {
+                 *               "address": "192.168.1.20:8080",
+                 *               "region": "us-west-2",
+                 *               "weight": 100,
+                 *               "admin_state": "enabled",
+                 *               "health_check": {
+                 *                 "interval": "10s",
+                 *                 "timeout": "3s",
+                 *                 "enabled": true,
+                 *                 "path": "/health",
+                 *                 "expected_status": 200,
+                 *                 "rise": 2,
+                 *                 "fall": 3
+                 *               }
+                 *             }
+                 *           ]
                  *         }
                  *       ],
                  *       "routes": [
@@ -17502,7 +18678,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -17620,7 +18869,33 @@ export interface operations {
                      *             "connect_timeout": "5s",
                      *             "response_timeout": "30s",
                      *             "sticky_sessions": true,
-                     *             "retries": 2
+                     *             "health_check": {
+                     *               "interval": "10s",
+                     *               "timeout": "3s",
+                     *               "enabled": true,
+                     *               "path": "/health",
+                     *               "expected_status": 200,
+                     *               "rise": 2,
+                     *               "fall": 3
+                     *             },
+                     *             "retries": 2,
+                     *             "backends": [
+                     *               {
+                     *                 "address": "192.168.1.20:8080",
+                     *                 "region": "us-west-2",
+                     *                 "weight": 100,
+                     *                 "admin_state": "enabled",
+                     *                 "health_check": {
+                     *                   "interval": "10s",
+                     *                   "timeout": "3s",
+                     *                   "enabled": true,
+                     *                   "path": "/health",
+                     *                   "expected_status": 200,
+                     *                   "rise": 2,
+                     *                   "fall": 3
+                     *                 }
+                     *               }
+                     *             ]
                      *           }
                      *         ],
                      *         "routes": [
@@ -17628,7 +18903,80 @@ export interface operations {
                      *             "host": "app.example.com",
                      *             "pool": "api_servers",
                      *             "path_prefix": "/api",
-                     *             "ssl_enabled": true
+                     *             "ssl_enabled": true,
+                     *             "features": {
+                     *               "response_timeout": "10s",
+                     *               "match": [
+                     *                 {
+                     *                   "in": "header",
+                     *                   "name": "x-beta",
+                     *                   "equals": "on"
+                     *                 }
+                     *               ],
+                     *               "strip_prefix": false,
+                     *               "rewrite_prefix": "/v2",
+                     *               "request_headers": {
+                     *                 "set": {
+                     *                   "X-Served-By": "veloflux"
+                     *                 },
+                     *                 "remove": [
+                     *                   "Server"
+                     *                 ]
+                     *               },
+                     *               "response_headers": {
+                     *                 "set": {
+                     *                   "X-Served-By": "veloflux"
+                     *                 },
+                     *                 "remove": [
+                     *                   "Server"
+                     *                 ]
+                     *               },
+                     *               "rate_limit": {
+                     *                 "requests_per_second": 50,
+                     *                 "burst": 100
+                     *               },
+                     *               "ip_allow": [
+                     *                 "203.0.113.0/24"
+                     *               ],
+                     *               "ip_deny": [
+                     *                 "198.51.100.7/32"
+                     *               ],
+                     *               "cors": {
+                     *                 "max_age": "10m",
+                     *                 "allow_origins": [
+                     *                   "https://app.example.com"
+                     *                 ],
+                     *                 "allow_methods": [
+                     *                   "GET",
+                     *                   "POST"
+                     *                 ],
+                     *                 "allow_headers": [
+                     *                   "Authorization",
+                     *                   "Content-Type"
+                     *                 ],
+                     *                 "expose_headers": [
+                     *                   "X-Request-Id"
+                     *                 ],
+                     *                 "allow_credentials": false
+                     *               },
+                     *               "redirect": {
+                     *                 "status": 308,
+                     *                 "location": "https://www.example.com/"
+                     *               },
+                     *               "retries": 1,
+                     *               "max_body_bytes": 10485760,
+                     *               "maintenance": {
+                     *                 "status": 503,
+                     *                 "body": "Back at noon.",
+                     *                 "content_type": "text/plain; charset=utf-8"
+                     *               },
+                     *               "split": [
+                     *                 {
+                     *                   "pool": "web_servers_next",
+                     *                   "weight": 10
+                     *                 }
+                     *               ]
+                     *             }
                      *           }
                      *         ]
                      *       }
@@ -18591,9 +19939,35 @@ export interface operations {
                      *         "ssl_enabled": true,
                      *         "features": {
                      *           "response_timeout": "10s",
-                     *           "match": [],
+                     *           "match": [
+                     *             {
+                     *               "in": "header",
+                     *               "name": "x-beta",
+                     *               "equals": "on"
+                     *             }
+                     *           ],
                      *           "strip_prefix": false,
                      *           "rewrite_prefix": "/v2",
+                     *           "request_headers": {
+                     *             "set": {
+                     *               "X-Served-By": "veloflux"
+                     *             },
+                     *             "remove": [
+                     *               "Server"
+                     *             ]
+                     *           },
+                     *           "response_headers": {
+                     *             "set": {
+                     *               "X-Served-By": "veloflux"
+                     *             },
+                     *             "remove": [
+                     *               "Server"
+                     *             ]
+                     *           },
+                     *           "rate_limit": {
+                     *             "requests_per_second": 50,
+                     *             "burst": 100
+                     *           },
                      *           "ip_allow": [
                      *             "203.0.113.0/24"
                      *           ],
@@ -18618,9 +19992,23 @@ export interface operations {
                      *             ],
                      *             "allow_credentials": false
                      *           },
+                     *           "redirect": {
+                     *             "status": 308,
+                     *             "location": "https://www.example.com/"
+                     *           },
                      *           "retries": 1,
                      *           "max_body_bytes": 10485760,
-                     *           "split": []
+                     *           "maintenance": {
+                     *             "status": 503,
+                     *             "body": "Back at noon.",
+                     *             "content_type": "text/plain; charset=utf-8"
+                     *           },
+                     *           "split": [
+                     *             {
+                     *               "pool": "web_servers_next",
+                     *               "weight": 10
+                     *             }
+                     *           ]
                      *         },
                      *         "version": 1,
                      *         "created_at": "2026-06-19T10:00:00.000Z",
@@ -18662,9 +20050,35 @@ export interface operations {
                  *       "ssl_enabled": true,
                  *       "features": {
                  *         "response_timeout": "10s",
-                 *         "match": [],
+                 *         "match": [
+                 *           {
+                 *             "in": "header",
+                 *             "name": "x-beta",
+                 *             "equals": "on"
+                 *           }
+                 *         ],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
+                 *         "request_headers": {
+                 *           "set": {
+                 *             "X-Served-By": "veloflux"
+                 *           },
+                 *           "remove": [
+                 *             "Server"
+                 *           ]
+                 *         },
+                 *         "response_headers": {
+                 *           "set": {
+                 *             "X-Served-By": "veloflux"
+                 *           },
+                 *           "remove": [
+                 *             "Server"
+                 *           ]
+                 *         },
+                 *         "rate_limit": {
+                 *           "requests_per_second": 50,
+                 *           "burst": 100
+                 *         },
                  *         "ip_allow": [
                  *           "203.0.113.0/24"
                  *         ],
@@ -18689,9 +20103,23 @@ export interface operations {
                  *           ],
                  *           "allow_credentials": false
                  *         },
+                 *         "redirect": {
+                 *           "status": 308,
+                 *           "location": "https://www.example.com/"
+                 *         },
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
-                 *         "split": []
+                 *         "maintenance": {
+                 *           "status": 503,
+                 *           "body": "Back at noon.",
+                 *           "content_type": "text/plain; charset=utf-8"
+                 *         },
+                 *         "split": [
+                 *           {
+                 *             "pool": "web_servers_next",
+                 *             "weight": 10
+                 *           }
+                 *         ]
                  *       }
                  *     }
                  */
@@ -18960,9 +20388,35 @@ export interface operations {
                  *       "ssl_enabled": true,
                  *       "features": {
                  *         "response_timeout": "10s",
-                 *         "match": [],
+                 *         "match": [
+                 *           {
+                 *             "in": "header",
+                 *             "name": "x-beta",
+                 *             "equals": "on"
+                 *           }
+                 *         ],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
+                 *         "request_headers": {
+                 *           "set": {
+                 *             "X-Served-By": "veloflux"
+                 *           },
+                 *           "remove": [
+                 *             "Server"
+                 *           ]
+                 *         },
+                 *         "response_headers": {
+                 *           "set": {
+                 *             "X-Served-By": "veloflux"
+                 *           },
+                 *           "remove": [
+                 *             "Server"
+                 *           ]
+                 *         },
+                 *         "rate_limit": {
+                 *           "requests_per_second": 50,
+                 *           "burst": 100
+                 *         },
                  *         "ip_allow": [
                  *           "203.0.113.0/24"
                  *         ],
@@ -18987,9 +20441,23 @@ export interface operations {
                  *           ],
                  *           "allow_credentials": false
                  *         },
+                 *         "redirect": {
+                 *           "status": 308,
+                 *           "location": "https://www.example.com/"
+                 *         },
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
-                 *         "split": []
+                 *         "maintenance": {
+                 *           "status": 503,
+                 *           "body": "Back at noon.",
+                 *           "content_type": "text/plain; charset=utf-8"
+                 *         },
+                 *         "split": [
+                 *           {
+                 *             "pool": "web_servers_next",
+                 *             "weight": 10
+                 *           }
+                 *         ]
                  *       }
                  *     }
                  */
@@ -19318,6 +20786,7 @@ export interface operations {
                      *         "running": true,
                      *         "version": 42,
                      *         "applied_version": 42,
+                     *         "error": null,
                      *         "http_port": 8088,
                      *         "https_port": 8443
                      *       }
@@ -19886,10 +21355,10 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
-                /** @description Only those that somebody looks after, or only those that nobody does */
-                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"alerts": […]}` */
@@ -19926,7 +21395,11 @@ export interface operations {
                      *         "message": "CPU use of node-1 is 92 %, above 80 %",
                      *         "occurrences": 3,
                      *         "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *         "source": "internal"
+                     *         "resolved_at": null,
+                     *         "acknowledged_at": null,
+                     *         "acknowledged_by": null,
+                     *         "source": "internal",
+                     *         "tenant_id": null
                      *       }
                      *     ]
                      */
@@ -19965,6 +21438,7 @@ export interface operations {
                      *         "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "plan": "enterprise",
+                     *         "plan_version": 1,
                      *         "status": "active",
                      *         "billing_cycle": "monthly",
                      *         "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -19974,7 +21448,17 @@ export interface operations {
                      *         "currency": "USD",
                      *         "payment_method": "manual",
                      *         "provider": "builtin",
+                     *         "external_id": null,
+                     *         "pending_change": {
+                     *           "plan": "basic",
+                     *           "billing_cycle": "monthly",
+                     *           "effective_at": "2026-07-01T00:00:00.000Z"
+                     *         },
                      *         "trial_end": "2026-06-15T00:00:00.000Z",
+                     *         "past_due_since": null,
+                     *         "canceled_at": null,
+                     *         "ended_at": null,
+                     *         "checkout_url": null,
                      *         "created_at": "2026-06-01T00:00:00.000Z"
                      *       },
                      *       "usage": {
@@ -20005,11 +21489,21 @@ export interface operations {
                      *           "amount_due": 999,
                      *           "amount_paid": 0,
                      *           "currency": "USD",
-                     *           "lines": [],
+                     *           "lines": [
+                     *             {
+                     *               "description": "Basic",
+                     *               "quantity": 1,
+                     *               "amount": 999,
+                     *               "period_start": "2026-06-01T00:00:00.000Z",
+                     *               "period_end": "2026-07-01T00:00:00.000Z"
+                     *             }
+                     *           ],
                      *           "period_start": "2026-06-01T00:00:00.000Z",
                      *           "period_end": "2026-07-01T00:00:00.000Z",
                      *           "due_at": "2026-06-15T00:00:00.000Z",
+                     *           "paid_at": null,
                      *           "provider": "builtin",
+                     *           "hosted_invoice_url": null,
                      *           "created_at": "2026-06-01T00:00:00.000Z"
                      *         }
                      *       ]
@@ -20052,8 +21546,33 @@ export interface operations {
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
                      *           "sticky_sessions": true,
+                     *           "health_check": {
+                     *             "interval": "10s",
+                     *             "timeout": "3s",
+                     *             "enabled": true,
+                     *             "path": "/health",
+                     *             "expected_status": 200,
+                     *             "rise": 2,
+                     *             "fall": 3
+                     *           },
                      *           "retries": 2,
-                     *           "backends": []
+                     *           "backends": [
+                     *             {
+                     *               "address": "192.168.1.20:8080",
+                     *               "region": "us-west-2",
+                     *               "weight": 100,
+                     *               "admin_state": "enabled",
+                     *               "health_check": {
+                     *                 "interval": "10s",
+                     *                 "timeout": "3s",
+                     *                 "enabled": true,
+                     *                 "path": "/health",
+                     *                 "expected_status": 200,
+                     *                 "rise": 2,
+                     *                 "fall": 3
+                     *               }
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "routes": [
@@ -20061,7 +21580,80 @@ export interface operations {
                      *           "host": "app.example.com",
                      *           "pool": "api_servers",
                      *           "path_prefix": "/api",
-                     *           "ssl_enabled": true
+                     *           "ssl_enabled": true,
+                     *           "features": {
+                     *             "response_timeout": "10s",
+                     *             "match": [
+                     *               {
+                     *                 "in": "header",
+                     *                 "name": "x-beta",
+                     *                 "equals": "on"
+                     *               }
+                     *             ],
+                     *             "strip_prefix": false,
+                     *             "rewrite_prefix": "/v2",
+                     *             "request_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "response_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "rate_limit": {
+                     *               "requests_per_second": 50,
+                     *               "burst": 100
+                     *             },
+                     *             "ip_allow": [
+                     *               "203.0.113.0/24"
+                     *             ],
+                     *             "ip_deny": [
+                     *               "198.51.100.7/32"
+                     *             ],
+                     *             "cors": {
+                     *               "max_age": "10m",
+                     *               "allow_origins": [
+                     *                 "https://app.example.com"
+                     *               ],
+                     *               "allow_methods": [
+                     *                 "GET",
+                     *                 "POST"
+                     *               ],
+                     *               "allow_headers": [
+                     *                 "Authorization",
+                     *                 "Content-Type"
+                     *               ],
+                     *               "expose_headers": [
+                     *                 "X-Request-Id"
+                     *               ],
+                     *               "allow_credentials": false
+                     *             },
+                     *             "redirect": {
+                     *               "status": 308,
+                     *               "location": "https://www.example.com/"
+                     *             },
+                     *             "retries": 1,
+                     *             "max_body_bytes": 10485760,
+                     *             "maintenance": {
+                     *               "status": 503,
+                     *               "body": "Back at noon.",
+                     *               "content_type": "text/plain; charset=utf-8"
+                     *             },
+                     *             "split": [
+                     *               {
+                     *                 "pool": "web_servers_next",
+                     *                 "weight": 10
+                     *               }
+                     *             ]
+                     *           }
                      *         }
                      *       ],
                      *       "settings": {
@@ -20384,7 +21976,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "success": true,
-                     *       "error_code": "timeout",
+                     *       "error": null,
+                     *       "error_code": null,
                      *       "checks": [
                      *         {
                      *           "name": "discovery",
@@ -20573,11 +22166,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "user@example.com",
-                 *       "role": "viewer",
                  *       "name": "John Doe",
                  *       "first_name": "John",
                  *       "last_name": "Doe",
+                 *       "email": "user@example.com",
+                 *       "role": "viewer",
                  *       "password": "secure_password"
                  *     }
                  */
@@ -20633,9 +22226,9 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "role": "admin",
                  *       "first_name": "John",
                  *       "last_name": "Doe",
+                 *       "role": "admin",
                  *       "disabled": false
                  *     }
                  */
@@ -20838,12 +22431,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "description": "pager",
                  *       "url": "https://hooks.example.com/veloflux",
                  *       "events": [
                  *         "backend.unhealthy",
                  *         "alert.fired"
                  *       ],
-                 *       "description": "pager",
                  *       "enabled": true
                  *     }
                  */
@@ -20940,12 +22533,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "description": "pager",
                  *       "url": "https://hooks.example.com/veloflux",
                  *       "events": [
                  *         "backend.unhealthy",
                  *         "alert.fired"
                  *       ],
-                 *       "description": "pager",
                  *       "enabled": true
                  *     }
                  */
@@ -21053,8 +22646,11 @@ export interface operations {
                      *         "attempts": 1,
                      *         "response_status": 200,
                      *         "response_ms": 35,
+                     *         "error": null,
+                     *         "replay_of": null,
                      *         "created_at": "2026-06-19T15:30:00.000Z",
-                     *         "delivered_at": "2026-06-19T15:30:00.000Z"
+                     *         "delivered_at": "2026-06-19T15:30:00.000Z",
+                     *         "next_attempt_at": null
                      *       }
                      *     ]
                      */
@@ -21096,8 +22692,11 @@ export interface operations {
                      *       "attempts": 1,
                      *       "response_status": 200,
                      *       "response_ms": 35,
+                     *       "error": null,
+                     *       "replay_of": null,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "delivered_at": "2026-06-19T15:30:00.000Z"
+                     *       "delivered_at": "2026-06-19T15:30:00.000Z",
+                     *       "next_attempt_at": null
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookDeliveryResponse"];
@@ -21140,8 +22739,11 @@ export interface operations {
                      *       "attempts": 1,
                      *       "response_status": 200,
                      *       "response_ms": 35,
+                     *       "error": null,
+                     *       "replay_of": null,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "delivered_at": "2026-06-19T15:30:00.000Z"
+                     *       "delivered_at": "2026-06-19T15:30:00.000Z",
+                     *       "next_attempt_at": null
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookDeliveryResponse"];
@@ -21295,10 +22897,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
-                 *       "name": "worker-001",
                  *       "hostname": "gpu-rack-3",
-                 *       "platform": "linux"
+                 *       "platform": "linux",
+                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                 *       "name": "worker-001"
                  *     }
                  */
                 "application/json": components["schemas"]["EnrollWorkerRequest"];
@@ -21432,8 +23034,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "expires_in": "24h",
-                 *       "description": "GPU rack 3"
+                 *       "description": "GPU rack 3",
+                 *       "expires_in": "24h"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -21643,7 +23245,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -21735,7 +23352,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -21827,7 +23459,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -21912,8 +23559,32 @@ export interface operations {
                      *         "status": "active",
                      *         "open_trainings": 0,
                      *         "enabled": true,
-                     *         "models": [],
-                     *         "anomalies": []
+                     *         "models": [
+                     *           {
+                     *             "name": "load_predictor",
+                     *             "version": "3",
+                     *             "status": "deployed",
+                     *             "reason": null
+                     *           }
+                     *         ],
+                     *         "anomalies": [
+                     *           {
+                     *             "metric": "latency",
+                     *             "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "pool": "web_servers",
+                     *             "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "node": null,
+                     *             "at": "2026-06-19T15:30:00.000Z",
+                     *             "ended_at": null,
+                     *             "score": 0.82,
+                     *             "value": 212.4,
+                     *             "expected": {
+                     *               "value": 48.1,
+                     *               "lower": 40.6,
+                     *               "upper": 55.6
+                     *             }
+                     *           }
+                     *         ]
                      *       }
                      *     }
                      */
@@ -21937,7 +23608,8 @@ export interface operations {
                      *           {
                      *             "name": "load_predictor",
                      *             "version": "3",
-                     *             "status": "deployed"
+                     *             "status": "deployed",
+                     *             "reason": null
                      *           }
                      *         ],
                      *         "anomalies": [
@@ -21946,9 +23618,16 @@ export interface operations {
                      *             "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *             "pool": "web_servers",
                      *             "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "node": null,
                      *             "at": "2026-06-19T15:30:00.000Z",
+                     *             "ended_at": null,
                      *             "score": 0.82,
-                     *             "value": 212.4
+                     *             "value": 212.4,
+                     *             "expected": {
+                     *               "value": 48.1,
+                     *               "lower": 40.6,
+                     *               "upper": 55.6
+                     *             }
                      *           }
                      *         ]
                      *       }
@@ -21998,7 +23677,11 @@ export interface operations {
                      *             "message": "CPU use of node-1 is 92 %, above 80 %",
                      *             "occurrences": 3,
                      *             "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *             "source": "internal"
+                     *             "resolved_at": null,
+                     *             "acknowledged_at": null,
+                     *             "acknowledged_by": null,
+                     *             "source": "internal",
+                     *             "tenant_id": null
                      *           }
                      *         ]
                      *       }
@@ -22031,7 +23714,11 @@ export interface operations {
                      *             "message": "CPU use of node-1 is 92 %, above 80 %",
                      *             "occurrences": 3,
                      *             "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *             "source": "internal"
+                     *             "resolved_at": null,
+                     *             "acknowledged_at": null,
+                     *             "acknowledged_by": null,
+                     *             "source": "internal",
+                     *             "tenant_id": null
                      *           }
                      *         ]
                      *       }
@@ -22075,6 +23762,15 @@ export interface operations {
                      *           "region": "us-west-2",
                      *           "admin_state": "enabled",
                      *           "status": "healthy",
+                     *           "health_check": {
+                     *             "interval": "10s",
+                     *             "timeout": "3s",
+                     *             "enabled": true,
+                     *             "path": "/health",
+                     *             "expected_status": 200,
+                     *             "rise": 2,
+                     *             "fall": 3
+                     *           },
                      *           "connections": 3,
                      *           "response_time_ms": 12.4,
                      *           "last_check": "2026-06-19T15:30:00.000Z",
@@ -22107,6 +23803,15 @@ export interface operations {
                      *           "region": "us-west-2",
                      *           "admin_state": "enabled",
                      *           "status": "healthy",
+                     *           "health_check": {
+                     *             "interval": "10s",
+                     *             "timeout": "3s",
+                     *             "enabled": true,
+                     *             "path": "/health",
+                     *             "expected_status": 200,
+                     *             "rise": 2,
+                     *             "fall": 3
+                     *           },
                      *           "connections": 3,
                      *           "response_time_ms": 12.4,
                      *           "last_check": "2026-06-19T15:30:00.000Z",
@@ -23081,12 +24786,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "newuser@example.com",
-                 *       "password": "a-long-enough-password",
                  *       "name": "Jane Smith",
                  *       "first_name": "Jane",
                  *       "last_name": "Smith",
                  *       "tenant_name": "Acme Corp",
+                 *       "email": "newuser@example.com",
+                 *       "password": "a-long-enough-password",
                  *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                  *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
@@ -23306,6 +25011,7 @@ export interface operations {
                     /**
                      * @example [
                      *       {
+                     *         "gpu_percent": null,
                      *         "timestamp": "2026-06-19T15:30:00.000Z",
                      *         "cpu_percent": 45.2,
                      *         "memory_percent": 67.8,
@@ -23565,10 +25271,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
-                 *       "name": "worker-001",
                  *       "hostname": "gpu-rack-3",
-                 *       "platform": "linux"
+                 *       "platform": "linux",
+                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                 *       "name": "worker-001"
                  *     }
                  */
                 "application/json": components["schemas"]["EnrollWorkerRequest"];
@@ -23702,8 +25408,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "expires_in": "24h",
-                 *       "description": "GPU rack 3"
+                 *       "description": "GPU rack 3",
+                 *       "expires_in": "24h"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -23913,7 +25619,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -24005,7 +25726,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -24097,7 +25833,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",

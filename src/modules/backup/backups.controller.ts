@@ -16,7 +16,7 @@ import {
 import { RouteConfig } from '@nestjs/platform-fastify';
 import {
   ApiBody,
-  ApiConsumes,
+  type ApiBodyOptions,
   ApiExtraModels,
   ApiOkResponse,
   ApiOperation,
@@ -122,8 +122,12 @@ export class BackupsController {
   @HttpCode(200)
   @Access('backup.write')
   @RouteConfig({ uploads: true })
-  @ApiConsumes('application/json', 'application/gzip')
-  @ApiBody({ schema: { $ref: getSchemaPath(RestoreRequest) } })
+  @ApiBody({
+    content: {
+      'application/json': { schema: { $ref: getSchemaPath(RestoreRequest) } },
+      'application/gzip': { schema: { type: 'string', format: 'binary' }, example: '(gzip)' },
+    },
+  } as ApiBodyOptions)
   @ApiFails(404)
   @ApiOperation({
     summary: 'Restore the installation or one tenant, all or nothing',
