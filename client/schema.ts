@@ -15710,7 +15710,15 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": unknown;
+                /**
+                 * @example {
+                 *       "backup_id": "backup_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RestoreRequest"];
+                /** @example (gzip) */
+                "application/gzip": string;
             };
         };
         responses: {

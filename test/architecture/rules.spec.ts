@@ -110,6 +110,11 @@ describe('the OpenAPI document', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('types every body that is sent', () => {
+    const untyped = (o: Operation) => Object.values(o.requestBody?.content ?? {}).some((c) => !c.schema);
+    expect(where(untyped)).toEqual([]);
+  });
+
   it('offers API keys only where one may be used', () => {
     const takesKeys = (o: Operation) => o.security?.some((one) => 'api_key' in one);
     expect(where((o) => /^profile\./.test(o['x-permission'] ?? '') && !!takesKeys(o))).toEqual([]);
