@@ -29,6 +29,7 @@ import { CompleteChangeLog1764000110000 } from './1764000110000-complete-change-
 import { ConfigEntriesOnce1764000111000 } from './1764000111000-config-entries-once.js';
 import { TenantAccounts1764000120000 } from './1764000120000-tenant-accounts.js';
 import { PasswordResets1764000121000 } from './1764000121000-password-resets.js';
+import { IdempotentAnswers1764000122000 } from './1764000122000-idempotent-answers.js';
 
 /** Every change of the schema, in order. Never edit one that has been released: add the next. */
 export const migrations = [
@@ -63,4 +64,5 @@ export const migrations = [
   ConfigEntriesOnce1764000111000,
   TenantAccounts1764000120000,
   PasswordResets1764000121000,
+  IdempotentAnswers1764000122000,
 ];

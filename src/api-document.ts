@@ -6,7 +6,7 @@ import { buildOpenApi } from './platform/http/openapi.js';
 
 const DESCRIPTION = `Control plane of a multi-tenant HTTP load balancer (VeloFlux) and operations API of an AI compute cluster (Cluster AI).
 
-Sign in with \`POST /api/auth/login\` and send \`Authorization: Bearer <access_token>\`. Lists take \`page\` and \`limit\` and answer with \`X-Total-Count\` and \`Link\`. Every error has the body \`ErrorBody\`. Durations are strings such as \`30s\`. Pools, backends and routes carry an \`ETag\`; \`If-Match\` protects a change against another one; \`Idempotency-Key\` makes a POST safe to repeat. A write answers \`X-Config-Version\`; \`?wait=applied\` waits until every node carries traffic with it.`;
+Sign in with \`POST /api/auth/login\` and send \`Authorization: Bearer <access_token>\`. Lists take \`page\` and \`limit\` and answer with \`X-Total-Count\` and \`Link\`. Every error has the body \`ErrorBody\`. Durations are strings such as \`30s\`. Pools, backends and routes carry an \`ETag\`; \`If-Match\` protects a change against another one; \`Idempotency-Key\` makes a POST safe to repeat. A write answers \`X-Config-Version\`; \`?wait=applied\` waits until every node carries traffic with it. A superadmin works in another tenant by naming it in \`X-Tenant-Id\`.`;
 
 /** The parts of the API in the order in which Swagger UI shows them. */
 const TAGS: Record<string, string> = {

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { type Schema, violation } from '../fuzz/document.js';
 
 const sources = (dir: string): string[] =>
   readdirSync(dir, { withFileTypes: true, recursive: true })
@@ -38,7 +39,9 @@ interface Operation {
   tags?: string[];
   'x-public'?: boolean;
   'x-permission'?: string;
-  parameters?: { name: string }[];
+  security?: object[];
+  parameters?: { name: string; in: string; schema?: { type?: string } }[];
+  requestBody?: { content?: Record<string, { schema?: unknown; example?: unknown }> };
   responses: Record<
     string,
     { headers?: object; content?: Record<string, { schema?: unknown; example?: unknown }> }
@@ -93,6 +96,35 @@ describe('the OpenAPI document', () => {
         .map(([property]) => `${name}.${property}`),
     );
     expect(vague).toEqual([]);
+  });
+
+  it('shows no example that its schema refuses', () => {
+    const wrong = operations.flatMap(({ at, operation }) =>
+      [operation.requestBody ?? {}, ...Object.values(operation.responses)].flatMap(({ content = {} }) =>
+        Object.entries(content)
+          .filter(([, { example }]) => example !== undefined)
+          .map(([type, { schema, example }]) => [at, type, violation(schema as Schema, example)] as const)
+          .filter(([, , what]) => what !== undefined),
+      ),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('types every body that is sent', () => {
+    const untyped = (o: Operation) => Object.values(o.requestBody?.content ?? {}).some((c) => !c.schema);
+    expect(where(untyped)).toEqual([]);
+  });
+
+  it('offers API keys only where one may be used', () => {
+    const takesKeys = (o: Operation) => o.security?.some((one) => 'api_key' in one);
+    expect(where((o) => /^profile\./.test(o['x-permission'] ?? '') && !!takesKeys(o))).toEqual([]);
+    expect(where((o) => !!takesKeys(o)).length).toBeGreaterThan(100);
+  });
+
+  it('says that a path’s number is whole', () => {
+    const fractional = (o: Operation) =>
+      o.parameters?.some((p) => p.in === 'path' && p.schema?.type === 'number');
+    expect(where((o) => !!fractional(o))).toEqual([]);
   });
 
   it('has an example of every text and an order for every tag', () => {

@@ -107,7 +107,11 @@ describe('API keys', () => {
       expect((await who.GET('/api/pools')).response.status).toBe(read);
       expect((await who.POST('/api/pools', { body })).response.status).toBe(write);
       expect((await who.GET('/api/routes')).response.status).toBe(other);
-      expect((await who.GET('/api/profile')).response.status).toBe(403);
+      const { response, error } = await who.GET('/api/profile');
+      expect([response.status, error?.message]).toEqual([
+        403,
+        'An API key has no profile and no session; sign in',
+      ]);
       expect((await who.POST('/api/auth/logout')).response.status).toBe(403);
     }
   });

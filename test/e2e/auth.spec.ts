@@ -49,6 +49,13 @@ describe('sign-in', () => {
     }
   });
 
+  it('says of what is no refresh token that this is what is wrong', async () => {
+    expect((await refresh('refresh_session_mistyped')).error).toMatchObject({
+      code: 'INVALID_REFRESH_TOKEN',
+    });
+    expect((await refresh('a.b.c')).error).toMatchObject({ code: 'UNAUTHORIZED' });
+  });
+
   it('gives one of many uses of a refresh token the next one, and ends the session for the rest', async () => {
     const { refreshToken } = await newTenant(server);
     const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(refreshToken)));

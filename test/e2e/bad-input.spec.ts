@@ -1,15 +1,21 @@
 import { request } from 'node:http';
 import net from 'node:net';
+import { type TestDatabase, testDatabase } from '../support/database.js';
 import { newTenant, type SignedInTenant, startServer, type TestServer } from '../support/server.js';
 
 describe('bad input', () => {
+  let database: TestDatabase;
   let server: TestServer;
   let tenant: SignedInTenant;
   beforeAll(async () => {
-    server = await startServer();
+    database = await testDatabase();
+    server = await startServer({ env: { DATABASE_URL: database.url } });
     tenant = await newTenant(server, 'enterprise');
   }, 60_000);
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    await server.stop();
+    await database.close();
+  });
 
   const send = async (
     method: string,
@@ -27,7 +33,11 @@ describe('bad input', () => {
       body,
     });
     const text = await response.text();
-    return { status: response.status, body: text ? JSON.parse(text) : undefined };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text ? JSON.parse(text) : undefined,
+    };
   };
   const pools = async () => (await send('GET', '/api/pools')).body.length as number;
   const fieldsOf = (answer: { body: { details: { field: string }[] } }) =>
@@ -160,6 +170,12 @@ describe('bad input', () => {
     expect(['closed', 'status 408']).toContain(outcome);
   }, 30_000);
 
+  it('says of a name that is too long for an address that this is what is wrong', async () => {
+    const { status, body } = await send('GET', `/api/pools/${'a'.repeat(400)}`);
+    expect([status, body.code]).toEqual([414, 'URI_TOO_LONG']);
+    expect(body.message).toContain('300');
+  });
+
   it('holds an Idempotency-Key to one effect, one request and one tenant', async () => {
     const key = { 'idempotency-key': 'make-web-1' };
     const body = '{"name":"idempotent","algorithm":"round_robin"}';
@@ -169,6 +185,9 @@ describe('bad input', () => {
     ];
     expect([first.status, second.status]).toEqual([201, 201]);
     expect(second.body).toEqual(first.body);
+    for (const name of ['etag', 'x-config-version'])
+      expect([name, second.headers.get(name)]).toEqual([name, first.headers.get(name)]);
+    expect(second.headers.get('idempotent-replayed')).toBe('true');
     expect((await send('POST', '/api/pools', '{"name":"other","algorithm":"random"}', key)).status).toBe(422);
     const other = await newTenant(server);
     const theirs = await fetch(`${server.api}/api/pools`, {
@@ -178,5 +197,15 @@ describe('bad input', () => {
     });
     expect(theirs.status).toBe(201);
     expect(((await theirs.json()) as { id: string }).id).not.toBe(first.body.id);
+  });
+
+  it('repeats an answer with a secret, and keeps the secret nowhere in the clear', async () => {
+    const key = { 'idempotency-key': 'make-key-1' };
+    const create = () => send('POST', '/api/api-keys', '{"name":"deployment","role":"viewer"}', key);
+    const [first, second] = [await create(), await create()];
+    expect(second.body).toEqual(first.body);
+    const kept = JSON.stringify(await database.sql('SELECT * FROM idempotency_keys'));
+    expect(kept).toContain('make-key-1');
+    expect(kept).not.toContain(first.body.key);
   });
 });

@@ -88,18 +88,22 @@ describe('the load balancer, over the API', () => {
         params: { query: { wait: 'applied' }, header: { 'Idempotency-Key': name } },
         body: { name, algorithm: 'random' },
       });
+    let version: string | null;
     second.process.kill('SIGSTOP');
     try {
       const { response, error } = await create();
       expect(response.status).toBe(503);
       expect(error).toMatchObject({ code: 'CONFIG_NOT_APPLIED', details: [{ field: 'second' }] });
-      expect(response.headers.get('x-config-version')).not.toBeNull();
+      version = response.headers.get('x-config-version');
+      expect(version).not.toBeNull();
     } finally {
       second.process.kill('SIGCONT');
     }
     expect((await client.GET('/api/pools/{name}', { params: { path: { name } } })).data?.name).toBe(name);
     const again = await create();
     expect([again.response.status, again.data?.name]).toEqual([201, name]);
+    // the version that it waited for, as the first request did
+    expect(again.response.headers.get('x-config-version')).toBe(version);
   });
 
   it('drains: a backend that is draining gets nothing new', async () => {

@@ -24,6 +24,8 @@ const BELIEVE_MS = 5000;
 const CSRF_SECONDS = 3600;
 const SWEEP_MS = 3_600_000;
 
+const invalidRefreshToken = (message: string) => unauthorized(message, 'INVALID_REFRESH_TOKEN');
+
 export interface TokenPair {
   accessToken: string;
   /** Absent when an access token was exchanged for a new one. */
@@ -112,7 +114,8 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
   /** @throws AppError 401; a refresh token that was used before ends its session */
   async refresh(credential: string): Promise<TokenPair & { session: LiveSession }> {
     const sessionId = /^refresh_(session_[0-9a-z]{26})\.[\w-]{43}$/.exec(credential)?.[1];
-    if (!sessionId) return this.exchange(credential);
+    if (!sessionId && credential.split('.').length === 3) return this.exchange(credential);
+    if (!sessionId) throw invalidRefreshToken('This is neither a refresh token nor an access token');
     const next = `refresh_${sessionId}.${randomToken()}`;
     const outcome = await this.database.system(async (tx) => {
       if (await this.sessions.rotate(tx, sessionId, hashToken(credential), hashToken(next)))
@@ -121,8 +124,7 @@ export class SessionsService implements OnApplicationBootstrap, OnApplicationShu
         await this.end(tx, { id: sessionId }, 'a refresh token was used twice');
       return null;
     });
-    if (!outcome)
-      throw unauthorized('The refresh token is not valid any more; sign in again', 'INVALID_REFRESH_TOKEN');
+    if (!outcome) throw invalidRefreshToken('The refresh token is not valid any more; sign in again');
     return { ...this.accessToken(outcome.userId, sessionId), refreshToken: next, session: outcome };
   }
 

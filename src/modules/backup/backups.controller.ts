@@ -15,8 +15,6 @@ import {
 } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import {
-  ApiBody,
-  ApiConsumes,
   ApiExtraModels,
   ApiOkResponse,
   ApiOperation,
@@ -122,13 +120,17 @@ export class BackupsController {
   @HttpCode(200)
   @Access('backup.write')
   @RouteConfig({ uploads: true })
-  @ApiConsumes('application/json', 'application/gzip')
-  @ApiBody({ schema: { $ref: getSchemaPath(RestoreRequest) } })
   @ApiFails(404)
   @ApiOperation({
     summary: 'Restore the installation or one tenant, all or nothing',
     description:
       'By id, or from a downloaded file sent as `application/gzip`. What exists and is not in the backup is removed; the audit log, the configuration history, usage and bills only grow, and a tenant that exists stays on its plan.',
+    requestBody: {
+      content: {
+        'application/json': { schema: { $ref: getSchemaPath(RestoreRequest) } },
+        'application/gzip': { schema: { type: 'string', format: 'binary' }, example: '(gzip)' },
+      },
+    },
   })
   async restore(@Req() request: FastifyRequest, @Query() query: UploadQuery): Promise<RestoreResponse> {
     const { body } = request;

@@ -24,7 +24,10 @@ export class ReconciliationResponse {
   started_at: string;
   /** @example 2026-06-19T03:00:02.000Z */
   finished_at: string;
-  /** Subscriptions of Stripe's that were compared. */
+  /**
+   * Subscriptions of Stripe's that were compared.
+   * @example 12
+   */
   subscriptions_checked: number;
   differences: DifferenceResponse[];
   /** Why it broke off; null when it did not. */

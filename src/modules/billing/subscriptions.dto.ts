@@ -118,7 +118,10 @@ export class SubscriptionResponse {
   tenant_id: string;
   /** @example enterprise */
   plan: PlanId;
-  /** The version of the plan that was bought. */
+  /**
+   * The version of the plan that was bought.
+   * @example 1
+   */
   plan_version: number;
   /** @example active */
   status: SubscriptionStatus;

@@ -2,6 +2,7 @@ import { Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Page } from '../../common/pagination.js';
 import {
+  ApiIntegerParam,
   ApiPage,
   AppliesConfiguration,
   IntegerParam,
@@ -34,6 +35,7 @@ export class ConfigVersionsController {
   }
 
   @Get(':version')
+  @ApiIntegerParam('version')
   @Access('config.read')
   @ApiOperation({ summary: 'Read the configuration as it was at a version' })
   get(
@@ -44,6 +46,7 @@ export class ConfigVersionsController {
   }
 
   @Get(':version/diff')
+  @ApiIntegerParam('version')
   @Access('config.read')
   @ApiOperation({ summary: 'What changed from another version to this one' })
   diff(
@@ -55,6 +58,7 @@ export class ConfigVersionsController {
   }
 
   @Post(':version/restore')
+  @ApiIntegerParam('version')
   @HttpCode(200)
   @Access('config.write')
   @AppliesConfiguration()

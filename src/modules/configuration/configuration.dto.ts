@@ -169,6 +169,17 @@ export class ConfigVersionDetail extends ConfigVersion {
   document: ConfigDocument;
 }
 
+const JSON_OBJECT = { type: 'object', additionalProperties: true };
+/** What stands at a path of a configuration: a field's value, or a whole pool, route or list. */
+const ANY_JSON = [
+  { type: 'string' },
+  { type: 'number' },
+  { type: 'boolean' },
+  JSON_OBJECT,
+  { type: 'array', items: { oneOf: [{ type: 'string' }, JSON_OBJECT] } },
+  { type: 'null' },
+];
+
 export class ConfigDifference {
   /** @example replace */
   op: 'add' | 'remove' | 'replace';
@@ -177,11 +188,15 @@ export class ConfigDifference {
    * @example /pools/web_servers/algorithm
    */
   path: string;
-  @ApiPropertyOptional({ description: 'Value before; absent for `add`', nullable: true, example: 'random' })
+  @ApiPropertyOptional({
+    description: 'Value before; absent for `add`',
+    oneOf: ANY_JSON,
+    example: 'random',
+  })
   from?: unknown;
   @ApiPropertyOptional({
     description: 'Value after; absent for `remove`',
-    nullable: true,
+    oneOf: ANY_JSON,
     example: 'round_robin',
   })
   to?: unknown;

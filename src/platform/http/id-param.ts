@@ -1,4 +1,5 @@
 import { Injectable, Param, type PipeTransform } from '@nestjs/common';
+import { ApiParam } from '@nestjs/swagger';
 import { invalidField } from '../../common/errors.js';
 import { type IdPrefix, isId } from '../../common/ids.js';
 
@@ -32,3 +33,7 @@ class IntegerPipe implements PipeTransform<string, number> {
 
 /** A path parameter that is a positive integer; anything else is 422. */
 export const IntegerParam = (name: string) => Param(name, new IntegerPipe(name));
+
+/** Documentation of {@link IntegerParam}. */
+export const ApiIntegerParam = (name: string) =>
+  ApiParam({ name, schema: { type: 'integer', minimum: 1, example: 42 } });

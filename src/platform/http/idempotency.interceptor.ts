@@ -4,18 +4,32 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { conflict, invalidField } from '../../common/errors.js';
 import { Database } from '../database/database.js';
-import { contextOf } from './request-context.js';
+import { Secrets } from '../security/secrets.js';
+import { contextOf, type RequestContext } from './request-context.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 /** A request that has not ended after this long has lost its node; its key may be used again. */
 const ABANDONED_AFTER = '60 seconds';
+/** Answers may carry what is shown once (API keys, secrets), so they are not kept in the clear. */
+const ANSWER_PURPOSE = 'idempotency_keys.answer';
 
 interface Stored {
   fingerprint: string;
-  state: 'running' | 'done';
-  status: number | null;
-  body: unknown;
-  abandoned: boolean;
+  /** Encrypted {@link Answer}; null while the request runs. */
+  answer: string | null;
+}
+
+interface Answer {
+  status: number;
+  etag?: string;
+  /** Configuration version that the change got: who waits for it waits on a replay, too. */
+  configVersion?: number;
+  body?: unknown;
+}
+
+interface Exchange {
+  reply: FastifyReply;
+  context: RequestContext;
 }
 
 /**
@@ -25,12 +39,16 @@ interface Stored {
  */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly secrets: Secrets,
+  ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const key = request.headers['idempotency-key'];
-    const tenantId = contextOf(request).principal?.tenantId;
+    const requestContext = contextOf(request);
+    const tenantId = requestContext.principal?.tenantId;
     if (request.method !== 'POST' || key === undefined || !tenantId) return next.handle();
     if (typeof key !== 'string' || !KEY.test(key))
       throw invalidField(
@@ -40,7 +58,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
       );
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     return from(
-      this.once(tenantId, key, fingerprint(request), reply, () =>
+      this.once(tenantId, key, fingerprint(request), { reply, context: requestContext }, () =>
         lastValueFrom(next.handle(), { defaultValue: undefined }),
       ),
     );
@@ -50,14 +68,14 @@ export class IdempotencyInterceptor implements NestInterceptor {
     tenantId: string,
     key: string,
     print: string,
-    reply: FastifyReply,
+    exchange: Exchange,
     work: () => Promise<unknown>,
   ) {
     const earlier = await this.begin(tenantId, key, print);
-    if (earlier) return this.replay(earlier, print, reply);
+    if (earlier) return this.replay(earlier, print, exchange);
     try {
       const body = await work();
-      await this.finish(tenantId, key, reply.statusCode, body);
+      await this.finish(tenantId, key, answerOf(exchange, body));
       return body;
     } catch (e) {
       await this.forget(tenantId, key);
@@ -71,35 +89,40 @@ export class IdempotencyInterceptor implements NestInterceptor {
       const claimed = await tx.query(
         `INSERT INTO idempotency_keys (tenant_id, key, fingerprint) VALUES ($1, $2, $3)
          ON CONFLICT (tenant_id, key) DO UPDATE SET fingerprint = $3, created_at = clock_timestamp()
-           WHERE idempotency_keys.state = 'running'
+           WHERE idempotency_keys.answer IS NULL
              AND idempotency_keys.created_at < clock_timestamp() - interval '${ABANDONED_AFTER}'
          RETURNING key`,
         [tenantId, key, print],
       );
       if (claimed.length) return null;
       const [row] = await tx.query(
-        'SELECT fingerprint, state, status, body FROM idempotency_keys WHERE tenant_id = $1 AND key = $2',
+        'SELECT fingerprint, answer FROM idempotency_keys WHERE tenant_id = $1 AND key = $2',
         [tenantId, key],
       );
       return row ?? null;
     });
   }
 
-  private replay(stored: Stored, print: string, reply: FastifyReply): unknown {
+  private replay(stored: Stored, print: string, { reply, context }: Exchange): unknown {
     if (stored.fingerprint !== print)
       throw invalidField('Idempotency-Key', 'reused', 'This Idempotency-Key was used for another request');
-    if (stored.state === 'running')
+    if (stored.answer === null)
       throw conflict('IDEMPOTENCY_KEY_IN_USE', 'The first request with this Idempotency-Key still runs');
-    reply.status(stored.status ?? 200).header('idempotent-replayed', 'true');
-    return stored.body ?? undefined;
+    const answer: Answer = JSON.parse(this.secrets.decrypt(stored.answer, ANSWER_PURPOSE));
+    reply.status(answer.status).header('idempotent-replayed', 'true');
+    if (answer.etag !== undefined) reply.header('etag', answer.etag);
+    context.configVersion = answer.configVersion;
+    return answer.body;
   }
 
-  private async finish(tenantId: string, key: string, status: number, body: unknown): Promise<void> {
+  private async finish(tenantId: string, key: string, answer: Answer): Promise<void> {
+    const encrypted = this.secrets.encrypt(JSON.stringify(answer), ANSWER_PURPOSE);
     await this.database.tenant(tenantId, (tx) =>
-      tx.query(
-        `UPDATE idempotency_keys SET state = 'done', status = $3, body = $4 WHERE tenant_id = $1 AND key = $2`,
-        [tenantId, key, status, body === undefined ? null : JSON.stringify(body)],
-      ),
+      tx.query('UPDATE idempotency_keys SET answer = $3 WHERE tenant_id = $1 AND key = $2', [
+        tenantId,
+        key,
+        encrypted,
+      ]),
     );
   }
 
@@ -111,6 +134,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
       .catch(() => undefined);
   }
 }
+
+const answerOf = ({ reply, context }: Exchange, body: unknown): Answer => ({
+  status: reply.statusCode,
+  etag: reply.getHeader('etag') as string | undefined,
+  configVersion: context.configVersion,
+  body,
+});
 
 const fingerprint = (request: FastifyRequest): string =>
   createHash('sha256')

@@ -4,7 +4,7 @@ export { ErrorBody, errorBody } from './error-body.js';
 export { checkIfMatch, IfMatch, sendEtag } from './etag.js';
 export { ApiFails } from './failures.js';
 export { HttpModule } from './http.module.js';
-export { IdParam, IntegerParam } from './id-param.js';
+export { ApiIntegerParam, IdParam, IntegerParam } from './id-param.js';
 export { IdempotencyInterceptor } from './idempotency.interceptor.js';
 export { ApiPage, ListEnvelope, PageQuery, pageRequest, TimeRangeQuery, timeRange } from './pagination.js';
 export { queryBoolean, queryInteger, queryNumber, queryUpperCase } from './query-values.js';

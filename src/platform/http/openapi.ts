@@ -98,9 +98,10 @@ function markAliases(entries: { operation: Operation; path: string }[]): void {
   }
 }
 
-/** Bearer token or API key: either is enough, so they are two entries, not one with both. */
+/** Bearer token or API key: either is enough, so they are two entries, not one with both. A profile is a person's. */
 function tidySecurity(operation: Operation): void {
   if (operation['x-public']) operation.security = [];
+  else if (`${operation['x-permission']}`.startsWith('profile.')) operation.security = [{ bearer: [] }];
   else if (operation['x-permission']) operation.security = [{ bearer: [] }, { api_key: [] }];
 }
 
@@ -172,7 +173,7 @@ function nameIntegers(document: OpenAPIObject): void {
 function exampleOf(schema: Json, document: OpenAPIObject, depth: number): unknown {
   if (schema.example !== undefined) return schema.example;
   if (Array.isArray(schema.examples) && schema.examples.length) return schema.examples[0];
-  if (depth > 6) return undefined;
+  if (depth > 12) return undefined;
   const ref = schema.$ref as string | undefined;
   if (ref) {
     const target = document.components?.schemas?.[ref.split('/').at(-1)!] as Json | undefined;
@@ -186,14 +187,20 @@ function exampleOf(schema: Json, document: OpenAPIObject, depth: number): unknow
     if (Array.isArray(schema[key])) return exampleOf((schema[key] as Json[])[0]!, document, depth + 1);
   if (schema.type === 'array') {
     const item = exampleOf((schema.items ?? {}) as Json, document, depth + 1);
-    return item === undefined ? [] : [item];
+    if (item !== undefined) return [item];
+    return schema.minItems ? undefined : [];
   }
   if (schema.properties) {
+    const required = (schema.required ?? []) as string[];
     const entries = Object.entries(schema.properties as Record<string, Json>)
-      .map(([name, property]) => [name, exampleOf(property, document, depth + 1)] as const)
+      .map(([name, property]) => {
+        const example = exampleOf(property, document, depth + 1);
+        return [name, example === undefined && required.includes(name) ? {} : example] as const;
+      })
       .filter(([, value]) => value !== undefined);
     return entries.length ? Object.fromEntries(entries) : undefined;
   }
+  if (Array.isArray(schema.type) && schema.type.includes('null')) return null;
   if (schema.default !== undefined) return schema.default;
   if (Array.isArray(schema.enum)) return schema.enum[0];
   if (schema.type === 'boolean') return true;

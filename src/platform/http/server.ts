@@ -20,6 +20,8 @@ import { parseYamlBody } from './yaml-body.js';
 const BODY_LIMIT_BYTES = 100 * 1024;
 /** Node drops headers beyond about a thousand without a word, `Authorization` among them. */
 const MAX_HEADERS = 100;
+/** A name or id in an address. */
+const MAX_SEGMENT_LENGTH = 300;
 const COMPRESS_FROM_BYTES = 1024;
 
 declare module 'fastify' {
@@ -66,7 +68,7 @@ export function createAdapter(environment: Environment): FastifyAdapter {
         : newRequestId(),
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: answerBadAddress,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 300 },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_SEGMENT_LENGTH },
   } as never);
 }
 
@@ -90,7 +92,14 @@ function answerBadAddress(
   reply: FastifyReply,
 ): void {
   const status = error.statusCode ?? 400;
-  const answer = new AppError(status, 'BAD_REQUEST', 'The address is not valid');
+  const answer =
+    status === 414
+      ? new AppError(
+          414,
+          'URI_TOO_LONG',
+          `A name in the address has more than ${MAX_SEGMENT_LENGTH} characters`,
+        )
+      : new AppError(status, 'BAD_REQUEST', 'The address is not valid');
   reply
     .status(status)
     .header('x-request-id', request.id)
@@ -101,17 +110,28 @@ function answerBadAddress(
 /** Hooks and parsers of every request, before Nest sees it. */
 export async function configureServer(app: NestFastifyApplication): Promise<void> {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  addContext(fastify, new AllowedMethods(fastify));
+  const allowed = new AllowedMethods(fastify);
+  // first: pages of an allowed origin may read why a request was refused, too
+  await addCors(fastify, app.get(CorsOrigins));
+  addContext(fastify, allowed);
   addBodyParser(fastify);
   addYamlParser(fastify);
   addHeaders(fastify, app.get(HttpMetrics));
-  const origins = app.get(CorsOrigins);
+  await fastify.register(compress as never, {
+    threshold: COMPRESS_FROM_BYTES,
+    encodings: ['gzip'],
+    globalDecompression: false,
+  });
+}
+
+async function addCors(fastify: FastifyInstance, origins: CorsOrigins): Promise<void> {
   await fastify.register(cors as never, {
     origin: (origin: string | undefined, done: (e: Error | null, allow: boolean) => void) =>
       done(null, origin !== undefined && origins.allows(origin)),
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     allowedHeaders: [
       'Authorization',
+      'Cache-Control',
       'Content-Type',
       'If-Match',
       'Idempotency-Key',
@@ -121,7 +141,11 @@ export async function configureServer(app: NestFastifyApplication): Promise<void
       'X-Tenant-Id',
     ],
     exposedHeaders: [
+      'Allow',
+      'Content-Digest',
+      'Content-Disposition',
       'ETag',
+      'Idempotent-Replayed',
       'Link',
       'X-Total-Count',
       'X-Request-Id',
@@ -135,11 +159,6 @@ export async function configureServer(app: NestFastifyApplication): Promise<void
     maxAge: 600,
     strictPreflight: false,
   });
-  await fastify.register(compress as never, {
-    threshold: COMPRESS_FROM_BYTES,
-    encodings: ['gzip'],
-    globalDecompression: false,
-  });
 }
 
 function addContext(fastify: FastifyInstance, allowed: AllowedMethods): void {
@@ -149,9 +168,11 @@ function addContext(fastify: FastifyInstance, allowed: AllowedMethods): void {
       return done(new AppError(431, 'HEADERS_TOO_LARGE', `More than ${MAX_HEADERS} header fields`));
     if (!isWellFormedUrl(request.url))
       return done(new AppError(400, 'BAD_REQUEST', 'The address is not valid UTF-8'));
-    const methods = request.is404 ? allowed.of(request.url) : [];
+    const options = request.method === 'OPTIONS';
+    const methods = options || request.is404 ? allowed.of(request.url) : [];
     if (methods.length) {
       reply.header('allow', methods.join(', '));
+      if (options) return void reply.status(204).send();
       return done(new AppError(405, 'METHOD_NOT_ALLOWED', `This address takes ${methods.join(', ')}`));
     }
     beginRequest(request, reply, done);

@@ -88,6 +88,7 @@ const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 /** Text on one line for people: trimmed, in Unicode form C, without control or invisible characters. */
 export const IsLine = (max: number, min = 1) =>
   applyDecorators(
+    ApiProperty({ ...(min > 0 && { minLength: min }), maxLength: max }),
     Transform(({ value }) => (typeof value === 'string' ? value.normalize('NFC').trim() : value)),
     IsString(),
     MinLength(min, min === 1 ? { message: '$property must not be empty' } : undefined),

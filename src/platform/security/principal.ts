@@ -22,6 +22,8 @@ export function requirePermission(principal: Principal, permission: Permission |
   if (permission === null) return;
   if (!roleAllows(principal.role, permission))
     throw forbidden(`Your role (${principal.role}) lacks ${permission}`);
+  if (principal.kind === 'api_key' && permission.startsWith('profile.'))
+    throw forbidden('An API key has no profile and no session; sign in');
   if (principal.scopes && !principal.scopes.includes(permission))
     throw forbidden(`This API key's scopes lack ${permission}`);
 }

@@ -91,7 +91,7 @@ export class DeployModelRequest {
   /** @example my-sentiment */
   @Matches(NAME, { message: 'model_name must be letters, digits and . _ : / - (at most 100)' })
   model_name: string;
-  /** @example 1.0 */
+  /** @example '1.0' */
   @MayBeAbsent()
   @IsLine(40)
   version?: string;
@@ -103,7 +103,7 @@ export class DeployModelRequest {
 }
 
 export class UpdateModelRequest {
-  /** @example 1.1 */
+  /** @example '1.1' */
   @MayBeAbsent()
   @IsLine(40)
   version?: string;
@@ -137,7 +137,7 @@ export class ModelResponse {
   id: string;
   /** @example my-sentiment */
   name: string;
-  /** @example 1.0 */
+  /** @example '1.0' */
   version: string;
   /** @example builtin */
   runtime: 'builtin' | 'onnx' | 'ollama';

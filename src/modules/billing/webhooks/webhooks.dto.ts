@@ -43,9 +43,15 @@ export class WebhookEventResponse {
    * @example applied
    */
   outcome: string | null;
-  /** How often it was delivered. */
+  /**
+   * How often it was delivered.
+   * @example 1
+   */
   deliveries: number;
-  /** How often it was tried; after 8 tries it is dead. */
+  /**
+   * How often it was tried; after 8 tries it is dead.
+   * @example 1
+   */
   attempts: number;
   last_error: string | null;
   /**
