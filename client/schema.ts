@@ -3752,6 +3752,15 @@ export interface components {
     schemas: {
         AddUserRequest: {
             /**
+             * @description First and last name in one, instead of the two fields.
+             * @example John Doe
+             */
+            name?: string;
+            /** @example John */
+            first_name?: string;
+            /** @example Doe */
+            last_name?: string;
+            /**
              * Format: email
              * @example user@example.com
              */
@@ -3761,15 +3770,6 @@ export interface components {
              * @enum {string}
              */
             role: "owner" | "admin" | "member" | "viewer";
-            /**
-             * @description First and last name in one, instead of the two fields.
-             * @example John Doe
-             */
-            name?: string;
-            /** @example John */
-            first_name?: string;
-            /** @example Doe */
-            last_name?: string;
             /**
              * @description Without one the person is invited: the answer carries `invitation_token`, with which they register, or sign in when
              *     the address has an account already (its password stays what it is).
@@ -4983,15 +4983,15 @@ export interface components {
              */
             address: string;
             /**
-             * @description Share of the traffic relative to the other backends of the pool; 100 when not given.
-             * @example 100
-             */
-            weight?: number;
-            /**
              * @description Where it runs; a label of your own. Null: none.
              * @example us-west-2
              */
             region?: string | null;
+            /**
+             * @description Share of the traffic relative to the other backends of the pool; 100 when not given.
+             * @example 100
+             */
+            weight?: number;
             /**
              * @description `draining` finishes what it has and gets nothing new; `disabled` gets nothing. `enabled` when not given.
              * @example enabled
@@ -5022,12 +5022,20 @@ export interface components {
              * @description Value before; absent for `add`
              * @example random
              */
-            from?: Record<string, never> | null;
+            from?: string | number | boolean | {
+                [key: string]: unknown;
+            } | (string | {
+                [key: string]: unknown;
+            })[] | null;
             /**
              * @description Value after; absent for `remove`
              * @example round_robin
              */
-            to?: Record<string, never> | null;
+            to?: string | number | boolean | {
+                [key: string]: unknown;
+            } | (string | {
+                [key: string]: unknown;
+            })[] | null;
             /**
              * @example replace
              * @enum {string}
@@ -5243,6 +5251,10 @@ export interface components {
             cores: number;
         };
         CreateAdminUserRequest: {
+            /** @example Grace */
+            first_name?: string;
+            /** @example Hopper */
+            last_name?: string;
             /**
              * Format: email
              * @example ops@example.com
@@ -5259,10 +5271,6 @@ export interface components {
              * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
              */
             tenant_id?: string;
-            /** @example Grace */
-            first_name?: string;
-            /** @example Hopper */
-            last_name?: string;
             /**
              * @description Needed for a superadmin; a member without one is invited.
              * @example a-long-enough-password
@@ -5346,15 +5354,15 @@ export interface components {
              */
             pool: string;
             /**
-             * @description Share of the traffic relative to the other backends of the pool; 100 when not given.
-             * @example 100
-             */
-            weight?: number;
-            /**
              * @description Where it runs; a label of your own. Null: none.
              * @example us-west-2
              */
             region?: string | null;
+            /**
+             * @description Share of the traffic relative to the other backends of the pool; 100 when not given.
+             * @example 100
+             */
+            weight?: number;
             /**
              * @description `draining` finishes what it has and gets nothing new; `disabled` gets nothing. `enabled` when not given.
              * @example enabled
@@ -5544,6 +5552,8 @@ export interface components {
             settings?: components["schemas"]["TenantSettingsDto"];
         };
         CreateWebhookEndpointRequest: {
+            /** @example pager */
+            description?: string;
             /**
              * @description Https, and no private, loopback, link-local or metadata address.
              * @example https://hooks.example.com/veloflux
@@ -5556,8 +5566,6 @@ export interface components {
              *     ]
              */
             events: ("*" | "backend.unhealthy" | "backend.healthy" | "alert.fired" | "alert.resolved" | "config.changed" | "invoice.paid" | "subscription.created" | "subscription.upgraded" | "subscription.canceled" | "tenant.updated" | "tenant.plan_changed" | "user.added" | "user.updated" | "user.removed" | "backup.restored")[];
-            /** @example pager */
-            description?: string;
             /**
              * @description True when not given.
              * @example true
@@ -5639,10 +5647,10 @@ export interface components {
             https_port: number | null;
         };
         DeployModelRequest: {
+            /** @example 1.0 */
+            version?: string;
             /** @example my-sentiment */
             model_name: string;
-            /** @example 1 */
-            version?: string;
             config?: components["schemas"]["ModelConfig"];
         };
         DiffResponse: {
@@ -5716,6 +5724,10 @@ export interface components {
             avg_response_time: number;
         };
         EnrollWorkerRequest: {
+            /** @example gpu-rack-3 */
+            hostname: string;
+            /** @example linux */
+            platform: string;
             /**
              * @description One-time enrolment token.
              * @example enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI
@@ -5726,10 +5738,6 @@ export interface components {
              * @example worker-001
              */
             name: string;
-            /** @example gpu-rack-3 */
-            hostname: string;
-            /** @example linux */
-            platform: string;
         };
         EnrollWorkerResponse: {
             /** @example worker_01jz3k5v8hf0vbn2x4q6t8w0ya */
@@ -6181,15 +6189,15 @@ export interface components {
         };
         IssueEnrollmentTokenRequest: {
             /**
-             * @description How long it can be used; 24h when not given.
-             * @example 24h
-             */
-            expires_in?: string;
-            /**
              * @description What it is for. Empty when not given.
              * @example GPU rack 3
              */
             description?: string;
+            /**
+             * @description How long it can be used; 24h when not given.
+             * @example 24h
+             */
+            expires_in?: string;
         };
         IssuedEnrollmentTokenResponse: {
             /** @example open */
@@ -6996,7 +7004,7 @@ export interface components {
              * @example completed
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "cancelled";
+            status: "completed" | "pending" | "failed" | "running" | "cancelled";
             /** @example true */
             async: boolean;
             /** @description Of the last step; null until all are completed, and for a batch. */
@@ -7456,7 +7464,10 @@ export interface components {
             started_at: string;
             /** @example 2026-06-19T03:00:02.000Z */
             finished_at: string;
-            /** @description Subscriptions of Stripe's that were compared. */
+            /**
+             * @description Subscriptions of Stripe's that were compared.
+             * @example 12
+             */
             subscriptions_checked: number;
             differences: components["schemas"]["DifferenceResponse"][];
             /** @description Why it broke off; null when it did not. */
@@ -7471,16 +7482,6 @@ export interface components {
         };
         RegisterRequest: {
             /**
-             * Format: email
-             * @example newuser@example.com
-             */
-            email: string;
-            /**
-             * @description 8 to 256 characters.
-             * @example a-long-enough-password
-             */
-            password: string;
-            /**
              * @description First and last name in one, instead of the two fields.
              * @example Jane Smith
              */
@@ -7494,6 +7495,16 @@ export interface components {
              * @example Acme Corp
              */
             tenant_name?: string;
+            /**
+             * Format: email
+             * @example newuser@example.com
+             */
+            email: string;
+            /**
+             * @description 8 to 256 characters.
+             * @example a-long-enough-password
+             */
+            password: string;
             /**
              * @description Join this tenant instead of making one: it must have invited you or allow your e-mail's domain.
              * @example tenant_01jz3k5v8hf0vbn2x4q6t8w0ya
@@ -7839,7 +7850,7 @@ export interface components {
              * @example completed
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "cancelled";
+            status: "completed" | "pending" | "failed" | "running" | "cancelled";
             /** @description Of the last step; null until all are completed, and for a batch. */
             output: components["schemas"]["PipelineOutputDto"] | null;
             /** @description Of a batch, in the order of its inputs; null until it has ended. */
@@ -7955,7 +7966,8 @@ export interface components {
         };
         SettingsResponse: {
             /**
-             * @description Whether this host's metrics are sampled and alert rules checked.
+             * @description Whether each node samples its machine and alerts on the thresholds below. Switched off, those alerts end; alerts
+             *     about backends, nodes, workers, quotas and certificates go on.
              * @example true
              */
             monitoring_enabled: boolean;
@@ -8162,7 +8174,10 @@ export interface components {
              * @enum {string}
              */
             plan: "free" | "basic" | "professional" | "enterprise";
-            /** @description The version of the plan that was bought. */
+            /**
+             * @description The version of the plan that was bought.
+             * @example 1
+             */
             plan_version: number;
             /**
              * @example active
@@ -8692,7 +8707,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            status: "completed" | "pending" | "failed" | "running" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -8737,7 +8752,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            status: "completed" | "pending" | "failed" | "running" | "stopped";
             /** @example load_predictor */
             model_type: string;
             pool_id: string | null;
@@ -8796,7 +8811,7 @@ export interface components {
              * @example running
              * @enum {string}
              */
-            status: "running" | "completed" | "pending" | "failed" | "stopped";
+            status: "completed" | "pending" | "failed" | "running" | "stopped";
             /** @example load_predictor */
             model_type: string;
             /**
@@ -8831,6 +8846,11 @@ export interface components {
         };
         UpdateBackendRequest: {
             /**
+             * @description Where it runs; a label of your own. Null: none.
+             * @example us-west-2
+             */
+            region?: string | null;
+            /**
              * @description Host name or IP address and port; IPv6 in brackets. Link-local and metadata addresses are refused.
              * @example 192.168.1.20:8080
              */
@@ -8845,11 +8865,6 @@ export interface components {
              * @example 100
              */
             weight?: number;
-            /**
-             * @description Where it runs; a label of your own. Null: none.
-             * @example us-west-2
-             */
-            region?: string | null;
             /**
              * @description `draining` finishes what it has and gets nothing new; `disabled` gets nothing. `enabled` when not given.
              * @example enabled
@@ -8938,7 +8953,8 @@ export interface components {
         };
         UpdateSettingsRequest: {
             /**
-             * @description Whether this host's metrics are sampled and alert rules checked.
+             * @description Whether each node samples its machine and alerts on the thresholds below. Switched off, those alerts end; alerts
+             *     about backends, nodes, workers, quotas and certificates go on.
              * @example true
              */
             monitoring_enabled?: boolean;
@@ -9010,6 +9026,8 @@ export interface components {
             settings: components["schemas"]["SettingsResponse"];
         };
         UpdateSubscriptionRequest: {
+            /** @example manual */
+            payment_method?: string;
             /**
              * @description A higher plan is in effect at once and prorated; a lower one when the period ends. Or send `plan_id`.
              * @example enterprise
@@ -9027,8 +9045,6 @@ export interface components {
              * @enum {string}
              */
             billing_cycle?: "monthly" | "yearly";
-            /** @example manual */
-            payment_method?: string;
             /**
              * @description False takes a cancellation back while the period runs.
              * @example false
@@ -9055,15 +9071,15 @@ export interface components {
             settings?: components["schemas"]["TenantSettingsDto"];
         };
         UpdateUserRequest: {
+            /** @example John */
+            first_name?: string;
+            /** @example Doe */
+            last_name?: string;
             /**
              * @example admin
              * @enum {string}
              */
             role?: "owner" | "admin" | "member" | "viewer";
-            /** @example John */
-            first_name?: string;
-            /** @example Doe */
-            last_name?: string;
             /**
              * @description A disabled person cannot sign in to this tenant; sessions end at once.
              * @example false
@@ -9071,6 +9087,8 @@ export interface components {
             disabled?: boolean;
         };
         UpdateWebhookEndpointRequest: {
+            /** @example pager */
+            description?: string;
             /**
              * @description Https, and no private, loopback, link-local or metadata address.
              * @example https://hooks.example.com/veloflux
@@ -9083,8 +9101,6 @@ export interface components {
              *     ]
              */
             events?: ("*" | "backend.unhealthy" | "backend.healthy" | "alert.fired" | "alert.resolved" | "config.changed" | "invoice.paid" | "subscription.created" | "subscription.upgraded" | "subscription.canceled" | "tenant.updated" | "tenant.plan_changed" | "user.added" | "user.updated" | "user.removed" | "backup.restored")[];
-            /** @example pager */
-            description?: string;
             /**
              * @description True when not given.
              * @example true
@@ -9336,15 +9352,21 @@ export interface components {
              * @example done
              * @enum {string}
              */
-            state: "running" | "done" | "dead" | "pending";
+            state: "dead" | "pending" | "done" | "running";
             /**
              * @description `applied`, or why it changed nothing; null while it waits.
              * @example applied
              */
             outcome: string | null;
-            /** @description How often it was delivered. */
+            /**
+             * @description How often it was delivered.
+             * @example 1
+             */
             deliveries: number;
-            /** @description How often it was tried; after 8 tries it is dead. */
+            /**
+             * @description How often it was tried; after 8 tries it is dead.
+             * @example 1
+             */
             attempts: number;
             last_error: string | null;
             /**
@@ -9370,7 +9392,7 @@ export interface components {
              * @example pending
              * @enum {string}
              */
-            state: "running" | "done" | "dead" | "pending";
+            state: "dead" | "pending" | "done" | "running";
             /** @example false */
             duplicate: boolean;
         };
@@ -9975,10 +9997,10 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
-                /** @description Only those that somebody looks after, or only those that nobody does */
-                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"alerts": […]}` */
@@ -10015,7 +10037,11 @@ export interface operations {
                      *         "message": "CPU use of node-1 is 92 %, above 80 %",
                      *         "occurrences": 3,
                      *         "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *         "source": "internal"
+                     *         "resolved_at": null,
+                     *         "acknowledged_at": null,
+                     *         "acknowledged_by": null,
+                     *         "source": "internal",
+                     *         "tenant_id": null
                      *       }
                      *     ]
                      */
@@ -10206,11 +10232,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "first_name": "Grace",
+                 *       "last_name": "Hopper",
                  *       "email": "ops@example.com",
                  *       "role": "superadmin",
                  *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                 *       "first_name": "Grace",
-                 *       "last_name": "Hopper",
                  *       "password": "a-long-enough-password"
                  *     }
                  */
@@ -10361,9 +10387,9 @@ export interface operations {
                 from?: string;
                 /** @description Before this time */
                 to?: string;
-                metric?: components["schemas"]["AnomalyMetric"];
                 /** @description Name of a pool. */
                 pool?: string;
+                metric?: components["schemas"]["AnomalyMetric"];
                 /** @description Least score. */
                 min_score?: number;
             };
@@ -10393,7 +10419,9 @@ export interface operations {
                      *         "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "pool": "web_servers",
                      *         "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *         "node": null,
                      *         "at": "2026-06-19T15:30:00.000Z",
+                     *         "ended_at": null,
                      *         "score": 0.82,
                      *         "value": 212.4,
                      *         "expected": {
@@ -10443,7 +10471,9 @@ export interface operations {
                      *       "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "pool": "web_servers",
                      *       "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "node": null,
                      *       "at": "2026-06-19T15:30:00.000Z",
+                     *       "ended_at": null,
                      *       "score": 0.82,
                      *       "value": 212.4,
                      *       "expected": {
@@ -10772,7 +10802,8 @@ export interface operations {
                      *         {
                      *           "name": "load_predictor",
                      *           "version": "3",
-                     *           "status": "deployed"
+                     *           "status": "deployed",
+                     *           "reason": null
                      *         }
                      *       ]
                      *     }
@@ -10813,7 +10844,8 @@ export interface operations {
                      *         {
                      *           "name": "load_predictor",
                      *           "version": "3",
-                     *           "status": "deployed"
+                     *           "status": "deployed",
+                     *           "reason": null
                      *         }
                      *       ]
                      *     }
@@ -10925,7 +10957,15 @@ export interface operations {
                      *         "capacity_per_minute": 1200,
                      *         "best_minute": 1200,
                      *         "comparison_basis": "no recorded traffic",
-                     *         "algorithms": []
+                     *         "algorithms": [
+                     *           {
+                     *             "algorithm": "least_connections",
+                     *             "p50_ms": 11.8,
+                     *             "p99_ms": 84.2,
+                     *             "error_rate": 0.002,
+                     *             "sample_size": 4200
+                     *           }
+                     *         ]
                      *       },
                      *       "history": [
                      *         {
@@ -11001,7 +11041,15 @@ export interface operations {
                      *         "capacity_per_minute": 1200,
                      *         "best_minute": 1200,
                      *         "comparison_basis": "no recorded traffic",
-                     *         "algorithms": []
+                     *         "algorithms": [
+                     *           {
+                     *             "algorithm": "least_connections",
+                     *             "p50_ms": 11.8,
+                     *             "p99_ms": 84.2,
+                     *             "error_rate": 0.002,
+                     *             "sample_size": 4200
+                     *           }
+                     *         ]
                      *       },
                      *       "history": [
                      *         {
@@ -11050,6 +11098,8 @@ export interface operations {
                      *         "version": "1.0",
                      *         "runtime": "builtin",
                      *         "status": "deployed",
+                     *         "reason": null,
+                     *         "progress": null,
                      *         "config": {
                      *           "timeout": "30s",
                      *           "runtime": "builtin",
@@ -11092,8 +11142,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "version": "1.0",
                  *       "model_name": "my-sentiment",
-                 *       "version": 1,
                  *       "config": {
                  *         "timeout": "30s",
                  *         "runtime": "builtin",
@@ -11122,6 +11172,8 @@ export interface operations {
                      *       "version": "1.0",
                      *       "runtime": "builtin",
                      *       "status": "deployed",
+                     *       "reason": null,
+                     *       "progress": null,
                      *       "config": {
                      *         "timeout": "30s",
                      *         "runtime": "builtin",
@@ -11167,8 +11219,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "version": "1.0",
                  *       "model_name": "my-sentiment",
-                 *       "version": 1,
                  *       "config": {
                  *         "timeout": "30s",
                  *         "runtime": "builtin",
@@ -11197,6 +11249,8 @@ export interface operations {
                      *       "version": "1.0",
                      *       "runtime": "builtin",
                      *       "status": "deployed",
+                     *       "reason": null,
+                     *       "progress": null,
                      *       "config": {
                      *         "timeout": "30s",
                      *         "runtime": "builtin",
@@ -11254,6 +11308,8 @@ export interface operations {
                      *       "version": "1.0",
                      *       "runtime": "builtin",
                      *       "status": "deployed",
+                     *       "reason": null,
+                     *       "progress": null,
                      *       "config": {
                      *         "timeout": "30s",
                      *         "runtime": "builtin",
@@ -11299,7 +11355,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "version": 1.1,
+                 *       "version": "1.1",
                  *       "config": {
                  *         "timeout": "30s",
                  *         "runtime": "builtin",
@@ -11328,6 +11384,8 @@ export interface operations {
                      *       "version": "1.0",
                      *       "runtime": "builtin",
                      *       "status": "deployed",
+                     *       "reason": null,
+                     *       "progress": null,
                      *       "config": {
                      *         "timeout": "30s",
                      *         "runtime": "builtin",
@@ -11487,6 +11545,7 @@ export interface operations {
                      *         "version": 3,
                      *         "served": true,
                      *         "learned_from": "traffic",
+                     *         "pool_id": null,
                      *         "metrics": {
                      *           "mase": 0.62,
                      *           "naive_mase": 0.98,
@@ -11539,6 +11598,7 @@ export interface operations {
                      *       "version": 3,
                      *       "served": true,
                      *       "learned_from": "traffic",
+                     *       "pool_id": null,
                      *       "metrics": {
                      *         "mase": 0.62,
                      *         "naive_mase": 0.98,
@@ -11966,9 +12026,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -11976,12 +12051,17 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ]
                      *     }
@@ -12052,9 +12132,24 @@ export interface operations {
                      *           "language": "en",
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -12062,13 +12157,18 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "results": null,
+                     *         "size": null,
                      *         "executor": "local",
+                     *         "executor_reason": null,
                      *         "attempts": 1,
+                     *         "error": null,
                      *         "steps": [
                      *           {
                      *             "name": "sentiment_analysis",
                      *             "status": "completed",
-                     *             "duration_ms": 1.7
+                     *             "duration_ms": 1.7,
+                     *             "error": null
                      *           }
                      *         ],
                      *         "progress": 100,
@@ -12127,9 +12227,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12137,13 +12252,18 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
                      *       "attempts": 1,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ],
                      *       "progress": 100,
@@ -12201,9 +12321,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12211,13 +12346,18 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
                      *       "attempts": 1,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ],
                      *       "progress": 100,
@@ -12593,9 +12733,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12603,12 +12758,17 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ]
                      *     }
@@ -12679,9 +12839,24 @@ export interface operations {
                      *           "language": "en",
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -12689,13 +12864,18 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "results": null,
+                     *         "size": null,
                      *         "executor": "local",
+                     *         "executor_reason": null,
                      *         "attempts": 1,
+                     *         "error": null,
                      *         "steps": [
                      *           {
                      *             "name": "sentiment_analysis",
                      *             "status": "completed",
-                     *             "duration_ms": 1.7
+                     *             "duration_ms": 1.7,
+                     *             "error": null
                      *           }
                      *         ],
                      *         "progress": 100,
@@ -12754,9 +12934,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12764,13 +12959,18 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
                      *       "attempts": 1,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ],
                      *       "progress": 100,
@@ -12828,9 +13028,24 @@ export interface operations {
                      *         "language": "en",
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12838,13 +13053,18 @@ export interface operations {
                      *           0.2
                      *         ]
                      *       },
+                     *       "results": null,
+                     *       "size": null,
                      *       "executor": "local",
+                     *       "executor_reason": null,
                      *       "attempts": 1,
+                     *       "error": null,
                      *       "steps": [
                      *         {
                      *           "name": "sentiment_analysis",
                      *           "status": "completed",
-                     *           "duration_ms": 1.7
+                     *           "duration_ms": 1.7,
+                     *           "error": null
                      *         }
                      *       ],
                      *       "progress": 100,
@@ -12906,9 +13126,24 @@ export interface operations {
                      *         },
                      *         "label": "positive",
                      *         "confidence": 0.93,
-                     *         "points": [],
+                     *         "points": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 512.5,
+                     *             "lower": 430,
+                     *             "upper": 601
+                     *           }
+                     *         ],
                      *         "basis": "model",
-                     *         "anomalies": [],
+                     *         "anomalies": [
+                     *           {
+                     *             "timestamp": "2026-06-19T15:30:00.000Z",
+                     *             "value": 9000,
+                     *             "score": 0.98,
+                     *             "lower": 300,
+                     *             "upper": 700
+                     *           }
+                     *         ],
                      *         "judged": 850,
                      *         "text": "The sky is blue because …",
                      *         "embedding": [
@@ -12919,6 +13154,7 @@ export interface operations {
                      *       "id": "prediction_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "model": "sentiment-analysis",
                      *       "version": "lexicon",
+                     *       "error": null,
                      *       "latency_ms": 1.7,
                      *       "created_at": "2026-06-19T15:30:00.000Z"
                      *     }
@@ -12979,6 +13215,40 @@ export interface operations {
                      *           "id": "prediction_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *           "model": "sentiment-analysis",
                      *           "version": "lexicon",
+                     *           "output": {
+                     *             "scores": {
+                     *               "positive": 0.93,
+                     *               "negative": 0.02,
+                     *               "neutral": 0.05
+                     *             },
+                     *             "label": "positive",
+                     *             "confidence": 0.93,
+                     *             "points": [
+                     *               {
+                     *                 "timestamp": "2026-06-19T15:30:00.000Z",
+                     *                 "value": 512.5,
+                     *                 "lower": 430,
+                     *                 "upper": 601
+                     *               }
+                     *             ],
+                     *             "basis": "model",
+                     *             "anomalies": [
+                     *               {
+                     *                 "timestamp": "2026-06-19T15:30:00.000Z",
+                     *                 "value": 9000,
+                     *                 "score": 0.98,
+                     *                 "lower": 300,
+                     *                 "upper": 700
+                     *               }
+                     *             ],
+                     *             "judged": 850,
+                     *             "text": "The sky is blue because …",
+                     *             "embedding": [
+                     *               0.1,
+                     *               0.2
+                     *             ]
+                     *           },
+                     *           "error": null,
                      *           "latency_ms": 1.7,
                      *           "created_at": "2026-06-19T15:30:00.000Z"
                      *         }
@@ -13010,9 +13280,9 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                model?: string;
                 /** @description How far back. */
                 range?: string;
-                model?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"predictions": […]}` */
@@ -13047,9 +13317,24 @@ export interface operations {
                      *           },
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -13057,6 +13342,7 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "error": null,
                      *         "latency_ms": 1.7,
                      *         "created_at": "2026-06-19T15:30:00.000Z"
                      *       }
@@ -13080,9 +13366,9 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                model?: string;
                 /** @description How far back. */
                 range?: string;
-                model?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"predictions": […]}` */
@@ -13117,9 +13403,24 @@ export interface operations {
                      *           },
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -13127,6 +13428,7 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "error": null,
                      *         "latency_ms": 1.7,
                      *         "created_at": "2026-06-19T15:30:00.000Z"
                      *       }
@@ -13150,9 +13452,9 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                model?: string;
                 /** @description How far back. */
                 range?: string;
-                model?: string;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"predictions": […]}` */
@@ -13187,9 +13489,24 @@ export interface operations {
                      *           },
                      *           "label": "positive",
                      *           "confidence": 0.93,
-                     *           "points": [],
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 512.5,
+                     *               "lower": 430,
+                     *               "upper": 601
+                     *             }
+                     *           ],
                      *           "basis": "model",
-                     *           "anomalies": [],
+                     *           "anomalies": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "value": 9000,
+                     *               "score": 0.98,
+                     *               "lower": 300,
+                     *               "upper": 700
+                     *             }
+                     *           ],
                      *           "judged": 850,
                      *           "text": "The sky is blue because …",
                      *           "embedding": [
@@ -13197,6 +13514,7 @@ export interface operations {
                      *             0.2
                      *           ]
                      *         },
+                     *         "error": null,
                      *         "latency_ms": 1.7,
                      *         "created_at": "2026-06-19T15:30:00.000Z"
                      *       }
@@ -13339,7 +13657,8 @@ export interface operations {
                      *         {
                      *           "name": "load_predictor",
                      *           "version": "3",
-                     *           "status": "deployed"
+                     *           "status": "deployed",
+                     *           "reason": null
                      *         }
                      *       ],
                      *       "open_trainings": 0
@@ -13399,6 +13718,7 @@ export interface operations {
                      *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "status": "running",
                      *       "model_type": "load_predictor",
+                     *       "pool_id": null,
                      *       "trigger": "request",
                      *       "progress": 42,
                      *       "stage": "final: mlp, epoch 7 of 20",
@@ -13415,7 +13735,9 @@ export interface operations {
                      *       },
                      *       "model_version": 3,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "started_at": "2026-06-19T15:30:01.000Z"
+                     *       "started_at": "2026-06-19T15:30:01.000Z",
+                     *       "finished_at": null,
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["TrainingStartedResponse"];
@@ -13440,8 +13762,8 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
-                status?: "pending" | "running" | "completed" | "failed" | "stopped";
                 model_type?: string;
+                status?: "pending" | "running" | "completed" | "failed" | "stopped";
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"trainings": […]}` */
@@ -13468,6 +13790,7 @@ export interface operations {
                      *         "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "status": "running",
                      *         "model_type": "load_predictor",
+                     *         "pool_id": null,
                      *         "trigger": "request",
                      *         "progress": 42,
                      *         "stage": "final: mlp, epoch 7 of 20",
@@ -13484,7 +13807,9 @@ export interface operations {
                      *         },
                      *         "model_version": 3,
                      *         "created_at": "2026-06-19T15:30:00.000Z",
-                     *         "started_at": "2026-06-19T15:30:01.000Z"
+                     *         "started_at": "2026-06-19T15:30:01.000Z",
+                     *         "finished_at": null,
+                     *         "error": null
                      *       }
                      *     ]
                      */
@@ -13547,6 +13872,7 @@ export interface operations {
                      *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "status": "running",
                      *       "model_type": "load_predictor",
+                     *       "pool_id": null,
                      *       "trigger": "request",
                      *       "progress": 42,
                      *       "stage": "final: mlp, epoch 7 of 20",
@@ -13563,7 +13889,9 @@ export interface operations {
                      *       },
                      *       "model_version": 3,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "started_at": "2026-06-19T15:30:01.000Z"
+                     *       "started_at": "2026-06-19T15:30:01.000Z",
+                     *       "finished_at": null,
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["TrainingStartedResponse"];
@@ -13644,6 +13972,7 @@ export interface operations {
                      *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "status": "running",
                      *       "model_type": "load_predictor",
+                     *       "pool_id": null,
                      *       "trigger": "request",
                      *       "progress": 42,
                      *       "stage": "final: mlp, epoch 7 of 20",
@@ -13660,7 +13989,9 @@ export interface operations {
                      *       },
                      *       "model_version": 3,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "started_at": "2026-06-19T15:30:01.000Z"
+                     *       "started_at": "2026-06-19T15:30:01.000Z",
+                     *       "finished_at": null,
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["TrainingResponse"];
@@ -13696,6 +14027,7 @@ export interface operations {
                      *       "id": "training_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "status": "running",
                      *       "model_type": "load_predictor",
+                     *       "pool_id": null,
                      *       "trigger": "request",
                      *       "progress": 42,
                      *       "stage": "final: mlp, epoch 7 of 20",
@@ -13712,7 +14044,9 @@ export interface operations {
                      *       },
                      *       "model_version": 3,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "started_at": "2026-06-19T15:30:01.000Z"
+                     *       "started_at": "2026-06-19T15:30:01.000Z",
+                     *       "finished_at": null,
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["TrainingResponse"];
@@ -13740,10 +14074,10 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
-                /** @description Only those that somebody looks after, or only those that nobody does */
-                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"alerts": […]}` */
@@ -13780,7 +14114,11 @@ export interface operations {
                      *         "message": "CPU use of node-1 is 92 %, above 80 %",
                      *         "occurrences": 3,
                      *         "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *         "source": "internal"
+                     *         "resolved_at": null,
+                     *         "acknowledged_at": null,
+                     *         "acknowledged_by": null,
+                     *         "source": "internal",
+                     *         "tenant_id": null
                      *       }
                      *     ]
                      */
@@ -13880,7 +14218,11 @@ export interface operations {
                      *       "message": "CPU use of node-1 is 92 %, above 80 %",
                      *       "occurrences": 3,
                      *       "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *       "source": "internal"
+                     *       "resolved_at": null,
+                     *       "acknowledged_at": null,
+                     *       "acknowledged_by": null,
+                     *       "source": "internal",
+                     *       "tenant_id": null
                      *     }
                      */
                     "application/json": components["schemas"]["AlertResponse"];
@@ -13924,7 +14266,11 @@ export interface operations {
                      *       "message": "CPU use of node-1 is 92 %, above 80 %",
                      *       "occurrences": 3,
                      *       "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *       "source": "internal"
+                     *       "resolved_at": null,
+                     *       "acknowledged_at": null,
+                     *       "acknowledged_by": null,
+                     *       "source": "internal",
+                     *       "tenant_id": null
                      *     }
                      */
                     "application/json": components["schemas"]["AlertResponse"];
@@ -13971,7 +14317,16 @@ export interface operations {
                      *         {
                      *           "key": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *           "name": "web_servers",
-                     *           "points": []
+                     *           "points": [
+                     *             {
+                     *               "timestamp": "2026-06-19T15:30:00.000Z",
+                     *               "requests": 1500,
+                     *               "errors": 3,
+                     *               "response_time_avg": 45.2,
+                     *               "bytes_in": 1048576,
+                     *               "bytes_out": 10485760
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "range": "24h",
@@ -14774,12 +15129,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "newuser@example.com",
-                 *       "password": "a-long-enough-password",
                  *       "name": "Jane Smith",
                  *       "first_name": "Jane",
                  *       "last_name": "Smith",
                  *       "tenant_name": "Acme Corp",
+                 *       "email": "newuser@example.com",
+                 *       "password": "a-long-enough-password",
                  *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                  *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
@@ -14835,9 +15190,9 @@ export interface operations {
                 page?: number;
                 /** @description Items a page */
                 limit?: number;
+                region?: string;
                 /** @description Name of a pool. */
                 pool?: string;
-                region?: string;
                 status?: "healthy" | "unhealthy" | "unknown";
                 admin_state?: "enabled" | "draining" | "disabled";
             };
@@ -14919,8 +15274,8 @@ export interface operations {
                  * @example {
                  *       "address": "192.168.1.20:8080",
                  *       "pool": "web_servers",
-                 *       "weight": 100,
                  *       "region": "us-west-2",
+                 *       "weight": 100,
                  *       "admin_state": "enabled",
                  *       "health_check": {
                  *         "interval": "10s",
@@ -15076,10 +15431,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "region": "us-west-2",
                  *       "address": "192.168.1.20:8080",
                  *       "pool": "web_servers",
                  *       "weight": 100,
-                 *       "region": "us-west-2",
                  *       "admin_state": "enabled",
                  *       "health_check": {
                  *         "interval": "10s",
@@ -15370,13 +15725,8 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["RestoreRequest"];
-                /**
-                 * @example {
-                 *       "backup_id": "backup_01jz3k5v8hf0vbn2x4q6t8w0ya",
-                 *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya"
-                 *     }
-                 */
-                "application/gzip": components["schemas"]["RestoreRequest"];
+                /** @example (gzip) */
+                "application/gzip": string;
             };
         };
         responses: {
@@ -15392,7 +15742,8 @@ export interface operations {
                      *         "pools": 12
                      *       },
                      *       "status": "backup restored",
-                     *       "backup_id": "backup_01jz3k5v8hf0vbn2x4q6t8w0ya"
+                     *       "backup_id": "backup_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *       "tenant_id": null
                      *     }
                      */
                     "application/json": components["schemas"]["RestoreResponse"];
@@ -15577,7 +15928,9 @@ export interface operations {
                      *         "period_start": "2026-06-01T00:00:00.000Z",
                      *         "period_end": "2026-07-01T00:00:00.000Z",
                      *         "due_at": "2026-06-15T00:00:00.000Z",
+                     *         "paid_at": null,
                      *         "provider": "builtin",
+                     *         "hosted_invoice_url": null,
                      *         "created_at": "2026-06-01T00:00:00.000Z"
                      *       }
                      *     ]
@@ -15635,7 +15988,9 @@ export interface operations {
                      *       "period_start": "2026-06-01T00:00:00.000Z",
                      *       "period_end": "2026-07-01T00:00:00.000Z",
                      *       "due_at": "2026-06-15T00:00:00.000Z",
+                     *       "paid_at": null,
                      *       "provider": "builtin",
+                     *       "hosted_invoice_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -15692,7 +16047,9 @@ export interface operations {
                      *       "period_start": "2026-06-01T00:00:00.000Z",
                      *       "period_end": "2026-07-01T00:00:00.000Z",
                      *       "due_at": "2026-06-15T00:00:00.000Z",
+                     *       "paid_at": null,
                      *       "provider": "builtin",
+                     *       "hosted_invoice_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -15837,14 +16194,18 @@ export interface operations {
                      *         "provider": "stripe",
                      *         "started_at": "2026-06-19T03:00:00.000Z",
                      *         "finished_at": "2026-06-19T03:00:02.000Z",
+                     *         "subscriptions_checked": 12,
                      *         "differences": [
                      *           {
                      *             "kind": "subscription",
                      *             "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *             "object": "sub_1MowQVLkdIwHu7ixeRlqHVzs",
-                     *             "field": "status"
+                     *             "field": "status",
+                     *             "here": null,
+                     *             "there": null
                      *           }
-                     *         ]
+                     *         ],
+                     *         "error": null
                      *       }
                      *     ]
                      */
@@ -15879,14 +16240,18 @@ export interface operations {
                      *       "provider": "stripe",
                      *       "started_at": "2026-06-19T03:00:00.000Z",
                      *       "finished_at": "2026-06-19T03:00:02.000Z",
+                     *       "subscriptions_checked": 12,
                      *       "differences": [
                      *         {
                      *           "kind": "subscription",
                      *           "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *           "object": "sub_1MowQVLkdIwHu7ixeRlqHVzs",
-                     *           "field": "status"
+                     *           "field": "status",
+                     *           "here": null,
+                     *           "there": null
                      *         }
-                     *       ]
+                     *       ],
+                     *       "error": null
                      *     }
                      */
                     "application/json": components["schemas"]["ReconciliationResponse"];
@@ -15937,6 +16302,7 @@ export interface operations {
                      *         "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "plan": "enterprise",
+                     *         "plan_version": 1,
                      *         "status": "active",
                      *         "billing_cycle": "monthly",
                      *         "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -15946,12 +16312,17 @@ export interface operations {
                      *         "currency": "USD",
                      *         "payment_method": "manual",
                      *         "provider": "builtin",
+                     *         "external_id": null,
                      *         "pending_change": {
                      *           "plan": "basic",
                      *           "billing_cycle": "monthly",
                      *           "effective_at": "2026-07-01T00:00:00.000Z"
                      *         },
                      *         "trial_end": "2026-06-15T00:00:00.000Z",
+                     *         "past_due_since": null,
+                     *         "canceled_at": null,
+                     *         "ended_at": null,
+                     *         "checkout_url": null,
                      *         "created_at": "2026-06-01T00:00:00.000Z"
                      *       }
                      *     ]
@@ -15999,6 +16370,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16008,12 +16380,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16052,6 +16429,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16061,12 +16439,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16095,10 +16478,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "payment_method": "manual",
                  *       "plan": "enterprise",
                  *       "plan_id": "enterprise",
                  *       "billing_cycle": "yearly",
-                 *       "payment_method": "manual",
                  *       "cancel_at_period_end": false
                  *     }
                  */
@@ -16116,6 +16499,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16125,12 +16509,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16170,6 +16559,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16179,12 +16569,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16233,6 +16628,7 @@ export interface operations {
                      *       "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *       "plan": "enterprise",
+                     *       "plan_version": 1,
                      *       "status": "active",
                      *       "billing_cycle": "monthly",
                      *       "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -16242,12 +16638,17 @@ export interface operations {
                      *       "currency": "USD",
                      *       "payment_method": "manual",
                      *       "provider": "builtin",
+                     *       "external_id": null,
                      *       "pending_change": {
                      *         "plan": "basic",
                      *         "billing_cycle": "monthly",
                      *         "effective_at": "2026-07-01T00:00:00.000Z"
                      *       },
                      *       "trial_end": "2026-06-15T00:00:00.000Z",
+                     *       "past_due_since": null,
+                     *       "canceled_at": null,
+                     *       "ended_at": null,
+                     *       "checkout_url": null,
                      *       "created_at": "2026-06-01T00:00:00.000Z"
                      *     }
                      */
@@ -16385,10 +16786,15 @@ export interface operations {
                      *         "id": "evt_1NG8Du2eZvKYlo2CUI79vXWy",
                      *         "type": "invoice.paid",
                      *         "object_id": "in_1MtHbELkdIwHu7ixl4OzzPMv",
+                     *         "api_version": null,
                      *         "state": "done",
                      *         "outcome": "applied",
+                     *         "deliveries": 1,
+                     *         "attempts": 1,
+                     *         "last_error": null,
                      *         "created_at": "2026-06-19T15:30:00.000Z",
-                     *         "received_at": "2026-06-19T15:30:01.000Z"
+                     *         "received_at": "2026-06-19T15:30:01.000Z",
+                     *         "handled_at": null
                      *       }
                      *     ]
                      */
@@ -16424,10 +16830,15 @@ export interface operations {
                      *       "id": "evt_1NG8Du2eZvKYlo2CUI79vXWy",
                      *       "type": "invoice.paid",
                      *       "object_id": "in_1MtHbELkdIwHu7ixl4OzzPMv",
+                     *       "api_version": null,
                      *       "state": "done",
                      *       "outcome": "applied",
+                     *       "deliveries": 1,
+                     *       "attempts": 1,
+                     *       "last_error": null,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "received_at": "2026-06-19T15:30:01.000Z"
+                     *       "received_at": "2026-06-19T15:30:01.000Z",
+                     *       "handled_at": null
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookEventResponse"];
@@ -16465,9 +16876,18 @@ export interface operations {
                  *         {
                  *           "address": "192.168.1.20:8080",
                  *           "pool": "web_servers",
-                 *           "weight": 100,
                  *           "region": "us-west-2",
-                 *           "admin_state": "enabled"
+                 *           "weight": 100,
+                 *           "admin_state": "enabled",
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -16493,6 +16913,15 @@ export interface operations {
                      *             "region": "us-west-2",
                      *             "admin_state": "enabled",
                      *             "status": "healthy",
+                     *             "health_check": {
+                     *               "interval": "10s",
+                     *               "timeout": "3s",
+                     *               "enabled": true,
+                     *               "path": "/health",
+                     *               "expected_status": 200,
+                     *               "rise": 2,
+                     *               "fall": 3
+                     *             },
                      *             "connections": 3,
                      *             "response_time_ms": 12.4,
                      *             "last_check": "2026-06-19T15:30:00.000Z",
@@ -16508,6 +16937,13 @@ export interface operations {
                      *             "code": "VALIDATION_ERROR",
                      *             "message": "name must not be empty",
                      *             "detail": "name must not be empty",
+                     *             "details": [
+                     *               {
+                     *                 "field": "health_check.interval",
+                     *                 "constraint": "isDuration",
+                     *                 "message": "health_check.interval must be a duration such as 30s"
+                     *               }
+                     *             ],
                      *             "timestamp": "2026-06-19T15:30:00.000Z",
                      *             "request_id": "req_01jz3k"
                      *           }
@@ -16554,6 +16990,15 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2
                  *         }
                  *       ]
@@ -16577,9 +17022,29 @@ export interface operations {
                      *             "name": "web_servers",
                      *             "algorithm": "weighted_round_robin",
                      *             "sticky_sessions": true,
+                     *             "health_check": {
+                     *               "interval": "10s",
+                     *               "timeout": "3s",
+                     *               "enabled": true,
+                     *               "path": "/health",
+                     *               "expected_status": 200,
+                     *               "rise": 2,
+                     *               "fall": 3
+                     *             },
                      *             "connect_timeout": "5s",
                      *             "response_timeout": "30s",
                      *             "retries": 2,
+                     *             "backends": [
+                     *               {
+                     *                 "id": "backend_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *                 "address": "192.168.1.10:8080",
+                     *                 "weight": 100,
+                     *                 "status": "healthy",
+                     *                 "region": "us-east-1",
+                     *                 "admin_state": "enabled",
+                     *                 "connections": 3
+                     *               }
+                     *             ],
                      *             "version": 1,
                      *             "created_at": "2026-06-19T10:00:00.000Z",
                      *             "updated_at": "2026-06-19T10:00:00.000Z"
@@ -16591,6 +17056,13 @@ export interface operations {
                      *             "code": "VALIDATION_ERROR",
                      *             "message": "name must not be empty",
                      *             "detail": "name must not be empty",
+                     *             "details": [
+                     *               {
+                     *                 "field": "health_check.interval",
+                     *                 "constraint": "isDuration",
+                     *                 "message": "health_check.interval must be a duration such as 30s"
+                     *               }
+                     *             ],
                      *             "timestamp": "2026-06-19T15:30:00.000Z",
                      *             "request_id": "req_01jz3k"
                      *           }
@@ -16635,7 +17107,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -16659,6 +17204,79 @@ export interface operations {
                      *             "path_prefix": "/api",
                      *             "pool": "api_servers",
                      *             "ssl_enabled": true,
+                     *             "features": {
+                     *               "response_timeout": "10s",
+                     *               "match": [
+                     *                 {
+                     *                   "in": "header",
+                     *                   "name": "x-beta",
+                     *                   "equals": "on"
+                     *                 }
+                     *               ],
+                     *               "strip_prefix": false,
+                     *               "rewrite_prefix": "/v2",
+                     *               "request_headers": {
+                     *                 "set": {
+                     *                   "X-Served-By": "veloflux"
+                     *                 },
+                     *                 "remove": [
+                     *                   "Server"
+                     *                 ]
+                     *               },
+                     *               "response_headers": {
+                     *                 "set": {
+                     *                   "X-Served-By": "veloflux"
+                     *                 },
+                     *                 "remove": [
+                     *                   "Server"
+                     *                 ]
+                     *               },
+                     *               "rate_limit": {
+                     *                 "requests_per_second": 50,
+                     *                 "burst": 100
+                     *               },
+                     *               "ip_allow": [
+                     *                 "203.0.113.0/24"
+                     *               ],
+                     *               "ip_deny": [
+                     *                 "198.51.100.7/32"
+                     *               ],
+                     *               "cors": {
+                     *                 "max_age": "10m",
+                     *                 "allow_origins": [
+                     *                   "https://app.example.com"
+                     *                 ],
+                     *                 "allow_methods": [
+                     *                   "GET",
+                     *                   "POST"
+                     *                 ],
+                     *                 "allow_headers": [
+                     *                   "Authorization",
+                     *                   "Content-Type"
+                     *                 ],
+                     *                 "expose_headers": [
+                     *                   "X-Request-Id"
+                     *                 ],
+                     *                 "allow_credentials": false
+                     *               },
+                     *               "redirect": {
+                     *                 "status": 308,
+                     *                 "location": "https://www.example.com/"
+                     *               },
+                     *               "retries": 1,
+                     *               "max_body_bytes": 10485760,
+                     *               "maintenance": {
+                     *                 "status": 503,
+                     *                 "body": "Back at noon.",
+                     *                 "content_type": "text/plain; charset=utf-8"
+                     *               },
+                     *               "split": [
+                     *                 {
+                     *                   "pool": "web_servers_next",
+                     *                   "weight": 10
+                     *                 }
+                     *               ]
+                     *             },
                      *             "version": 1,
                      *             "created_at": "2026-06-19T10:00:00.000Z",
                      *             "updated_at": "2026-06-19T10:00:00.000Z"
@@ -16670,6 +17288,13 @@ export interface operations {
                      *             "code": "VALIDATION_ERROR",
                      *             "message": "name must not be empty",
                      *             "detail": "name must not be empty",
+                     *             "details": [
+                     *               {
+                     *                 "field": "health_check.interval",
+                     *                 "constraint": "isDuration",
+                     *                 "message": "health_check.interval must be a duration such as 30s"
+                     *               }
+                     *             ],
                      *             "timestamp": "2026-06-19T15:30:00.000Z",
                      *             "request_id": "req_01jz3k"
                      *           }
@@ -16746,6 +17371,7 @@ export interface operations {
                      *         "order": {
                      *           "state": "issued",
                      *           "failed_attempts": 0,
+                     *           "error": null,
                      *           "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *         },
                      *         "version": 1,
@@ -16822,6 +17448,7 @@ export interface operations {
                      *       "order": {
                      *         "state": "issued",
                      *         "failed_attempts": 0,
+                     *         "error": null,
                      *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *       },
                      *       "version": 1,
@@ -16901,6 +17528,7 @@ export interface operations {
                      *       "order": {
                      *         "state": "issued",
                      *         "failed_attempts": 0,
+                     *         "error": null,
                      *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *       },
                      *       "version": 1,
@@ -16978,6 +17606,7 @@ export interface operations {
                      *       "order": {
                      *         "state": "issued",
                      *         "failed_attempts": 0,
+                     *         "error": null,
                      *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *       },
                      *       "version": 1,
@@ -17114,6 +17743,7 @@ export interface operations {
                      *       "order": {
                      *         "state": "issued",
                      *         "failed_attempts": 0,
+                     *         "error": null,
                      *         "next_attempt_at": "2026-08-18T10:00:00.000Z"
                      *       },
                      *       "version": 1,
@@ -17161,6 +17791,7 @@ export interface operations {
                      *           "version": "1.1.0",
                      *           "engine": "embedded",
                      *           "applied_version": 42,
+                     *           "apply_error": null,
                      *           "is_leader": true,
                      *           "started_at": "2026-06-19T10:00:00.000Z",
                      *           "last_seen": "2026-06-19T15:30:00.000Z"
@@ -17264,15 +17895,153 @@ export interface operations {
                      *           "host": "app.example.com",
                      *           "pool": "api_servers",
                      *           "path_prefix": "/api",
-                     *           "ssl_enabled": true
+                     *           "ssl_enabled": true,
+                     *           "features": {
+                     *             "response_timeout": "10s",
+                     *             "match": [
+                     *               {
+                     *                 "in": "header",
+                     *                 "name": "x-beta",
+                     *                 "equals": "on"
+                     *               }
+                     *             ],
+                     *             "strip_prefix": false,
+                     *             "rewrite_prefix": "/v2",
+                     *             "request_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "response_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "rate_limit": {
+                     *               "requests_per_second": 50,
+                     *               "burst": 100
+                     *             },
+                     *             "ip_allow": [
+                     *               "203.0.113.0/24"
+                     *             ],
+                     *             "ip_deny": [
+                     *               "198.51.100.7/32"
+                     *             ],
+                     *             "cors": {
+                     *               "max_age": "10m",
+                     *               "allow_origins": [
+                     *                 "https://app.example.com"
+                     *               ],
+                     *               "allow_methods": [
+                     *                 "GET",
+                     *                 "POST"
+                     *               ],
+                     *               "allow_headers": [
+                     *                 "Authorization",
+                     *                 "Content-Type"
+                     *               ],
+                     *               "expose_headers": [
+                     *                 "X-Request-Id"
+                     *               ],
+                     *               "allow_credentials": false
+                     *             },
+                     *             "redirect": {
+                     *               "status": 308,
+                     *               "location": "https://www.example.com/"
+                     *             },
+                     *             "retries": 1,
+                     *             "max_body_bytes": 10485760,
+                     *             "maintenance": {
+                     *               "status": 503,
+                     *               "body": "Back at noon.",
+                     *               "content_type": "text/plain; charset=utf-8"
+                     *             },
+                     *             "split": [
+                     *               {
+                     *                 "pool": "web_servers_next",
+                     *                 "weight": 10
+                     *               }
+                     *             ]
+                     *           }
                      *         }
                      *       ],
                      *       "tenants": [
                      *         {
                      *           "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *           "tenant": "Acme Corp",
-                     *           "pools": [],
-                     *           "routes": []
+                     *           "pools": [
+                     *             {
+                     *               "name": "web_servers",
+                     *               "algorithm": "weighted_round_robin",
+                     *               "connect_timeout": "5s",
+                     *               "response_timeout": "30s",
+                     *               "sticky_sessions": true,
+                     *               "health_check": {
+                     *                 "interval": "10s",
+                     *                 "timeout": "3s",
+                     *                 "enabled": true,
+                     *                 "path": "/health",
+                     *                 "expected_status": 200,
+                     *                 "rise": 2,
+                     *                 "fall": 3
+                     *               },
+                     *               "retries": 2,
+                     *               "backends": [
+                     *                 {
+                     *                   "address": "192.168.1.20:8080",
+                     *                   "region": "us-west-2",
+                     *                   "weight": 100,
+                     *                   "admin_state": "enabled"
+                     *                 }
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "routes": [
+                     *             {
+                     *               "host": "app.example.com",
+                     *               "pool": "api_servers",
+                     *               "path_prefix": "/api",
+                     *               "ssl_enabled": true,
+                     *               "features": {
+                     *                 "response_timeout": "10s",
+                     *                 "match": [],
+                     *                 "strip_prefix": false,
+                     *                 "rewrite_prefix": "/v2",
+                     *                 "ip_allow": [
+                     *                   "203.0.113.0/24"
+                     *                 ],
+                     *                 "ip_deny": [
+                     *                   "198.51.100.7/32"
+                     *                 ],
+                     *                 "cors": {
+                     *                   "max_age": "10m",
+                     *                   "allow_origins": [
+                     *                     "https://app.example.com"
+                     *                   ],
+                     *                   "allow_methods": [
+                     *                     "GET",
+                     *                     "POST"
+                     *                   ],
+                     *                   "allow_headers": [
+                     *                     "Authorization",
+                     *                     "Content-Type"
+                     *                   ],
+                     *                   "expose_headers": [
+                     *                     "X-Request-Id"
+                     *                   ],
+                     *                   "allow_credentials": false
+                     *                 },
+                     *                 "retries": 1,
+                     *                 "max_body_bytes": 10485760
+                     *               }
+                     *             }
+                     *           ]
                      *         }
                      *       ]
                      *     }
@@ -17315,8 +18084,33 @@ export interface operations {
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
                      *           "sticky_sessions": true,
+                     *           "health_check": {
+                     *             "interval": "10s",
+                     *             "timeout": "3s",
+                     *             "enabled": true,
+                     *             "path": "/health",
+                     *             "expected_status": 200,
+                     *             "rise": 2,
+                     *             "fall": 3
+                     *           },
                      *           "retries": 2,
-                     *           "backends": []
+                     *           "backends": [
+                     *             {
+                     *               "address": "192.168.1.20:8080",
+                     *               "region": "us-west-2",
+                     *               "weight": 100,
+                     *               "admin_state": "enabled",
+                     *               "health_check": {
+                     *                 "interval": "10s",
+                     *                 "timeout": "3s",
+                     *                 "enabled": true,
+                     *                 "path": "/health",
+                     *                 "expected_status": 200,
+                     *                 "rise": 2,
+                     *                 "fall": 3
+                     *               }
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "routes": [
@@ -17324,7 +18118,80 @@ export interface operations {
                      *           "host": "app.example.com",
                      *           "pool": "api_servers",
                      *           "path_prefix": "/api",
-                     *           "ssl_enabled": true
+                     *           "ssl_enabled": true,
+                     *           "features": {
+                     *             "response_timeout": "10s",
+                     *             "match": [
+                     *               {
+                     *                 "in": "header",
+                     *                 "name": "x-beta",
+                     *                 "equals": "on"
+                     *               }
+                     *             ],
+                     *             "strip_prefix": false,
+                     *             "rewrite_prefix": "/v2",
+                     *             "request_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "response_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "rate_limit": {
+                     *               "requests_per_second": 50,
+                     *               "burst": 100
+                     *             },
+                     *             "ip_allow": [
+                     *               "203.0.113.0/24"
+                     *             ],
+                     *             "ip_deny": [
+                     *               "198.51.100.7/32"
+                     *             ],
+                     *             "cors": {
+                     *               "max_age": "10m",
+                     *               "allow_origins": [
+                     *                 "https://app.example.com"
+                     *               ],
+                     *               "allow_methods": [
+                     *                 "GET",
+                     *                 "POST"
+                     *               ],
+                     *               "allow_headers": [
+                     *                 "Authorization",
+                     *                 "Content-Type"
+                     *               ],
+                     *               "expose_headers": [
+                     *                 "X-Request-Id"
+                     *               ],
+                     *               "allow_credentials": false
+                     *             },
+                     *             "redirect": {
+                     *               "status": 308,
+                     *               "location": "https://www.example.com/"
+                     *             },
+                     *             "retries": 1,
+                     *             "max_body_bytes": 10485760,
+                     *             "maintenance": {
+                     *               "status": 503,
+                     *               "body": "Back at noon.",
+                     *               "content_type": "text/plain; charset=utf-8"
+                     *             },
+                     *             "split": [
+                     *               {
+                     *                 "pool": "web_servers_next",
+                     *                 "weight": 10
+                     *               }
+                     *             ]
+                     *           }
                      *         }
                      *       ]
                      *     }
@@ -17372,8 +18239,33 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2,
-                 *           "backends": []
+                 *           "backends": [
+                 *             {
+                 *               "address": "192.168.1.20:8080",
+                 *               "region": "us-west-2",
+                 *               "weight": 100,
+                 *               "admin_state": "enabled",
+                 *               "health_check": {
+                 *                 "interval": "10s",
+                 *                 "timeout": "3s",
+                 *                 "enabled": true,
+                 *                 "path": "/health",
+                 *                 "expected_status": 200,
+                 *                 "rise": 2,
+                 *                 "fall": 3
+                 *               }
+                 *             }
+                 *           ]
                  *         }
                  *       ],
                  *       "routes": [
@@ -17381,7 +18273,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -17397,8 +18362,33 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2,
-                 *           "backends": []
+                 *           "backends": [
+                 *             {
+                 *               "address": "192.168.1.20:8080",
+                 *               "region": "us-west-2",
+                 *               "weight": 100,
+                 *               "admin_state": "enabled",
+                 *               "health_check": {
+                 *                 "interval": "10s",
+                 *                 "timeout": "3s",
+                 *                 "enabled": true,
+                 *                 "path": "/health",
+                 *                 "expected_status": 200,
+                 *                 "rise": 2,
+                 *                 "fall": 3
+                 *               }
+                 *             }
+                 *           ]
                  *         }
                  *       ],
                  *       "routes": [
@@ -17406,7 +18396,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -17474,8 +18537,33 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2,
-                 *           "backends": []
+                 *           "backends": [
+                 *             {
+                 *               "address": "192.168.1.20:8080",
+                 *               "region": "us-west-2",
+                 *               "weight": 100,
+                 *               "admin_state": "enabled",
+                 *               "health_check": {
+                 *                 "interval": "10s",
+                 *                 "timeout": "3s",
+                 *                 "enabled": true,
+                 *                 "path": "/health",
+                 *                 "expected_status": 200,
+                 *                 "rise": 2,
+                 *                 "fall": 3
+                 *               }
+                 *             }
+                 *           ]
                  *         }
                  *       ],
                  *       "routes": [
@@ -17483,7 +18571,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -17499,8 +18660,33 @@ export interface operations {
                  *           "connect_timeout": "5s",
                  *           "response_timeout": "30s",
                  *           "sticky_sessions": true,
+                 *           "health_check": {
+                 *             "interval": "10s",
+                 *             "timeout": "3s",
+                 *             "enabled": true,
+                 *             "path": "/health",
+                 *             "expected_status": 200,
+                 *             "rise": 2,
+                 *             "fall": 3
+                 *           },
                  *           "retries": 2,
-                 *           "backends": []
+                 *           "backends": [
+                 *             {
+                 *               "address": "192.168.1.20:8080",
+                 *               "region": "us-west-2",
+                 *               "weight": 100,
+                 *               "admin_state": "enabled",
+                 *               "health_check": {
+                 *                 "interval": "10s",
+                 *                 "timeout": "3s",
+                 *                 "enabled": true,
+                 *                 "path": "/health",
+                 *                 "expected_status": 200,
+                 *                 "rise": 2,
+                 *                 "fall": 3
+                 *               }
+                 *             }
+                 *           ]
                  *         }
                  *       ],
                  *       "routes": [
@@ -17508,7 +18694,80 @@ export interface operations {
                  *           "host": "app.example.com",
                  *           "pool": "api_servers",
                  *           "path_prefix": "/api",
-                 *           "ssl_enabled": true
+                 *           "ssl_enabled": true,
+                 *           "features": {
+                 *             "response_timeout": "10s",
+                 *             "match": [
+                 *               {
+                 *                 "in": "header",
+                 *                 "name": "x-beta",
+                 *                 "equals": "on"
+                 *               }
+                 *             ],
+                 *             "strip_prefix": false,
+                 *             "rewrite_prefix": "/v2",
+                 *             "request_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "response_headers": {
+                 *               "set": {
+                 *                 "X-Served-By": "veloflux"
+                 *               },
+                 *               "remove": [
+                 *                 "Server"
+                 *               ]
+                 *             },
+                 *             "rate_limit": {
+                 *               "requests_per_second": 50,
+                 *               "burst": 100
+                 *             },
+                 *             "ip_allow": [
+                 *               "203.0.113.0/24"
+                 *             ],
+                 *             "ip_deny": [
+                 *               "198.51.100.7/32"
+                 *             ],
+                 *             "cors": {
+                 *               "max_age": "10m",
+                 *               "allow_origins": [
+                 *                 "https://app.example.com"
+                 *               ],
+                 *               "allow_methods": [
+                 *                 "GET",
+                 *                 "POST"
+                 *               ],
+                 *               "allow_headers": [
+                 *                 "Authorization",
+                 *                 "Content-Type"
+                 *               ],
+                 *               "expose_headers": [
+                 *                 "X-Request-Id"
+                 *               ],
+                 *               "allow_credentials": false
+                 *             },
+                 *             "redirect": {
+                 *               "status": 308,
+                 *               "location": "https://www.example.com/"
+                 *             },
+                 *             "retries": 1,
+                 *             "max_body_bytes": 10485760,
+                 *             "maintenance": {
+                 *               "status": 503,
+                 *               "body": "Back at noon.",
+                 *               "content_type": "text/plain; charset=utf-8"
+                 *             },
+                 *             "split": [
+                 *               {
+                 *                 "pool": "web_servers_next",
+                 *                 "weight": 10
+                 *               }
+                 *             ]
+                 *           }
                  *         }
                  *       ]
                  *     }
@@ -17626,7 +18885,33 @@ export interface operations {
                      *             "connect_timeout": "5s",
                      *             "response_timeout": "30s",
                      *             "sticky_sessions": true,
-                     *             "retries": 2
+                     *             "health_check": {
+                     *               "interval": "10s",
+                     *               "timeout": "3s",
+                     *               "enabled": true,
+                     *               "path": "/health",
+                     *               "expected_status": 200,
+                     *               "rise": 2,
+                     *               "fall": 3
+                     *             },
+                     *             "retries": 2,
+                     *             "backends": [
+                     *               {
+                     *                 "address": "192.168.1.20:8080",
+                     *                 "region": "us-west-2",
+                     *                 "weight": 100,
+                     *                 "admin_state": "enabled",
+                     *                 "health_check": {
+                     *                   "interval": "10s",
+                     *                   "timeout": "3s",
+                     *                   "enabled": true,
+                     *                   "path": "/health",
+                     *                   "expected_status": 200,
+                     *                   "rise": 2,
+                     *                   "fall": 3
+                     *                 }
+                     *               }
+                     *             ]
                      *           }
                      *         ],
                      *         "routes": [
@@ -17634,7 +18919,80 @@ export interface operations {
                      *             "host": "app.example.com",
                      *             "pool": "api_servers",
                      *             "path_prefix": "/api",
-                     *             "ssl_enabled": true
+                     *             "ssl_enabled": true,
+                     *             "features": {
+                     *               "response_timeout": "10s",
+                     *               "match": [
+                     *                 {
+                     *                   "in": "header",
+                     *                   "name": "x-beta",
+                     *                   "equals": "on"
+                     *                 }
+                     *               ],
+                     *               "strip_prefix": false,
+                     *               "rewrite_prefix": "/v2",
+                     *               "request_headers": {
+                     *                 "set": {
+                     *                   "X-Served-By": "veloflux"
+                     *                 },
+                     *                 "remove": [
+                     *                   "Server"
+                     *                 ]
+                     *               },
+                     *               "response_headers": {
+                     *                 "set": {
+                     *                   "X-Served-By": "veloflux"
+                     *                 },
+                     *                 "remove": [
+                     *                   "Server"
+                     *                 ]
+                     *               },
+                     *               "rate_limit": {
+                     *                 "requests_per_second": 50,
+                     *                 "burst": 100
+                     *               },
+                     *               "ip_allow": [
+                     *                 "203.0.113.0/24"
+                     *               ],
+                     *               "ip_deny": [
+                     *                 "198.51.100.7/32"
+                     *               ],
+                     *               "cors": {
+                     *                 "max_age": "10m",
+                     *                 "allow_origins": [
+                     *                   "https://app.example.com"
+                     *                 ],
+                     *                 "allow_methods": [
+                     *                   "GET",
+                     *                   "POST"
+                     *                 ],
+                     *                 "allow_headers": [
+                     *                   "Authorization",
+                     *                   "Content-Type"
+                     *                 ],
+                     *                 "expose_headers": [
+                     *                   "X-Request-Id"
+                     *                 ],
+                     *                 "allow_credentials": false
+                     *               },
+                     *               "redirect": {
+                     *                 "status": 308,
+                     *                 "location": "https://www.example.com/"
+                     *               },
+                     *               "retries": 1,
+                     *               "max_body_bytes": 10485760,
+                     *               "maintenance": {
+                     *                 "status": 503,
+                     *                 "body": "Back at noon.",
+                     *                 "content_type": "text/plain; charset=utf-8"
+                     *               },
+                     *               "split": [
+                     *                 {
+                     *                   "pool": "web_servers_next",
+                     *                   "weight": 10
+                     *                 }
+                     *               ]
+                     *             }
                      *           }
                      *         ]
                      *       }
@@ -18597,9 +19955,35 @@ export interface operations {
                      *         "ssl_enabled": true,
                      *         "features": {
                      *           "response_timeout": "10s",
-                     *           "match": [],
+                     *           "match": [
+                     *             {
+                     *               "in": "header",
+                     *               "name": "x-beta",
+                     *               "equals": "on"
+                     *             }
+                     *           ],
                      *           "strip_prefix": false,
                      *           "rewrite_prefix": "/v2",
+                     *           "request_headers": {
+                     *             "set": {
+                     *               "X-Served-By": "veloflux"
+                     *             },
+                     *             "remove": [
+                     *               "Server"
+                     *             ]
+                     *           },
+                     *           "response_headers": {
+                     *             "set": {
+                     *               "X-Served-By": "veloflux"
+                     *             },
+                     *             "remove": [
+                     *               "Server"
+                     *             ]
+                     *           },
+                     *           "rate_limit": {
+                     *             "requests_per_second": 50,
+                     *             "burst": 100
+                     *           },
                      *           "ip_allow": [
                      *             "203.0.113.0/24"
                      *           ],
@@ -18624,9 +20008,23 @@ export interface operations {
                      *             ],
                      *             "allow_credentials": false
                      *           },
+                     *           "redirect": {
+                     *             "status": 308,
+                     *             "location": "https://www.example.com/"
+                     *           },
                      *           "retries": 1,
                      *           "max_body_bytes": 10485760,
-                     *           "split": []
+                     *           "maintenance": {
+                     *             "status": 503,
+                     *             "body": "Back at noon.",
+                     *             "content_type": "text/plain; charset=utf-8"
+                     *           },
+                     *           "split": [
+                     *             {
+                     *               "pool": "web_servers_next",
+                     *               "weight": 10
+                     *             }
+                     *           ]
                      *         },
                      *         "version": 1,
                      *         "created_at": "2026-06-19T10:00:00.000Z",
@@ -18668,9 +20066,35 @@ export interface operations {
                  *       "ssl_enabled": true,
                  *       "features": {
                  *         "response_timeout": "10s",
-                 *         "match": [],
+                 *         "match": [
+                 *           {
+                 *             "in": "header",
+                 *             "name": "x-beta",
+                 *             "equals": "on"
+                 *           }
+                 *         ],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
+                 *         "request_headers": {
+                 *           "set": {
+                 *             "X-Served-By": "veloflux"
+                 *           },
+                 *           "remove": [
+                 *             "Server"
+                 *           ]
+                 *         },
+                 *         "response_headers": {
+                 *           "set": {
+                 *             "X-Served-By": "veloflux"
+                 *           },
+                 *           "remove": [
+                 *             "Server"
+                 *           ]
+                 *         },
+                 *         "rate_limit": {
+                 *           "requests_per_second": 50,
+                 *           "burst": 100
+                 *         },
                  *         "ip_allow": [
                  *           "203.0.113.0/24"
                  *         ],
@@ -18695,9 +20119,23 @@ export interface operations {
                  *           ],
                  *           "allow_credentials": false
                  *         },
+                 *         "redirect": {
+                 *           "status": 308,
+                 *           "location": "https://www.example.com/"
+                 *         },
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
-                 *         "split": []
+                 *         "maintenance": {
+                 *           "status": 503,
+                 *           "body": "Back at noon.",
+                 *           "content_type": "text/plain; charset=utf-8"
+                 *         },
+                 *         "split": [
+                 *           {
+                 *             "pool": "web_servers_next",
+                 *             "weight": 10
+                 *           }
+                 *         ]
                  *       }
                  *     }
                  */
@@ -18966,9 +20404,35 @@ export interface operations {
                  *       "ssl_enabled": true,
                  *       "features": {
                  *         "response_timeout": "10s",
-                 *         "match": [],
+                 *         "match": [
+                 *           {
+                 *             "in": "header",
+                 *             "name": "x-beta",
+                 *             "equals": "on"
+                 *           }
+                 *         ],
                  *         "strip_prefix": false,
                  *         "rewrite_prefix": "/v2",
+                 *         "request_headers": {
+                 *           "set": {
+                 *             "X-Served-By": "veloflux"
+                 *           },
+                 *           "remove": [
+                 *             "Server"
+                 *           ]
+                 *         },
+                 *         "response_headers": {
+                 *           "set": {
+                 *             "X-Served-By": "veloflux"
+                 *           },
+                 *           "remove": [
+                 *             "Server"
+                 *           ]
+                 *         },
+                 *         "rate_limit": {
+                 *           "requests_per_second": 50,
+                 *           "burst": 100
+                 *         },
                  *         "ip_allow": [
                  *           "203.0.113.0/24"
                  *         ],
@@ -18993,9 +20457,23 @@ export interface operations {
                  *           ],
                  *           "allow_credentials": false
                  *         },
+                 *         "redirect": {
+                 *           "status": 308,
+                 *           "location": "https://www.example.com/"
+                 *         },
                  *         "retries": 1,
                  *         "max_body_bytes": 10485760,
-                 *         "split": []
+                 *         "maintenance": {
+                 *           "status": 503,
+                 *           "body": "Back at noon.",
+                 *           "content_type": "text/plain; charset=utf-8"
+                 *         },
+                 *         "split": [
+                 *           {
+                 *             "pool": "web_servers_next",
+                 *             "weight": 10
+                 *           }
+                 *         ]
                  *       }
                  *     }
                  */
@@ -19324,6 +20802,7 @@ export interface operations {
                      *         "running": true,
                      *         "version": 42,
                      *         "applied_version": 42,
+                     *         "error": null,
                      *         "http_port": 8088,
                      *         "https_port": 8443
                      *       }
@@ -19892,10 +21371,10 @@ export interface operations {
                 /** @description In any case */
                 severity?: components["schemas"]["Severity"];
                 state?: components["schemas"]["AlertState"];
-                /** @description Only those that somebody looks after, or only those that nobody does */
-                acknowledged?: boolean;
                 /** @description What it is about, in any case. */
                 component?: string;
+                /** @description Only those that somebody looks after, or only those that nobody does */
+                acknowledged?: boolean;
             };
             header?: {
                 /** @description `1.0` wraps the list as `{"alerts": […]}` */
@@ -19932,7 +21411,11 @@ export interface operations {
                      *         "message": "CPU use of node-1 is 92 %, above 80 %",
                      *         "occurrences": 3,
                      *         "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *         "source": "internal"
+                     *         "resolved_at": null,
+                     *         "acknowledged_at": null,
+                     *         "acknowledged_by": null,
+                     *         "source": "internal",
+                     *         "tenant_id": null
                      *       }
                      *     ]
                      */
@@ -19971,6 +21454,7 @@ export interface operations {
                      *         "id": "sub_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *         "plan": "enterprise",
+                     *         "plan_version": 1,
                      *         "status": "active",
                      *         "billing_cycle": "monthly",
                      *         "current_period_start": "2026-06-01T00:00:00.000Z",
@@ -19980,7 +21464,17 @@ export interface operations {
                      *         "currency": "USD",
                      *         "payment_method": "manual",
                      *         "provider": "builtin",
+                     *         "external_id": null,
+                     *         "pending_change": {
+                     *           "plan": "basic",
+                     *           "billing_cycle": "monthly",
+                     *           "effective_at": "2026-07-01T00:00:00.000Z"
+                     *         },
                      *         "trial_end": "2026-06-15T00:00:00.000Z",
+                     *         "past_due_since": null,
+                     *         "canceled_at": null,
+                     *         "ended_at": null,
+                     *         "checkout_url": null,
                      *         "created_at": "2026-06-01T00:00:00.000Z"
                      *       },
                      *       "usage": {
@@ -20011,11 +21505,21 @@ export interface operations {
                      *           "amount_due": 999,
                      *           "amount_paid": 0,
                      *           "currency": "USD",
-                     *           "lines": [],
+                     *           "lines": [
+                     *             {
+                     *               "description": "Basic",
+                     *               "quantity": 1,
+                     *               "amount": 999,
+                     *               "period_start": "2026-06-01T00:00:00.000Z",
+                     *               "period_end": "2026-07-01T00:00:00.000Z"
+                     *             }
+                     *           ],
                      *           "period_start": "2026-06-01T00:00:00.000Z",
                      *           "period_end": "2026-07-01T00:00:00.000Z",
                      *           "due_at": "2026-06-15T00:00:00.000Z",
+                     *           "paid_at": null,
                      *           "provider": "builtin",
+                     *           "hosted_invoice_url": null,
                      *           "created_at": "2026-06-01T00:00:00.000Z"
                      *         }
                      *       ]
@@ -20058,8 +21562,33 @@ export interface operations {
                      *           "connect_timeout": "5s",
                      *           "response_timeout": "30s",
                      *           "sticky_sessions": true,
+                     *           "health_check": {
+                     *             "interval": "10s",
+                     *             "timeout": "3s",
+                     *             "enabled": true,
+                     *             "path": "/health",
+                     *             "expected_status": 200,
+                     *             "rise": 2,
+                     *             "fall": 3
+                     *           },
                      *           "retries": 2,
-                     *           "backends": []
+                     *           "backends": [
+                     *             {
+                     *               "address": "192.168.1.20:8080",
+                     *               "region": "us-west-2",
+                     *               "weight": 100,
+                     *               "admin_state": "enabled",
+                     *               "health_check": {
+                     *                 "interval": "10s",
+                     *                 "timeout": "3s",
+                     *                 "enabled": true,
+                     *                 "path": "/health",
+                     *                 "expected_status": 200,
+                     *                 "rise": 2,
+                     *                 "fall": 3
+                     *               }
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "routes": [
@@ -20067,7 +21596,80 @@ export interface operations {
                      *           "host": "app.example.com",
                      *           "pool": "api_servers",
                      *           "path_prefix": "/api",
-                     *           "ssl_enabled": true
+                     *           "ssl_enabled": true,
+                     *           "features": {
+                     *             "response_timeout": "10s",
+                     *             "match": [
+                     *               {
+                     *                 "in": "header",
+                     *                 "name": "x-beta",
+                     *                 "equals": "on"
+                     *               }
+                     *             ],
+                     *             "strip_prefix": false,
+                     *             "rewrite_prefix": "/v2",
+                     *             "request_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "response_headers": {
+                     *               "set": {
+                     *                 "X-Served-By": "veloflux"
+                     *               },
+                     *               "remove": [
+                     *                 "Server"
+                     *               ]
+                     *             },
+                     *             "rate_limit": {
+                     *               "requests_per_second": 50,
+                     *               "burst": 100
+                     *             },
+                     *             "ip_allow": [
+                     *               "203.0.113.0/24"
+                     *             ],
+                     *             "ip_deny": [
+                     *               "198.51.100.7/32"
+                     *             ],
+                     *             "cors": {
+                     *               "max_age": "10m",
+                     *               "allow_origins": [
+                     *                 "https://app.example.com"
+                     *               ],
+                     *               "allow_methods": [
+                     *                 "GET",
+                     *                 "POST"
+                     *               ],
+                     *               "allow_headers": [
+                     *                 "Authorization",
+                     *                 "Content-Type"
+                     *               ],
+                     *               "expose_headers": [
+                     *                 "X-Request-Id"
+                     *               ],
+                     *               "allow_credentials": false
+                     *             },
+                     *             "redirect": {
+                     *               "status": 308,
+                     *               "location": "https://www.example.com/"
+                     *             },
+                     *             "retries": 1,
+                     *             "max_body_bytes": 10485760,
+                     *             "maintenance": {
+                     *               "status": 503,
+                     *               "body": "Back at noon.",
+                     *               "content_type": "text/plain; charset=utf-8"
+                     *             },
+                     *             "split": [
+                     *               {
+                     *                 "pool": "web_servers_next",
+                     *                 "weight": 10
+                     *               }
+                     *             ]
+                     *           }
                      *         }
                      *       ],
                      *       "settings": {
@@ -20390,7 +21992,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "success": true,
-                     *       "error_code": "timeout",
+                     *       "error": null,
+                     *       "error_code": null,
                      *       "checks": [
                      *         {
                      *           "name": "discovery",
@@ -20579,11 +22182,11 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "user@example.com",
-                 *       "role": "viewer",
                  *       "name": "John Doe",
                  *       "first_name": "John",
                  *       "last_name": "Doe",
+                 *       "email": "user@example.com",
+                 *       "role": "viewer",
                  *       "password": "secure_password"
                  *     }
                  */
@@ -20639,9 +22242,9 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "role": "admin",
                  *       "first_name": "John",
                  *       "last_name": "Doe",
+                 *       "role": "admin",
                  *       "disabled": false
                  *     }
                  */
@@ -20844,12 +22447,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "description": "pager",
                  *       "url": "https://hooks.example.com/veloflux",
                  *       "events": [
                  *         "backend.unhealthy",
                  *         "alert.fired"
                  *       ],
-                 *       "description": "pager",
                  *       "enabled": true
                  *     }
                  */
@@ -20946,12 +22549,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "description": "pager",
                  *       "url": "https://hooks.example.com/veloflux",
                  *       "events": [
                  *         "backend.unhealthy",
                  *         "alert.fired"
                  *       ],
-                 *       "description": "pager",
                  *       "enabled": true
                  *     }
                  */
@@ -21059,8 +22662,11 @@ export interface operations {
                      *         "attempts": 1,
                      *         "response_status": 200,
                      *         "response_ms": 35,
+                     *         "error": null,
+                     *         "replay_of": null,
                      *         "created_at": "2026-06-19T15:30:00.000Z",
-                     *         "delivered_at": "2026-06-19T15:30:00.000Z"
+                     *         "delivered_at": "2026-06-19T15:30:00.000Z",
+                     *         "next_attempt_at": null
                      *       }
                      *     ]
                      */
@@ -21102,8 +22708,11 @@ export interface operations {
                      *       "attempts": 1,
                      *       "response_status": 200,
                      *       "response_ms": 35,
+                     *       "error": null,
+                     *       "replay_of": null,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "delivered_at": "2026-06-19T15:30:00.000Z"
+                     *       "delivered_at": "2026-06-19T15:30:00.000Z",
+                     *       "next_attempt_at": null
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookDeliveryResponse"];
@@ -21146,8 +22755,11 @@ export interface operations {
                      *       "attempts": 1,
                      *       "response_status": 200,
                      *       "response_ms": 35,
+                     *       "error": null,
+                     *       "replay_of": null,
                      *       "created_at": "2026-06-19T15:30:00.000Z",
-                     *       "delivered_at": "2026-06-19T15:30:00.000Z"
+                     *       "delivered_at": "2026-06-19T15:30:00.000Z",
+                     *       "next_attempt_at": null
                      *     }
                      */
                     "application/json": components["schemas"]["WebhookDeliveryResponse"];
@@ -21301,10 +22913,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
-                 *       "name": "worker-001",
                  *       "hostname": "gpu-rack-3",
-                 *       "platform": "linux"
+                 *       "platform": "linux",
+                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                 *       "name": "worker-001"
                  *     }
                  */
                 "application/json": components["schemas"]["EnrollWorkerRequest"];
@@ -21438,8 +23050,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "expires_in": "24h",
-                 *       "description": "GPU rack 3"
+                 *       "description": "GPU rack 3",
+                 *       "expires_in": "24h"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -21649,7 +23261,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -21741,7 +23368,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -21833,7 +23475,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -21918,8 +23575,32 @@ export interface operations {
                      *         "status": "active",
                      *         "open_trainings": 0,
                      *         "enabled": true,
-                     *         "models": [],
-                     *         "anomalies": []
+                     *         "models": [
+                     *           {
+                     *             "name": "load_predictor",
+                     *             "version": "3",
+                     *             "status": "deployed",
+                     *             "reason": null
+                     *           }
+                     *         ],
+                     *         "anomalies": [
+                     *           {
+                     *             "metric": "latency",
+                     *             "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "pool": "web_servers",
+                     *             "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "node": null,
+                     *             "at": "2026-06-19T15:30:00.000Z",
+                     *             "ended_at": null,
+                     *             "score": 0.82,
+                     *             "value": 212.4,
+                     *             "expected": {
+                     *               "value": 48.1,
+                     *               "lower": 40.6,
+                     *               "upper": 55.6
+                     *             }
+                     *           }
+                     *         ]
                      *       }
                      *     }
                      */
@@ -21943,7 +23624,8 @@ export interface operations {
                      *           {
                      *             "name": "load_predictor",
                      *             "version": "3",
-                     *             "status": "deployed"
+                     *             "status": "deployed",
+                     *             "reason": null
                      *           }
                      *         ],
                      *         "anomalies": [
@@ -21952,9 +23634,16 @@ export interface operations {
                      *             "id": "anomaly_01jz3k5v8hf0vbn2x4q6t8w0ya",
                      *             "pool": "web_servers",
                      *             "pool_id": "pool_01jz3k5v8hf0vbn2x4q6t8w0ya",
+                     *             "node": null,
                      *             "at": "2026-06-19T15:30:00.000Z",
+                     *             "ended_at": null,
                      *             "score": 0.82,
-                     *             "value": 212.4
+                     *             "value": 212.4,
+                     *             "expected": {
+                     *               "value": 48.1,
+                     *               "lower": 40.6,
+                     *               "upper": 55.6
+                     *             }
                      *           }
                      *         ]
                      *       }
@@ -22004,7 +23693,11 @@ export interface operations {
                      *             "message": "CPU use of node-1 is 92 %, above 80 %",
                      *             "occurrences": 3,
                      *             "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *             "source": "internal"
+                     *             "resolved_at": null,
+                     *             "acknowledged_at": null,
+                     *             "acknowledged_by": null,
+                     *             "source": "internal",
+                     *             "tenant_id": null
                      *           }
                      *         ]
                      *       }
@@ -22037,7 +23730,11 @@ export interface operations {
                      *             "message": "CPU use of node-1 is 92 %, above 80 %",
                      *             "occurrences": 3,
                      *             "last_seen_at": "2026-06-19T15:31:10.000Z",
-                     *             "source": "internal"
+                     *             "resolved_at": null,
+                     *             "acknowledged_at": null,
+                     *             "acknowledged_by": null,
+                     *             "source": "internal",
+                     *             "tenant_id": null
                      *           }
                      *         ]
                      *       }
@@ -22081,6 +23778,15 @@ export interface operations {
                      *           "region": "us-west-2",
                      *           "admin_state": "enabled",
                      *           "status": "healthy",
+                     *           "health_check": {
+                     *             "interval": "10s",
+                     *             "timeout": "3s",
+                     *             "enabled": true,
+                     *             "path": "/health",
+                     *             "expected_status": 200,
+                     *             "rise": 2,
+                     *             "fall": 3
+                     *           },
                      *           "connections": 3,
                      *           "response_time_ms": 12.4,
                      *           "last_check": "2026-06-19T15:30:00.000Z",
@@ -22113,6 +23819,15 @@ export interface operations {
                      *           "region": "us-west-2",
                      *           "admin_state": "enabled",
                      *           "status": "healthy",
+                     *           "health_check": {
+                     *             "interval": "10s",
+                     *             "timeout": "3s",
+                     *             "enabled": true,
+                     *             "path": "/health",
+                     *             "expected_status": 200,
+                     *             "rise": 2,
+                     *             "fall": 3
+                     *           },
                      *           "connections": 3,
                      *           "response_time_ms": 12.4,
                      *           "last_check": "2026-06-19T15:30:00.000Z",
@@ -23087,12 +24802,12 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "email": "newuser@example.com",
-                 *       "password": "a-long-enough-password",
                  *       "name": "Jane Smith",
                  *       "first_name": "Jane",
                  *       "last_name": "Smith",
                  *       "tenant_name": "Acme Corp",
+                 *       "email": "newuser@example.com",
+                 *       "password": "a-long-enough-password",
                  *       "tenant_id": "tenant_01jz3k5v8hf0vbn2x4q6t8w0ya",
                  *       "invitation_token": "3q2-7wEXAMPLEEXAMPLEEXAMPLEEXAMPLEEXAMPLE00"
                  *     }
@@ -23312,6 +25027,7 @@ export interface operations {
                     /**
                      * @example [
                      *       {
+                     *         "gpu_percent": null,
                      *         "timestamp": "2026-06-19T15:30:00.000Z",
                      *         "cpu_percent": 45.2,
                      *         "memory_percent": 67.8,
@@ -23571,10 +25287,10 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
-                 *       "name": "worker-001",
                  *       "hostname": "gpu-rack-3",
-                 *       "platform": "linux"
+                 *       "platform": "linux",
+                 *       "token": "enroll_Xq2vYc8hF0b3nM5k7pR9tW1zA4dG6jL8oQ0sU2xE4yI",
+                 *       "name": "worker-001"
                  *     }
                  */
                 "application/json": components["schemas"]["EnrollWorkerRequest"];
@@ -23708,8 +25424,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "expires_in": "24h",
-                 *       "description": "GPU rack 3"
+                 *       "description": "GPU rack 3",
+                 *       "expires_in": "24h"
                  *     }
                  */
                 "application/json": components["schemas"]["IssueEnrollmentTokenRequest"];
@@ -23919,7 +25635,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -24011,7 +25742,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
@@ -24103,7 +25849,22 @@ export interface operations {
                      *         "hostname": "gpu-rack-3",
                      *         "platform": "linux",
                      *         "command": "dask",
-                     *         "gpus": [],
+                     *         "process": {
+                     *           "state": "running",
+                     *           "pid": 4211,
+                     *           "restarts": 0,
+                     *           "last_exit_code": 0,
+                     *           "last_exit_signal": "SIGKILL",
+                     *           "uptime_seconds": 86400.5,
+                     *           "error": "exited with code 1"
+                     *         },
+                     *         "gpus": [
+                     *           {
+                     *             "name": "NVIDIA A100",
+                     *             "utilization_percent": 73,
+                     *             "memory_percent": 40.5
+                     *           }
+                     *         ],
                      *         "uptime_seconds": 1209600,
                      *         "connected": true,
                      *         "connected_at": "2026-06-19T15:30:00.000Z",
