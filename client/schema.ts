@@ -9656,6 +9656,8 @@ export interface components {
         /** @description Too many failed sign-ins; `Retry-After` says when to come back */
         Locked: {
             headers: {
+                /** @description Seconds after which to come back (RFC 9110 §10.2.3) */
+                "Retry-After"?: number;
                 [name: string]: unknown;
             };
             content: {
@@ -9676,6 +9678,8 @@ export interface components {
         /** @description Too many requests; `Retry-After` says when to come back */
         TooManyRequests: {
             headers: {
+                /** @description Seconds after which to come back (RFC 9110 §10.2.3) */
+                "Retry-After"?: number;
                 [name: string]: unknown;
             };
             content: {
@@ -9696,6 +9700,8 @@ export interface components {
         /** @description A dependency is down; `Retry-After` says when to come back */
         ServiceUnavailable: {
             headers: {
+                /** @description Seconds after which to come back (RFC 9110 §10.2.3) */
+                "Retry-After"?: number;
                 [name: string]: unknown;
             };
             content: {
@@ -15294,6 +15300,10 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15370,6 +15380,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15453,6 +15465,10 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -15537,6 +15553,8 @@ export interface operations {
         responses: {
             204: {
                 headers: {
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -16898,6 +16916,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17010,6 +17030,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17191,6 +17213,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17422,6 +17446,10 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17502,6 +17530,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17580,6 +17610,10 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -17668,6 +17702,8 @@ export interface operations {
         responses: {
             204: {
                 headers: {
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -17717,6 +17753,8 @@ export interface operations {
         responses: {
             202: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -18480,6 +18518,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19071,6 +19111,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19492,6 +19534,10 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19575,6 +19621,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19666,6 +19714,10 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -19757,6 +19809,8 @@ export interface operations {
         responses: {
             204: {
                 headers: {
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -20145,6 +20199,10 @@ export interface operations {
         responses: {
             201: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -20279,6 +20337,8 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -20483,6 +20543,10 @@ export interface operations {
         responses: {
             200: {
                 headers: {
+                    /** @description Version of it, for `If-Match` */
+                    ETag?: string;
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -20625,6 +20689,8 @@ export interface operations {
         responses: {
             204: {
                 headers: {
+                    /** @description Configuration version that contains the change; absent when nothing was changed */
+                    "X-Config-Version"?: number;
                     [name: string]: unknown;
                 };
                 content?: never;

@@ -115,6 +115,17 @@ describe('the OpenAPI document', () => {
     expect(where(untyped)).toEqual([]);
   });
 
+  it('says of versions where they stand: ETag beside If-Match, X-Config-Version where one may wait for it', () => {
+    const takes = (o: Operation, name: string) => o.parameters?.some((p) => p.name === name) ?? false;
+    const lacks = (o: Operation, header: string, statuses: RegExp) =>
+      Object.entries(o.responses).some(
+        ([s, r]) => statuses.test(s) && !Object.hasOwn(r.headers ?? {}, header),
+      );
+    expect(where((o) => takes(o, 'If-Match') && lacks(o, 'ETag', /^20[01]$/))).toEqual([]);
+    expect(where((o) => takes(o, 'wait') && lacks(o, 'X-Config-Version', /^2/))).toEqual([]);
+    expect(where((o) => takes(o, 'wait')).length).toBeGreaterThan(10);
+  });
+
   it('offers API keys only where one may be used', () => {
     const takesKeys = (o: Operation) => o.security?.some((one) => 'api_key' in one);
     expect(where((o) => /^profile\./.test(o['x-permission'] ?? '') && !!takesKeys(o))).toEqual([]);

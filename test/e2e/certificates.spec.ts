@@ -189,6 +189,7 @@ describe.each(engines)('certificates with DATA_PLANE=%s', (engine) => {
       .client(owner.token)
       .POST('/api/certificates/{id}/renew', { params: { path: { id } } });
     expect(again.response.status).toBe(202);
+    expect(again.response.headers.get('etag')).toMatch(/^"\d+"$/);
     await until('it to be issued', async () => (await read(id)).status === 'active');
     expect((await read(id)).order).toMatchObject({ failed_attempts: 0, error: null });
   });

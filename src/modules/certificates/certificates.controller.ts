@@ -98,8 +98,12 @@ export class CertificatesController {
   @HttpCode(202)
   @Access('certificates.write')
   @ApiOperation({ summary: 'Order an automatic certificate anew, at once' })
-  async renew(@CurrentUser() user: Principal, @IdParam('cert') id: string): Promise<CertificateResponse> {
-    return CertificateResponse.from(await this.certificates.renew(user.tenantId, id));
+  async renew(
+    @CurrentUser() user: Principal,
+    @IdParam('cert') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<CertificateResponse> {
+    return answer(await this.certificates.renew(user.tenantId, id), reply);
   }
 }
 

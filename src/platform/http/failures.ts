@@ -95,6 +95,14 @@ export const ApiFails = (...statuses: FailureStatus[]) =>
     ...statuses.map((status) => ApiResponse({ status, description: FAILURES[status].description })),
   );
 
+const isPassing = (status: FailureStatus): boolean => [423, 429, 503].includes(status);
+const RETRY_AFTER = {
+  'Retry-After': {
+    description: 'Seconds after which to come back (RFC 9110 §10.2.3)',
+    schema: { type: 'integer', example: 30 },
+  },
+};
+
 /** The response of a status as a document states it, in words of its own where they are given. */
 export function failureResponse(status: FailureStatus, description?: string) {
   const failure: Failure = FAILURES[status];
@@ -110,6 +118,7 @@ export function failureResponse(status: FailureStatus, description?: string) {
   };
   return {
     description: description ?? failure.description,
+    ...(isPassing(status) && { headers: RETRY_AFTER }),
     content: { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' }, example } },
   };
 }

@@ -15,7 +15,12 @@ export interface Operation extends Json {
   description?: string;
   responses: Record<
     string,
-    { $ref?: string; description?: string; content?: Record<string, { schema?: Json; example?: unknown }> }
+    {
+      $ref?: string;
+      description?: string;
+      headers?: Json;
+      content?: Record<string, { schema?: Json; example?: unknown }>;
+    }
   >;
   requestBody?: Body;
   parameters?: { in: string; name: string }[];
@@ -49,8 +54,10 @@ export function buildOpenApi(app: INestApplication, frame: DocumentFrame): OpenA
   document.components = { ...document.components, responses: sharedFailures() };
   nameIntegers(document);
   for (const [, handlers] of byHandler(document)) markAliases(handlers);
+  const versioned = versionedModels(document);
   forEachOperation(document, (operation, _path, method) => {
     tidySecurity(operation);
+    documentHeaders(operation, versioned);
     documentErrors(operation, method, document);
     for (const body of [operation.requestBody, ...Object.values(operation.responses)])
       addExamples(body?.content, document);
@@ -104,6 +111,40 @@ function tidySecurity(operation: Operation): void {
   else if (`${operation['x-permission']}`.startsWith('profile.')) operation.security = [{ bearer: [] }];
   else if (operation['x-permission']) operation.security = [{ bearer: [] }, { api_key: [] }];
 }
+
+/** What `If-Match` protects, by reference: wherever one is answered its entity tag is sent. */
+function versionedModels(document: OpenAPIObject): Set<string> {
+  const models = new Set<string>();
+  forEachOperation(document, (operation) => {
+    if (!operation.parameters?.some(({ name }) => name === 'If-Match')) return;
+    for (const response of successes(operation)) models.add(modelOf(response));
+  });
+  models.delete('');
+  return models;
+}
+
+function documentHeaders(operation: Operation, versioned: ReadonlySet<string>): void {
+  const changes = operation.parameters?.some(({ name }) => name === 'wait');
+  for (const response of successes(operation)) {
+    const headers = {
+      ...(versioned.has(modelOf(response)) && { ETag: ETAG }),
+      ...(changes && { 'X-Config-Version': CONFIG_VERSION }),
+    };
+    if (Object.keys(headers).length) response.headers = { ...response.headers, ...headers };
+  }
+}
+
+const ETAG = { description: 'Version of it, for `If-Match`', schema: { type: 'string', example: '"1"' } };
+const CONFIG_VERSION = {
+  description: 'Configuration version that contains the change; absent when nothing was changed',
+  schema: { type: 'integer', example: 42 },
+};
+
+const successes = ({ responses }: Operation) =>
+  Object.entries(responses).flatMap(([status, response]) => (status.startsWith('2') ? [response] : []));
+
+const modelOf = ({ content }: Operation['responses'][string]): string =>
+  `${content?.['application/json']?.schema?.$ref ?? ''}`;
 
 /** Failures that follow from what an operation is: anything sent may be unreadable, any POST may reuse a key. */
 function documentErrors(operation: Operation, method: string, document: OpenAPIObject): void {
