@@ -20,12 +20,14 @@ import { MAX_SERIES_POINTS } from '../series-limits.js';
 import type { PredictionRow } from './predictions.repository.js';
 
 const MAX_BATCH = 1000;
+/** Characters. */
+const MAX_TEXT = 20_000;
 /** Nothing beside the two fields that were looked at. */
 const isPair = (value: object): boolean => Object.keys(value).length === 2;
 
 const FIELDS: Record<string, (value: unknown) => boolean> = {
-  text: (v) => typeof v === 'string' && v.length <= 20_000,
-  prompt: (v) => typeof v === 'string' && v.length <= 20_000,
+  text: (v) => typeof v === 'string' && v.length <= MAX_TEXT,
+  prompt: (v) => typeof v === 'string' && v.length <= MAX_TEXT,
   task: (v) => v === 'generate' || v === 'chat' || v === 'embed',
   horizon: (v) => Number.isInteger(v),
   pool: (v) => typeof v === 'string' && v.length <= 63,
@@ -48,7 +50,7 @@ const FIELDS: Record<string, (value: unknown) => boolean> = {
 
 /** A non-empty text, or an object of the known fields. Checked by hand: a union, and series may be long. */
 const isInput = (value: unknown): boolean => {
-  if (typeof value === 'string') return value.length > 0 && value.length <= 20_000;
+  if (typeof value === 'string') return value.length > 0 && value.length <= MAX_TEXT;
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
   return Object.entries(value).every(([name, v]) => Object.hasOwn(FIELDS, name) && FIELDS[name]!(v));
 };
@@ -60,7 +62,7 @@ export const IsInput =
       target: target.constructor,
       propertyName: propertyName as string,
       options: {
-        message: `$property must be ${each ? 'texts or objects' : 'a text or an object'} of text, prompt, messages, task, horizon, pool, series, accurate`,
+        message: `$property must be ${each ? 'texts' : 'a text'} of 1 to ${MAX_TEXT} characters, or ${each ? 'objects' : 'an object'} of text, prompt, messages, task, horizon, pool, series, accurate`,
         each,
       },
       validator: { validate: isInput },
