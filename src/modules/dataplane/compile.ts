@@ -75,7 +75,7 @@ function weighted(
 export interface Touched {
   pools: ReadonlySet<string>;
   routes: ReadonlySet<string>;
-  /** Whether there may be a route to another host now, or none to one: certificates follow the hosts. */
+  /** Whether certificates or challenges may be others, or the hosts that they follow. */
   hosts: boolean;
 }
 
@@ -91,7 +91,6 @@ export function patchTenant(
 ): TenantSlice {
   const now = compileTenant(slice.tenantId, rows, allowPrivate);
   const pools = replaced(slice.pools, touched.pools, now.pools);
-  if (!touched.routes.size) return { ...slice, pools };
   const routes = replaced(slice.routes, touched.routes, now.routes);
   if (!touched.hosts) return { ...slice, pools, routes };
   return { tenantId: slice.tenantId, pools, routes, ...compileTls(rows, routes) };

@@ -1,3 +1,4 @@
+import { CertificateAuthority } from '../../../test/support/certificates.js';
 import { type LoadBalancer, loadBalancer } from '../../../test/support/load-balancer.js';
 import '../../../test/support/quiet.js';
 
@@ -99,6 +100,36 @@ describe('SnapshotSource', () => {
       ({ version } = reading);
       before = patched;
     }
+  });
+
+  it('reads certificates and challenges of a tenant that it knows, and nothing else of it', async () => {
+    const tenant = await site('tls.example');
+    const authority = await CertificateAuthority.create();
+    const { chain, privateKey } = await authority.issue(['tls.example']);
+    const first = await lb.source.changedSince(0);
+    let { version } = first;
+    let before = first.tenants.get(tenant)!;
+    const read = async () => {
+      const reading = await lb.source.changedSince(version);
+      const patched = reading.tenants.get(tenant)!;
+      expect([patched.pools, patched.routes]).toEqual([before.pools, before.routes]);
+      expect(patched.pools[0]).toBe(before.pools[0]);
+      expect(patched).toEqual((await lb.fresh().changedSince(0)).tenants.get(tenant));
+      ({ version } = reading);
+      before = patched;
+      return patched;
+    };
+    const { id } = await lb.certificates.create(tenant, { certificate: chain, private_key: privateKey });
+    expect((await read()).certificates).toMatchObject([{ id, hosts: ['tls.example'] }]);
+    await lb.db.sql(
+      `INSERT INTO acme_challenges (tenant_id, certificate_id, host, token, key_authorization)
+       VALUES ($1, $2, 'tls.example', 'token', 'token.key')`,
+      [tenant, id],
+    );
+    await lb.db.database.tenant(tenant, (tx) => lb.journal.touchConfiguration(tx, tenant, ['hosts']));
+    expect((await read()).challenges).toMatchObject([{ host: 'tls.example', token: 'token' }]);
+    await lb.certificates.delete(tenant, id, null);
+    expect(await read()).not.toHaveProperty('certificates');
   });
 
   it('reads all of a tenant for which something else than its parts has changed', async () => {

@@ -8,7 +8,7 @@ import {
   type Transaction,
   together,
 } from '../../platform/database/index.js';
-import { type ConfigurationChange, Journal } from '../../platform/journal/index.js';
+import { type ConfigurationChange, EVERYTHING, Journal } from '../../platform/journal/index.js';
 import { compileTenant, patchTenant } from './compile.js';
 import type { TenantSlice } from './snapshot.js';
 import { TenantRowsReadModel } from './tenant-rows.read-model.js';
@@ -21,7 +21,7 @@ const LOGGED_VERSIONS = 1000;
 /** With more than this touched, reading the whole tenant is as fast. */
 const MOST_TOUCHED = 2000;
 /** Types of the journal's objects that say what changed; one of another type may change anything of the tenant. */
-const PARTS = ['pool', 'backend', 'route'];
+const PARTS = ['pool', 'backend', 'route', 'certificate'];
 
 const LOG_CHANGE = prepared(
   `WITH logged AS (
@@ -154,11 +154,11 @@ export class SnapshotSource implements OnModuleInit {
 }
 
 /**
- * Ids of everything that is to be read again. Null when something else than pools, backends and routes was at work, or
- * nothing that has a name.
+ * Ids of everything that is to be read again. Null when something else than pools, backends, routes and certificates was
+ * at work, or nothing that has a name.
  */
 function touchedIds({ objects, affected }: ConfigurationChange): string[] | null {
-  if (objects.length === 0) return null;
+  if (affected.includes(EVERYTHING) || objects.length + affected.length === 0) return null;
   const parts = objects.filter(({ type }) => type !== 'configuration');
   if (parts.length > MOST_TOUCHED || parts.some(({ type }) => !PARTS.includes(type))) return null;
   return [...new Set([...parts.map(({ id }) => id), ...affected])];

@@ -3,6 +3,7 @@ export {
   type ConfigurationChange,
   type ConfigurationChanged,
   type DomainEvent,
+  EVERYTHING,
   Journal,
   SECURITY_EVENT,
   type SecurityEvent,

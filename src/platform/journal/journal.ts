@@ -14,7 +14,7 @@ export interface JournalEntry {
   level?: 'info' | 'warning' | 'error';
   /**
    * What else of the tenant's routing the change affects, for those that follow it: ids of pools; `hosts` when there is
-   * a route to another host now.
+   * a route to another host now, or another certificate for one; or {@link EVERYTHING}.
    */
   affects?: readonly string[];
   /** What changed, without secrets. */
@@ -51,6 +51,8 @@ export interface DomainEvent {
 /** Called inside the transaction in which it happens. */
 export type EventHook = (tx: Transaction, event: DomainEvent) => Promise<void>;
 
+/** Affected is all of the tenant's routing. */
+export const EVERYTHING = 'everything';
 export const CONFIGURATION_CHANGED = 'configuration';
 export const SECURITY_EVENT = 'security';
 /** Payload of the notification {@link CONFIGURATION_CHANGED}. */
@@ -165,16 +167,25 @@ export class Journal {
   /**
    * Makes every node read the tenant's configuration again although the tenant changed nothing: what is served for it
    * has changed, such as the answer to a challenge. No audit row, no event.
+   * @param affects as in {@link JournalEntry.affects}
    */
-  async touchConfiguration(tx: Transaction, tenantId: string): Promise<void> {
+  async touchConfiguration(
+    tx: Transaction,
+    tenantId: string,
+    affects: readonly string[] = [EVERYTHING],
+  ): Promise<void> {
     const changes = this.changes.get(tx) ?? this.begin(tx);
-    if (changes.has(tenantId)) return;
+    const known = changes.get(tenantId);
+    if (known) {
+      known.affected.push(...affects);
+      return;
+    }
     await this.lock(tx, tenantId, 'shared');
     changes.set(tenantId, {
       tenantId,
       summary: [],
       objects: [],
-      affected: [],
+      affected: [...affects],
       actor: { id: null, name: 'system' },
     });
   }

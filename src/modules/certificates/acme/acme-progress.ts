@@ -43,7 +43,7 @@ export class AcmeProgress {
   ): Promise<void> {
     await this.leader.lead(async (tx) => {
       await this.acme.addChallenge(tx, row, challenge);
-      await this.journal.touchConfiguration(tx, row.tenant_id);
+      await this.journal.touchConfiguration(tx, row.tenant_id, ['hosts']);
     });
     const version = await this.database.system((tx) => this.journal.configurationVersion(tx));
     const result = await this.nodes.waitApplied(version, APPLIED_WITHIN_MS);
@@ -62,7 +62,8 @@ export class AcmeProgress {
 
   async failed(row: CertificateRow, error: string, retrySeconds: number): Promise<void> {
     await this.leader.lead(async (tx) => {
-      if (await this.acme.deleteChallenges(tx, row)) await this.journal.touchConfiguration(tx, row.tenant_id);
+      if (await this.acme.deleteChallenges(tx, row))
+        await this.journal.touchConfiguration(tx, row.tenant_id, ['hosts']);
       await this.certificates.saveFailure(tx, row, error, retrySeconds);
       await this.journal.record(tx, {
         ...entryOf(row, 'order_failed'),
