@@ -86,7 +86,8 @@ let broken = false;
 for (const bench of wanted) {
   const { text, seconds, skipped, failed } = await run(bench, rowsFile);
   broken ||= failed === true;
-  const body = skipped ? `Left out: ${skipped}.` : text;
+  // the line for programs that some end with is not for the page
+  const body = skipped ? `Left out: ${skipped}.` : text.replace(/^\{".*$/gm, '').trim();
   // what is no Markdown table is shown as it was printed
   const shown = skipped || body.includes('|---') ? body : `\`\`\`\n${body}\n\`\`\``;
   sections.push(`## ${bench.title}\n\n\`bench/${bench.name}.mjs\`${skipped ? '' : `, ${seconds.toFixed(0)} s`}${failed ? ', **did not end well**' : ''}\n\n${shown}`);
