@@ -137,7 +137,15 @@ describe('SnapshotSource', () => {
     const { version } = await lb.source.changedSince(0);
     // nobody tells of this one
     await lb.db.sql(`UPDATE backends SET weight = 9 WHERE tenant_id = $1`, [tenant]);
-    await lb.db.database.tenant(tenant, (tx) => lb.journal.touchConfiguration(tx, tenant));
+    const object = { type: 'tenant', id: tenant };
+    await lb.db.database.tenant(tenant, (tx) =>
+      lb.journal.recordConfiguration(tx, {
+        tenantId: tenant,
+        action: 'tenant.updated',
+        message: 'x',
+        object,
+      }),
+    );
     const { tenants } = await lb.source.changedSince(version);
     expect(tenants.get(tenant)!.pools[0]!.backends[0]!.weight).toBe(9);
   });

@@ -8,7 +8,7 @@ import {
   type Transaction,
   together,
 } from '../../platform/database/index.js';
-import { type ConfigurationChange, EVERYTHING, Journal } from '../../platform/journal/index.js';
+import { type ConfigurationChange, Journal } from '../../platform/journal/index.js';
 import { compileTenant, patchTenant } from './compile.js';
 import type { TenantSlice } from './snapshot.js';
 import { TenantRowsReadModel } from './tenant-rows.read-model.js';
@@ -158,7 +158,7 @@ export class SnapshotSource implements OnModuleInit {
  * at work, or nothing that has a name.
  */
 function touchedIds({ objects, affected }: ConfigurationChange): string[] | null {
-  if (affected.includes(EVERYTHING) || objects.length + affected.length === 0) return null;
+  if (objects.length + affected.length === 0) return null;
   const parts = objects.filter(({ type }) => type !== 'configuration');
   if (parts.length > MOST_TOUCHED || parts.some(({ type }) => !PARTS.includes(type))) return null;
   return [...new Set([...parts.map(({ id }) => id), ...affected])];

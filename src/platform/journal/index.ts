@@ -3,7 +3,6 @@ export {
   type ConfigurationChange,
   type ConfigurationChanged,
   type DomainEvent,
-  EVERYTHING,
   Journal,
   SECURITY_EVENT,
   type SecurityEvent,

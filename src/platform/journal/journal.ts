@@ -14,7 +14,7 @@ export interface JournalEntry {
   level?: 'info' | 'warning' | 'error';
   /**
    * What else of the tenant's routing the change affects, for those that follow it: ids of pools; `hosts` when there is
-   * a route to another host now, or another certificate for one; or {@link EVERYTHING}.
+   * a route to another host now, or another certificate for one.
    */
   affects?: readonly string[];
   /** What changed, without secrets. */
@@ -51,8 +51,6 @@ export interface DomainEvent {
 /** Called inside the transaction in which it happens. */
 export type EventHook = (tx: Transaction, event: DomainEvent) => Promise<void>;
 
-/** Affected is all of the tenant's routing. */
-export const EVERYTHING = 'everything';
 export const CONFIGURATION_CHANGED = 'configuration';
 export const SECURITY_EVENT = 'security';
 /** Payload of the notification {@link CONFIGURATION_CHANGED}. */
@@ -169,11 +167,7 @@ export class Journal {
    * has changed, such as the answer to a challenge. No audit row, no event.
    * @param affects as in {@link JournalEntry.affects}
    */
-  async touchConfiguration(
-    tx: Transaction,
-    tenantId: string,
-    affects: readonly string[] = [EVERYTHING],
-  ): Promise<void> {
+  async touchConfiguration(tx: Transaction, tenantId: string, affects: readonly string[]): Promise<void> {
     const changes = this.changes.get(tx) ?? this.begin(tx);
     const known = changes.get(tenantId);
     if (known) {

@@ -115,17 +115,11 @@ export class TrainingService {
     status?: TrainingStatus,
     modelType?: string,
   ): Promise<Page<TrainingResponse>> {
-    return this.database.tenant(tenantId, async (tx) =>
-      (
-        await this.runs.page(
-          tx,
-          tenantId,
-          request,
-          status,
-          modelType === undefined ? undefined : namesOf(modelType),
-        )
-      ).map((row) => TrainingResponse.from(row)),
-    );
+    const names = modelType === undefined ? undefined : namesOf(modelType);
+    return this.database.tenant(tenantId, async (tx) => {
+      const page = await this.runs.page(tx, tenantId, request, status, names);
+      return page.map((row) => TrainingResponse.from(row));
+    });
   }
 
   async get(tenantId: string, id: string): Promise<TrainingResponse> {
