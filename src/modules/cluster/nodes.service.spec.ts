@@ -71,16 +71,27 @@ describe('NodesService', () => {
   });
 
   it('counts a node that falls silent while it is waited for', async () => {
-    const [a, b] = [await node('a'), await node('b')];
-    await a.reportApplied(7, null);
-    const waiting = a.waitApplied(7, 1000);
-    await until('the first look', async () => (await a.list()).length === 2);
-    await started.pop()!();
-    await db.sql(
-      `UPDATE control_plane_nodes SET status = 'active', last_seen = now() - interval '1 minute' WHERE id = $1`,
-      [b.localId],
+    const a = await node('a');
+    const id = await db.database.system((tx) =>
+      new NodesRepository().register(tx, {
+        name: 'b',
+        address: '127.0.0.1:1',
+        engine: 'embedded',
+        programVersion: '1.0.0',
+        holder: 'b',
+      }),
     );
-    expect(await waiting).toMatchObject({ applied: false, nodes: [{ name: 'b' }] });
+    await a.reportApplied(7, null);
+    const looks = jest.spyOn(NodesRepository.prototype, 'list');
+    const waiting = a.waitApplied(7, 1000);
+    const [first] = await until('the first look', () => looks.mock.results.length && looks.mock.results);
+    expect(await first!.value).toMatchObject([{ name: 'a' }, { name: 'b', status: 'active' }]);
+    looks.mockRestore();
+    await db.sql(
+      `UPDATE control_plane_nodes SET last_seen = now() - interval '1 minute' WHERE id = $1`,
+      [id],
+    );
+    expect(await waiting).toMatchObject({ applied: false, nodes: [{ name: 'b', status: 'down' }] });
   });
 
   it('does not wait for a node that is silent or has left', async () => {
