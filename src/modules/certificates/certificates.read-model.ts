@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { Transaction } from '../../platform/database/index.js';
+import { prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
 import { Secrets } from '../../platform/security/index.js';
 import type { CertificateRow, ServedCertificate, ServedChallenge } from './certificate.js';
 
@@ -14,6 +14,12 @@ export type ExpiringCertificate = Pick<
   not_after: Date;
 };
 
+const SERVED = `SELECT id, tenant_id, hosts, chain, private_key FROM certificates WHERE chain IS NOT NULL`;
+const NEWEST_FIRST = 'ORDER BY issued_at DESC, id';
+const SERVED_OF_TENANTS = prepared(`${SERVED} AND tenant_id = ANY ($1) ${NEWEST_FIRST}`);
+const CHALLENGES = 'SELECT tenant_id, host, token, key_authorization FROM acme_challenges';
+const CHALLENGES_OF_TENANTS = prepared(`${CHALLENGES} WHERE tenant_id = ANY ($1) ORDER BY host, token`);
+
 /** Reads certificates for those that serve and watch them. All of it takes a system transaction. */
 @Injectable()
 export class CertificatesReadModel {
@@ -26,11 +32,9 @@ export class CertificatesReadModel {
    * node cannot decrypt is left out and logged: it must not keep the others from being served.
    */
   async served(tx: Transaction, tenantIds: readonly string[] | null): Promise<ServedCertificate[]> {
-    const rows: ServedCertificate[] = await tx.query(
-      `SELECT id, tenant_id, hosts, chain, private_key FROM certificates
-       WHERE chain IS NOT NULL AND ($1::text[] IS NULL OR tenant_id = ANY ($1)) ORDER BY issued_at DESC, id`,
-      [tenantIds],
-    );
+    const rows: ServedCertificate[] = tenantIds
+      ? await rowsOf(tx, SERVED_OF_TENANTS, tenantIds)
+      : await tx.query(`${SERVED} ${NEWEST_FIRST}`);
     return rows.flatMap((row) => {
       try {
         return [{ ...row, private_key: this.secrets.decrypt(row.private_key, KEY_PURPOSE) }];
@@ -43,11 +47,9 @@ export class CertificatesReadModel {
 
   /** What certificate authorities ask of these tenants, or of every tenant for null. */
   challenges(tx: Transaction, tenantIds: readonly string[] | null): Promise<ServedChallenge[]> {
-    return tx.query(
-      `SELECT tenant_id, host, token, key_authorization FROM acme_challenges
-       WHERE $1::text[] IS NULL OR tenant_id = ANY ($1) ORDER BY host, token`,
-      [tenantIds],
-    );
+    return tenantIds
+      ? rowsOf(tx, CHALLENGES_OF_TENANTS, tenantIds)
+      : tx.query(`${CHALLENGES} ORDER BY host, token`);
   }
 
   /** Those that end within so many days, or have ended. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { offsetOf, Page, type PageRequest } from '../../common/pagination.js';
-import type { Transaction } from '../../platform/database/index.js';
+import { prepared, rowsOf, type Transaction } from '../../platform/database/index.js';
 import { Secrets } from '../../platform/security/index.js';
 import type { CertificateRow } from './certificate.js';
 import { KEY_PURPOSE } from './certificates.read-model.js';
@@ -13,6 +13,11 @@ const ISSUED = `chain = $3, private_key = $4, names = $5, subject = $6, issuer =
   fingerprint = $9, key_type = $10, not_before = $11, not_after = $12, issued_at = clock_timestamp()`;
 const NEXT = 'version = version + 1, updated_at = clock_timestamp()';
 const MATCHES = 'tenant_id = $1 AND ($2::text IS NULL OR $2 = ANY (hosts))';
+const LOCK = prepared(`SELECT ${COLUMNS} FROM certificates WHERE tenant_id = $1 AND id = $2 FOR UPDATE`);
+const ROUTE_HOSTS = prepared('SELECT host FROM route_hosts WHERE tenant_id = $1');
+const REPLACE = prepared(
+  `UPDATE certificates SET ${ISSUED}, hosts = $13, ${NEXT} WHERE tenant_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
+);
 
 /** Certificates; keys are encrypted on the way in and never come out here. */
 @Injectable()
@@ -52,11 +57,9 @@ export class CertificatesRepository {
     hosts: string[],
     details: KeyPairDetails,
   ): Promise<CertificateRow> {
-    const [[saved]] = await tx.query(
-      `UPDATE certificates SET ${ISSUED}, hosts = $13, ${NEXT} WHERE tenant_id = $1 AND id = $2 RETURNING ${COLUMNS}`,
-      [row.tenant_id, row.id, ...this.issued(details), hosts],
-    );
-    return saved;
+    const values = [row.tenant_id, row.id, ...this.issued(details), hosts];
+    const [saved] = await rowsOf<CertificateRow>(tx, REPLACE, ...values);
+    return saved!;
   }
 
   /** What was ordered has come; the next order is due when a third of its life is left. Null when it was deleted. */
@@ -108,11 +111,7 @@ export class CertificatesRepository {
 
   /** Locked until the transaction ends. */
   async lock(tx: Transaction, tenantId: string, id: string): Promise<CertificateRow | null> {
-    const [row] = await tx.query(
-      `SELECT ${COLUMNS} FROM certificates WHERE tenant_id = $1 AND id = $2 FOR UPDATE`,
-      [tenantId, id],
-    );
-    return row ?? null;
+    return (await rowsOf<CertificateRow>(tx, LOCK, tenantId, id))[0] ?? null;
   }
 
   async delete(tx: Transaction, { tenant_id, id }: CertificateRow): Promise<void> {
@@ -160,9 +159,7 @@ export class CertificatesRepository {
 
   /** Hosts of the tenant's routes. */
   async routeHosts(tx: Transaction, tenantId: string): Promise<string[]> {
-    const rows: { host: string }[] = await tx.query('SELECT host FROM route_hosts WHERE tenant_id = $1', [
-      tenantId,
-    ]);
+    const rows = await rowsOf<{ host: string }>(tx, ROUTE_HOSTS, tenantId);
     return rows.map(({ host }) => host);
   }
 

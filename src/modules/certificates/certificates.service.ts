@@ -3,7 +3,7 @@ import { invalidField } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import type { Page, PageRequest } from '../../common/pagination.js';
 import { Environment } from '../../platform/config/environment.js';
-import { Database, Notifications, type Transaction } from '../../platform/database/index.js';
+import { Database, Notifications, type Transaction, together } from '../../platform/database/index.js';
 import { checkIfMatch } from '../../platform/http/index.js';
 import { Journal } from '../../platform/journal/index.js';
 import { normaliseHost } from '../routes/index.js';
@@ -20,7 +20,7 @@ import {
   tooManyCertificates,
 } from './certificates.errors.js';
 import { CertificatesRepository } from './certificates.repository.js';
-import { type KeyPairDetails, readKeyPair } from './key-pair.js';
+import { type KeyPairDetails, readKeyPair, requireServable } from './key-pair.js';
 import { coversHost, requireServed, servedNames } from './served-names.js';
 
 const MOST_OF_A_TENANT = 200;
@@ -61,13 +61,20 @@ export class CertificatesService {
     request: ReplaceCertificateRequest,
     ifMatch: number[] | null,
   ): Promise<CertificateRow> {
-    const details = readKeyPair(request.certificate, request.private_key);
     return this.database.tenant(tenantId, async (tx) => {
-      const row = await this.locked(tx, tenantId, id, ifMatch);
+      // What is asked of the database comes first: it looks while OpenSSL reads the pair.
+      const [row, routeHosts, details] = await together(
+        this.locked(tx, tenantId, id, ifMatch),
+        this.certificates.routeHosts(tx, tenantId),
+        read(request),
+      );
       if (row.source === 'acme') throw managedByAcme();
-      const hosts = await this.hostsOf(tx, tenantId, request.hosts, details);
-      const saved = await this.certificates.replaceUpload(tx, row, hosts, details);
-      await this.record(tx, saved, 'replaced');
+      const hosts = hostsOf(request.hosts, details, routeHosts);
+      const [saved] = await together(
+        this.certificates.replaceUpload(tx, row, hosts, details),
+        this.record(tx, issuedWith(row, hosts, details), 'replaced'),
+        check(details),
+      );
       return saved;
     });
   }
@@ -95,9 +102,10 @@ export class CertificatesService {
 
   private upload(tenantId: string, request: ReplaceCertificateRequest): Promise<CertificateRow> {
     const details = readKeyPair(request.certificate, request.private_key);
+    requireServable(details);
     return this.database.tenant(tenantId, async (tx) => {
       await this.requireRoom(tx, tenantId);
-      const hosts = await this.hostsOf(tx, tenantId, request.hosts, details);
+      const hosts = hostsOf(request.hosts, details, await this.certificates.routeHosts(tx, tenantId));
       const row = await this.certificates.insertUpload(tx, { id: newId('cert'), tenantId, hosts }, details);
       await this.record(tx, row, 'uploaded');
       return row;
@@ -123,26 +131,6 @@ export class CertificatesService {
     });
   }
 
-  /** The names to use it for: those asked for, else all that it holds, of which routes must have at least one. */
-  private async hostsOf(
-    tx: Transaction,
-    tenantId: string,
-    asked: string[] | undefined,
-    { names }: KeyPairDetails,
-  ): Promise<string[]> {
-    if (!asked) {
-      if (servedNames(names, await this.certificates.routeHosts(tx, tenantId)).length > 0) return names;
-      throw hostsRefused(
-        `of the certificate (${names.slice(0, 5).join(', ')}) are served by none of your routes`,
-      );
-    }
-    const hosts = normalised(asked);
-    const strange = hosts.find((host) => !coversHost(names, host));
-    if (strange !== undefined) throw hostsRefused(`must be names of the certificate; '${strange}' is none`);
-    requireServed(hosts, await this.certificates.routeHosts(tx, tenantId));
-    return hosts;
-  }
-
   private async requireRoom(tx: Transaction, tenantId: string): Promise<void> {
     if ((await this.certificates.lockedCount(tx, tenantId)) >= MOST_OF_A_TENANT)
       throw tooManyCertificates(MOST_OF_A_TENANT);
@@ -159,6 +147,33 @@ export class CertificatesService {
     return this.journal.recordConfiguration(tx, entryOf(row, verb));
   }
 }
+
+// Asynchronous in their form only: what `together` sends before them is under way while OpenSSL works.
+const check = async (details: KeyPairDetails): Promise<void> => requireServable(details);
+const read = async ({ certificate, private_key }: ReplaceCertificateRequest): Promise<KeyPairDetails> =>
+  readKeyPair(certificate, private_key);
+
+/** The names to use it for: those asked for, else all that it holds, of which routes must have at least one. */
+function hostsOf(asked: string[] | undefined, { names }: KeyPairDetails, routeHosts: string[]): string[] {
+  if (!asked) {
+    if (servedNames(names, routeHosts).length > 0) return names;
+    throw hostsRefused(
+      `of the certificate (${names.slice(0, 5).join(', ')}) are served by none of your routes`,
+    );
+  }
+  const hosts = normalised(asked);
+  const strange = hosts.find((host) => !coversHost(names, host));
+  if (strange !== undefined) throw hostsRefused(`must be names of the certificate; '${strange}' is none`);
+  requireServed(hosts, routeHosts);
+  return hosts;
+}
+
+/** The row with what the audit log says of it, before the database has written it. */
+const issuedWith = (
+  row: CertificateRow,
+  hosts: string[],
+  { fingerprint, notAfter }: KeyPairDetails,
+): CertificateRow => ({ ...row, hosts, fingerprint, not_after: notAfter });
 
 function uploadOf({ certificate, private_key, hosts }: CreateCertificateRequest): ReplaceCertificateRequest {
   for (const [field, value] of Object.entries({ certificate, private_key }))

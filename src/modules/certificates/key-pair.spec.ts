@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { CertificateAuthority, type IssuedCertificate } from '../../../test/support/certificates.js';
 import type { AppError } from '../../common/errors.js';
-import { readKeyPair } from './key-pair.js';
+import { readKeyPair, requireServable } from './key-pair.js';
 
 describe('certificates as they are handed over', () => {
   let ca: CertificateAuthority;
@@ -12,7 +12,7 @@ describe('certificates as they are handed over', () => {
 
   const problemOf = (chain: string, key: string): string => {
     try {
-      readKeyPair(chain, key);
+      requireServable(readKeyPair(chain, key));
       return 'none';
     } catch (e) {
       const [detail] = (e as AppError).details;
@@ -87,6 +87,11 @@ describe('certificates as they are handed over', () => {
       ({ leaf, intermediate, privateKey }) => [leaf.replace(/-----END.*\n/, '') + intermediate, privateKey],
       'number 1 is not complete',
     ],
+    [
+      'a key that is none but for its border',
+      ({ chain }) => [chain, '-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----\n'],
+      'private_key: private_key must be a private key in PEM',
+    ],
     ['no key', ({ chain }) => [chain, chain], 'private_key: private_key must be a private key in PEM'],
     [
       'an encrypted key',
@@ -119,6 +124,7 @@ describe('certificates as they are handed over', () => {
     expect(await problem(['a.test'], { from: 1 })).toContain('is not valid before');
     expect(await problem([])).toContain('names no host');
     expect(await problem(['a b.test'])).toContain('which is no host');
+    expect(await problem(['a.test, DNS:b.test'])).toContain("names 'a.test, dns:b.test', which is no host");
     expect(await problem(['a.test'], { usage: x509.ExtendedKeyUsage.clientAuth })).toContain(
       'is not for servers',
     );

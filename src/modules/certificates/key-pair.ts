@@ -1,9 +1,9 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
+import { type KeyPair, secureContextOf } from '../../common/tls.js';
 import { chainRefused, keyRefused } from './certificates.errors.js';
 
 /** What a certificate says of itself, with the PEM in the one form that is stored. */
-export interface KeyPairDetails {
+export interface KeyPairDetails extends KeyPair {
   /** The server's own certificate, then each that vouches for the one before, without the root. */
   readonly chain: string;
   /** PKCS #8. */
@@ -24,18 +24,21 @@ export interface KeyPairDetails {
 const MOST_CERTIFICATES = 10;
 const LEAST_RSA_BITS = 2048;
 const CURVES: Record<string, string> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
-/** SHA-1 and MD5 signatures are refused by clients, and by OpenSSL at the usual security level. */
-const HASHES = ['SHA-256', 'SHA-384', 'SHA-512'];
+/** What OpenSSL says of a signature by SHA-1 or MD5, which clients refuse as well. */
+const WEAK_HASH = 'ca md too weak';
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
-const SUBJECT_ALTERNATIVE_NAME = '2.5.29.17';
+/** As node:crypto tells them: a type and a value, which is a JSON string where it would be ambiguous otherwise. */
+const ALTERNATIVE_NAME = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/gy;
 const DNS_NAME =
   /^(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 const BEGIN = /-----BEGIN ([A-Z0-9 ]+)-----/g;
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----/g;
+const PKCS8 = /^\s*-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END PRIVATE KEY-----\s*$/;
+const PEM_LINE = /.{1,64}/g;
 
 /**
- * Reads what an operator or a certificate authority hands over and refuses what a data plane or a client would: one
- * that cannot be loaded would keep HAProxy from taking any configuration.
+ * Reads what an operator or a certificate authority hands over and refuses what a client would; whether the key is the
+ * certificate's is OpenSSL's to say, see {@link requireServable}.
  * @throws AppError 422 naming the field and what is wrong with it
  */
 export function readKeyPair(certificate: string, privateKey: string, now = new Date()): KeyPairDetails {
@@ -43,9 +46,26 @@ export function readKeyPair(certificate: string, privateKey: string, now = new D
   checkOrder(chain);
   chain.forEach(checkStrength);
   const [leaf] = chain as [X509Certificate];
-  const key = readKey(privateKey);
-  if (!leaf.checkPrivateKey(key)) throw keyRefused('does not belong to the certificate');
-  return { ...describe(leaf, now), chain: pemOf(chain), privateKey: exported(key), keyType: keyTypeOf(key) };
+  const key = { privateKey: pkcs8Of(privateKey), keyType: keyTypeOf(leaf.publicKey) };
+  return { ...describe(leaf, now), chain: pemOf(chain), ...key };
+}
+
+/**
+ * Finds out whether a listener can serve the pair: one that cannot be loaded would keep HAProxy from taking any
+ * configuration. What OpenSSL makes of it is kept for the engine, see {@link secureContextOf}.
+ * @throws AppError 422 naming the field and what is wrong with it
+ */
+export function requireServable(pair: KeyPair): void {
+  try {
+    secureContextOf(pair);
+  } catch (e) {
+    const key = keyIn(pair.privateKey);
+    if (!new X509Certificate(pair.chain).checkPrivateKey(key))
+      throw keyRefused('does not belong to the certificate');
+    const { reason, message } = e as Error & { reason?: string };
+    if (reason === WEAK_HASH) throw chainRefused('must be signed with SHA-256 or better');
+    throw chainRefused(`cannot be served: ${reason ?? message}`);
+  }
 }
 
 function certificatesIn(text: string): X509Certificate[] {
@@ -85,12 +105,9 @@ function checkOrder(chain: readonly X509Certificate[]): void {
   }
 }
 
-function checkStrength(certificate: X509Certificate): void {
-  const weak = keyProblem(certificate.publicKey);
+function checkStrength({ publicKey }: X509Certificate): void {
+  const weak = keyProblem(publicKey);
   if (weak) throw chainRefused(`has a key that ${weak}`);
-  if (isSelfIssued(certificate)) return;
-  const { hash } = new x509.X509Certificate(certificate.raw).signatureAlgorithm;
-  if (!HASHES.includes(hash?.name)) throw chainRefused('must be signed with SHA-256 or better');
 }
 
 /** Why a key is of no use here, null when it is. */
@@ -103,47 +120,56 @@ function keyProblem({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): str
   return isUsual ? null : 'is neither RSA nor on a NIST curve (P-256, P-384, P-521)';
 }
 
-function readKey(pem: string): KeyObject {
+/** The form that most keys come in needs no reading here. */
+function pkcs8Of(pem: string): string {
   if (/ENCRYPTED/.test(pem)) throw keyRefused('must not be encrypted');
-  let key: KeyObject;
+  const body = PKCS8.exec(pem)?.[1];
+  if (body === undefined) return `${keyIn(pem).export({ type: 'pkcs8', format: 'pem' }).toString().trim()}\n`;
+  const lines = body.replace(/\s/g, '').match(PEM_LINE) ?? [];
+  return ['-----BEGIN PRIVATE KEY-----', ...lines, '-----END PRIVATE KEY-----', ''].join('\n');
+}
+
+function keyIn(pem: string): KeyObject {
   try {
-    key = createPrivateKey(pem);
+    return createPrivateKey(pem);
   } catch {
     throw keyRefused('must be a private key in PEM');
   }
-  const problem = keyProblem(key);
-  if (problem) throw keyRefused(problem);
-  return key;
 }
 
 function describe(leaf: X509Certificate, now: Date) {
-  const { notBefore, notAfter, subject, issuer, serialNumber, names } = parsed(leaf);
+  const [notBefore, notAfter] = [new Date(leaf.validFrom), new Date(leaf.validTo)];
   if (notAfter <= now) throw chainRefused(`expired on ${notAfter.toISOString()}`);
   if (notBefore > now) throw chainRefused(`is not valid before ${notBefore.toISOString()}`);
   if (leaf.keyUsage && !leaf.keyUsage.includes(SERVER_AUTH)) throw chainRefused('is not for servers');
+  const names = namesOf(leaf);
   if (names.length === 0) throw chainRefused('names no host (subjectAltName)');
   const odd = names.find((name) => !DNS_NAME.test(name));
   if (odd !== undefined) throw chainRefused(`names '${odd.slice(0, 100)}', which is no host`);
-  return { names, subject, issuer, serialNumber, notBefore, notAfter, fingerprint: leaf.fingerprint256 };
+  return {
+    names,
+    subject: onOneLine(leaf.subject),
+    issuer: onOneLine(leaf.issuer),
+    serialNumber: leaf.serialNumber.toLowerCase(),
+    fingerprint: leaf.fingerprint256,
+    notBefore,
+    notAfter,
+  };
 }
 
-function parsed(leaf: X509Certificate) {
-  const certificate = new x509.X509Certificate(leaf.raw);
-  const extension = certificate.getExtension(SUBJECT_ALTERNATIVE_NAME) as
-    | x509.SubjectAlternativeNameExtension
-    | null
-    | undefined;
-  const dns = extension?.names.items.filter(({ type }) => type === 'dns') ?? [];
-  const { notBefore, notAfter, subject, issuer, serialNumber } = certificate;
-  const names = [...new Set(dns.map(({ value }) => value.toLowerCase()))];
-  return { notBefore, notAfter, subject, issuer, serialNumber, names };
+function namesOf({ subjectAltName = '' }: X509Certificate): string[] {
+  const names = [...subjectAltName.matchAll(ALTERNATIVE_NAME)].filter(([, type]) => type === 'DNS');
+  const values = names.map(([, , value]) =>
+    value!.startsWith('"') ? (JSON.parse(value!) as string) : value!,
+  );
+  return [...new Set(values.map((value) => value.toLowerCase()))];
 }
+
+/** node:crypto gives each attribute of a name a line of its own. */
+const onOneLine = (name: string): string => name.replaceAll('\n', ', ');
 
 const pemOf = (chain: readonly X509Certificate[]): string =>
-  chain.map((certificate) => `${certificate.toString().trim()}\n`).join('');
-
-const exported = (key: KeyObject): string =>
-  `${key.export({ type: 'pkcs8', format: 'pem' }).toString().trim()}\n`;
+  chain.map((each) => `${each.toString().trim()}\n`).join('');
 
 function keyTypeOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
   if (asymmetricKeyType === 'rsa') return `RSA ${asymmetricKeyDetails?.modulusLength}`;

@@ -84,13 +84,12 @@ describe('NodesService', () => {
     await a.reportApplied(7, null);
     const looks = jest.spyOn(NodesRepository.prototype, 'list');
     const waiting = a.waitApplied(7, 1000);
-    const [first] = await until('the first look', () => looks.mock.results.length && looks.mock.results);
-    expect(await first!.value).toMatchObject([{ name: 'a' }, { name: 'b', status: 'active' }]);
+    const first = await until('the first look', () => looks.mock.results[0]);
+    expect(await first.value).toMatchObject([{ name: 'a' }, { name: 'b', status: 'active' }]);
     looks.mockRestore();
-    await db.sql(
-      `UPDATE control_plane_nodes SET last_seen = now() - interval '1 minute' WHERE id = $1`,
-      [id],
-    );
+    await db.sql(`UPDATE control_plane_nodes SET last_seen = now() - interval '1 minute' WHERE id = $1`, [
+      id,
+    ]);
     expect(await waiting).toMatchObject({ applied: false, nodes: [{ name: 'b', status: 'down' }] });
   });
 

@@ -1,10 +1,10 @@
 import { DAY_MS } from '../../common/durations.js';
+import type { KeyPair } from '../../common/tls.js';
 import 'reflect-metadata';
 import { webcrypto, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
-import type { KeyPair } from './tls.js';
 
 /** Browsers refuse server certificates that live longer (CA/Browser Forum ballot SC31). */
 const LIFE_DAYS = 397;

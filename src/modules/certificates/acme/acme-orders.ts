@@ -6,7 +6,7 @@ import { Environment } from '../../../platform/config/environment.js';
 import { Notifications } from '../../../platform/database/index.js';
 import { Leader, type Periodic, repeat } from '../../../platform/jobs/index.js';
 import type { CertificateRow } from '../certificate.js';
-import { type KeyPairDetails, readKeyPair } from '../key-pair.js';
+import { type KeyPairDetails, readKeyPair, requireServable } from '../key-pair.js';
 import { AcmeAccounts } from './acme-accounts.js';
 import { AcmeProgress } from './acme-progress.js';
 import { ORDER_DUE } from './order-due.js';
@@ -95,7 +95,9 @@ export class AcmeOrders implements OnApplicationBootstrap, OnModuleDestroy {
       // All of them go with the end of the order.
       challengeRemoveFn: async () => undefined,
     });
-    return readKeyPair(chain, key.toString());
+    const details = readKeyPair(chain, key.toString());
+    requireServable(details);
+    return details;
   }
 }
 

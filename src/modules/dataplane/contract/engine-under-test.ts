@@ -1,6 +1,6 @@
+import type { KeyPair } from '../../../common/tls.js';
 import type { DataPlaneEngine } from '../engine.js';
 import type { PoolConfig, RouteConfig, RouteFeatures } from '../snapshot.js';
-import type { KeyPair } from '../tls.js';
 import { backendOf, poolOf, routeOf, sliceOf, snapshotOf, Upstream } from './support.js';
 
 /** Makes an engine that is not started yet and will listen on a free port of 127.0.0.1. */

@@ -1,4 +1,4 @@
-import type { KeyPair } from '../tls.js';
+import type { KeyPair } from '../../../common/tls.js';
 
 /** A client that sends more requests ahead of the answers is cut off. */
 export const MAX_PIPELINED = 100;

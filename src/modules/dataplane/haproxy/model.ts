@@ -87,7 +87,7 @@ interface Tables {
 
 /** A certificate for the TLS door. */
 export interface CertificateFile {
-  /** Beside the configuration; the name holds a digest of names and content, so another content is another file. */
+  /** Beside the configuration; the name tells certificates and the names they are used for apart, not what they hold. */
   readonly file: string;
   /** Names it is used for: `example.com`, `*.example.com`. */
   readonly hosts: readonly string[];

@@ -1,4 +1,4 @@
-import type { KeyPair } from '../tls.js';
+import type { KeyPair } from '../../../common/tls.js';
 import type { Choices } from './choices.js';
 import type { FixedOptions } from './deployment.js';
 import { openFilesLimit, workerUser } from './machine.js';

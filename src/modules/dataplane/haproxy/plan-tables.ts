@@ -50,25 +50,33 @@ export function listCommands(before: Fragments, after: Fragments): TableCommands
   return { changes, removals: [...old.keys()].map((file) => command(`clear acl ${file}`)) };
 }
 
-/** Certificates; a file never changes, so there are only new ones and ones that go. */
+/** Certificates. What a file holds is replaced where it is; other names, as another file, take the old one's place. */
 export function certificateCommands(before: Fragments, after: Fragments): TableCommands {
   const changes: RuntimeCommand[] = [];
-  const old = new Set(before.flatMap(({ certificates }) => [...certificates.keys()]));
-  for (const certificate of after.flatMap(({ certificates }) => [...certificates.values()]))
-    if (!old.delete(certificate.file)) changes.push(...addCertificate(certificate));
-  return { changes, removals: [...old].flatMap(removeCertificate) };
+  const old = new Map(before.flatMap(({ certificates }) => [...certificates]));
+  for (const certificate of after.flatMap(({ certificates }) => [...certificates.values()])) {
+    const known = old.get(certificate.file);
+    old.delete(certificate.file);
+    if (!known) changes.push(...addCertificate(certificate));
+    else if (known.pem !== certificate.pem) changes.push(...setCertificate(certificate));
+  }
+  return { changes, removals: [...old.keys()].flatMap(removeCertificate) };
 }
 
+/** In effect for new handshakes at once, for all of its names (HAProxy Management Guide, "commit ssl cert"). */
+const setCertificate = ({ file, pem }: CertificateFile): RuntimeCommand[] => [
+  {
+    line: `set ssl cert ${file}`,
+    payload: pem.trimEnd().split('\n'),
+    answer: /^Transaction (?:created|updated)/,
+  },
+  command(`commit ssl cert ${file}`, /Success!/),
+];
+
 function addCertificate(certificate: CertificateFile): RuntimeCommand[] {
-  const { file, pem } = certificate;
   return [
-    command(`new ssl cert ${file}`, /^New empty certificate store/),
-    {
-      line: `set ssl cert ${file}`,
-      payload: pem.trimEnd().split('\n'),
-      answer: /^Transaction (?:created|updated)/,
-    },
-    command(`commit ssl cert ${file}`, /Success!/),
+    command(`new ssl cert ${certificate.file}`, /^New empty certificate store/),
+    ...setCertificate(certificate),
     {
       line: `add ssl crt-list ${CERTIFICATE_LIST}`,
       payload: [certificateLine(certificate)],

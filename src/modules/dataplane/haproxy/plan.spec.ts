@@ -219,31 +219,31 @@ describe('the planner', () => {
     expect(reasonsOf(planFrom(many(1), many(2)))).toContain('changes at once');
   });
 
-  it('certificates are added, replaced and removed', async () => {
+  it('certificates are added, replaced where they are, and removed', async () => {
     const ca = await CertificateAuthority.create();
     const pairs = await Promise.all([ca.issue(['one.test']), ca.issue(['two.test'])]);
-    const certificates = (...contents: [string, number][]) =>
+    const certificates = (...contents: [id: string, host: string, pair: number][]) =>
       rendered({
         ...sliceOf([one], []),
-        certificates: contents.map(([host, pair]) => {
+        certificates: contents.map(([id, host, pair]) => {
           const { chain, privateKey } = pairs[pair]!;
-          return { id: `cert_${host}`, hosts: [host], chain, privateKey };
+          return { id, hosts: [host], chain, privateKey };
         }),
       });
     const fileOf = ({ tenants }: Rendered, host: string) =>
       [...tenants.get('tenant_a')!.certificates.values()].find(({ hosts }) => hosts.includes(host))!.file;
     const [before, after] = [
-      certificates(['a.test', 0], ['b.test', 0], ['c.test', 0]),
-      certificates(['a.test', 1], ['c.test', 0]),
+      certificates(['cert_a', 'a.test', 0], ['cert_b', 'b.test', 0], ['cert_c', 'c.test', 0]),
+      certificates(['cert_a', 'a.test', 1], ['cert_b', 'd.test', 0], ['cert_c', 'c.test', 0]),
     ];
-    const [a1, a2, b] = [fileOf(before, 'a.test'), fileOf(after, 'a.test'), fileOf(before, 'b.test')];
+    const [a, b, d] = [fileOf(before, 'a.test'), fileOf(before, 'b.test'), fileOf(after, 'd.test')];
     expect(commandsOf(planFrom(before, after))).toEqual([
-      `new ssl cert ${a2}`,
-      `set ssl cert ${a2}`,
-      `commit ssl cert ${a2}`,
+      `set ssl cert ${a}`,
+      `commit ssl cert ${a}`,
+      `new ssl cert ${d}`,
+      `set ssl cert ${d}`,
+      `commit ssl cert ${d}`,
       'add ssl crt-list certificates.list',
-      `del ssl crt-list certificates.list ${a1}`,
-      `del ssl cert ${a1}`,
       `del ssl crt-list certificates.list ${b}`,
       `del ssl cert ${b}`,
     ]);

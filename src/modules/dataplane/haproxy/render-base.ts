@@ -1,4 +1,5 @@
-import { CHALLENGE_PATH, type KeyPair, portSuffix } from '../tls.js';
+import type { KeyPair } from '../../../common/tls.js';
+import { CHALLENGE_PATH, portSuffix } from '../tls.js';
 import { quoted } from './escape.js';
 import { jsonReply } from './render-features.js';
 import { NO_POOL, SPLIT_SCALE } from './render-routes.js';

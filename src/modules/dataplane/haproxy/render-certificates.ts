@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { KeyPair } from '../../../common/tls.js';
 import { SnapshotRefused } from '../engine.js';
 import type { CertificateConfig, ChallengeConfig } from '../snapshot.js';
-import { CHALLENGE_PATH, type KeyPair } from '../tls.js';
+import { CHALLENGE_PATH } from '../tls.js';
 import type { CertificateFile, TenantFragment } from './model.js';
 
 export const CERTIFICATE_LIST = 'certificates.list';
@@ -11,17 +12,16 @@ export const pemOf = ({ chain, privateKey }: KeyPair): string => chain + private
 
 /** Names and content have been checked by validateSlice. */
 function certificateFile(certificate: CertificateConfig): CertificateFile {
-  const { hosts } = certificate;
+  const { id, hosts } = certificate;
   for (const host of hosts) {
     if (!/^(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/.test(host))
       throw new SnapshotRefused(`certificate: ${host.slice(0, 80)} is not a host`);
   }
-  const pem = pemOf(certificate);
   const digest = createHash('sha256')
-    .update(`${hosts.join(' ')}\n${pem}`)
+    .update([id, ...hosts].join(' '))
     .digest('hex')
     .slice(0, 32);
-  return { file: `certificates/${digest}.pem`, hosts, pem };
+  return { file: `certificates/${digest}.pem`, hosts, pem: pemOf(certificate) };
 }
 
 /** A line of the certificate list: file, then the names it is used for. */

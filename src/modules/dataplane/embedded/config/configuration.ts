@@ -45,10 +45,14 @@ export class Configuration {
     for (const [id, slice] of snapshot.tenants)
       if (this.tenants.get(id)?.slice !== slice) changed.push(slice);
     const gone = [...this.tenants.keys()].filter((id) => !snapshot.tenants.has(id));
-    for (const slice of changed) onBehalfOf(slice.tenantId, () => validateSlice(slice));
-    this.checkOwnership(changed, new Set(gone));
     const { certificates } = this.tls;
-    const loaded = changed.map((slice) => certificates.load(slice.tenantId, slice.certificates ?? []));
+    const loaded = changed.map((slice) =>
+      onBehalfOf(slice.tenantId, () => {
+        validateSlice(slice);
+        return certificates.load(slice.tenantId, slice.certificates ?? []);
+      }),
+    );
+    this.checkOwnership(changed, new Set(gone));
     for (const id of gone) this.removeTenant(id);
     // Hosts may move between tenants: give all up before any is taken.
     for (const { tenantId } of changed) this.releaseHosts(tenantId);

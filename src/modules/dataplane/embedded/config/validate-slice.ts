@@ -1,6 +1,7 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import { type KeyPair, secureContextOf } from '../../../../common/tls.js';
 import { SnapshotRefused } from '../../engine.js';
 import {
   ALGORITHMS,
@@ -80,14 +81,15 @@ function isKeyPair(chain: string, privateKey: string): boolean {
   const digest = createHash('sha256').update(chain).update(privateKey).digest('base64');
   const known = knownPairs.get(digest);
   if (known !== undefined) return known;
-  const fits = PEM.test(chain) && PEM.test(privateKey) && fitsKey(chain, privateKey);
+  const fits = PEM.test(chain) && PEM.test(privateKey) && isServed({ chain, privateKey });
   knownPairs.set(digest, fits);
   return fits;
 }
 
-function fitsKey(chain: string, privateKey: string): boolean {
+function isServed(pair: KeyPair): boolean {
   try {
-    return new X509Certificate(chain).checkPrivateKey(createPrivateKey(privateKey));
+    secureContextOf(pair);
+    return true;
   } catch {
     return false;
   }

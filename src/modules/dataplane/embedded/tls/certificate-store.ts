@@ -1,23 +1,7 @@
-import {
-  createSecureContext,
-  DEFAULT_CIPHERS,
-  type SecureContext,
-  type SecureContextOptions,
-} from 'node:tls';
+import type { SecureContext, SecureContextOptions } from 'node:tls';
+import { type KeyPair, listenerOptions, secureContextOf } from '../../../../common/tls.js';
 import type { CertificateConfig } from '../../snapshot.js';
-import type { KeyPair } from '../../tls.js';
 import { refuse } from '../config/validate-slice.js';
-
-/** RFC 8996 ends TLS 1.0 and 1.1. */
-const OLDEST_TLS = 'TLSv1.2';
-
-/**
- * Node adds a name's certificate to the listener's own, one for each kind of key, and the cipher decides between them:
- * with a default on RSA and ECDSA first it is always the name's (a name's on RSA takes the default's place).
- */
-const ecdsaFirst = (a: string, b: string): number =>
-  Number(b.includes('ECDSA')) - Number(a.includes('ECDSA'));
-const CIPHERS = DEFAULT_CIPHERS.split(':').sort(ecdsaFirst).join(':');
 
 interface Loaded {
   readonly config: CertificateConfig;
@@ -34,8 +18,8 @@ export class CertificateStore {
   readonly listenerOptions: SecureContextOptions;
 
   constructor(fallback: KeyPair | null) {
-    this.listenerOptions = fallback ? contextOptions(fallback) : { minVersion: OLDEST_TLS };
-    this.fallback = fallback && createSecureContext(this.listenerOptions);
+    this.listenerOptions = listenerOptions(fallback);
+    this.fallback = fallback && secureContextOf(fallback);
   }
 
   /** The exact name, else the wildcard one label above it, else the default; null when there is none. */
@@ -80,7 +64,7 @@ export class CertificateStore {
 
 function read(config: CertificateConfig): SecureContext {
   try {
-    return createSecureContext(contextOptions(config));
+    return secureContextOf(config);
   } catch {
     return refuse(`certificate ${config.id}`, 'cannot be used with its key');
   }
@@ -88,10 +72,3 @@ function read(config: CertificateConfig): SecureContext {
 
 const isSame = (a: CertificateConfig, b: CertificateConfig): boolean =>
   a.chain === b.chain && a.privateKey === b.privateKey;
-
-const contextOptions = ({ chain, privateKey }: KeyPair): SecureContextOptions => ({
-  cert: chain,
-  key: privateKey,
-  minVersion: OLDEST_TLS,
-  ciphers: CIPHERS,
-});
