@@ -26,7 +26,10 @@ export class WebhookEndpointsService implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.journal.onEvent((tx, event) => this.enqueue(tx, event));
+    this.journal.onEvent(async (tx, tenantId, type) => {
+      const endpoints = await this.webhooks.wanting(tx, tenantId, type);
+      return endpoints.length > 0 ? (event) => this.enqueue(tx, event, endpoints) : null;
+    });
   }
 
   list(tenantId: string, request: PageRequest): Promise<Page<EndpointRow>> {
@@ -115,10 +118,8 @@ export class WebhookEndpointsService implements OnModuleInit {
     });
   }
 
-  /** One message for each endpoint that wants it. */
-  async enqueue(tx: Transaction, event: DomainEvent): Promise<void> {
-    const endpoints = await this.webhooks.wanting(tx, event.tenantId, event.type);
-    if (!endpoints.length) return;
+  /** One message for each of these endpoints. */
+  private async enqueue(tx: Transaction, event: DomainEvent, endpoints: readonly string[]): Promise<void> {
     const eventId = newId('event');
     const data = typeof event.data === 'function' ? await event.data() : event.data;
     for (const id of endpoints) await this.webhooks.addDelivery(tx, message({ ...event, data }, eventId, id));

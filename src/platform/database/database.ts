@@ -3,7 +3,7 @@ import pg from 'pg';
 import { type DataSource, EntityManager } from 'typeorm';
 import { ConnectionQueue } from './connection-queue.js';
 import { isDatabaseDown, isRetryable } from './postgres-errors.js';
-import { forgetConnection, prepared, rememberConnection, rowsOf } from './statements.js';
+import { forgetConnection, prepared, rememberConnection, rowsOf, together } from './statements.js';
 
 /** One open transaction. Repositories take it as their first argument; services pass it on. */
 export type Transaction = EntityManager;
@@ -16,8 +16,12 @@ const SYSTEM_ROLE = 'veloflux_system';
 const MAX_ATTEMPTS = 4;
 const NARROW = prepared(`SELECT set_config('app.tenant_id', $1, true), set_config('role', $2, true)`);
 
+interface Ending {
+  before: () => Promise<void>;
+  last: () => Promise<void>;
+}
 interface Hooks {
-  before: (() => Promise<void>)[];
+  endings: Ending[];
   after: (() => void)[];
 }
 /** Of every open transaction, whichever connection it runs on. */
@@ -72,9 +76,12 @@ export class Database {
     await rowsOf(tx, NARROW, tenantId, RUNTIME_ROLE);
   }
 
-  /** Runs `work` as the last part of `tx`, before it commits; an error rolls everything back. */
-  beforeCommit(tx: Transaction, work: () => Promise<void>): void {
-    this.hooksOf(tx).before.push(work);
+  /**
+   * Ends `tx` with `before` and then `last`, which sends its statements in the turn in which it is called and none later:
+   * the commit leaves right behind them and costs no round trip of its own. An error of either rolls everything back.
+   */
+  endWith(tx: Transaction, before: () => Promise<void>, last: () => Promise<void>): void {
+    this.hooksOf(tx).endings.push({ before, last });
   }
 
   /** Calls `listener` once `tx` has committed; never when it rolls back. */
@@ -125,7 +132,7 @@ export class Database {
    */
   private async once<T>(enter: string, work: (tx: Transaction) => Promise<T>, readOnly: boolean) {
     const runner = this.dataSource.createQueryRunner();
-    const hooks: Hooks = { before: [], after: [] };
+    const hooks: Hooks = { endings: [], after: [] };
     const connection: PostgresConnection = await runner.connect();
     const teardown = () => connection.connection?.stream?.destroy();
     // what TypeORM's `startTransaction` notes
@@ -137,10 +144,12 @@ export class Database {
       rememberConnection(runner.manager, connection);
       const result = await work(runner.manager);
       await begun;
-      for (const hook of hooks.before) await hook();
+      for (const { before } of hooks.endings) await before();
+      const last = hooks.endings.map((ending) => ending.last());
       const ended: Promise<unknown> = connection.query('COMMIT');
+      forgetConnection(runner.manager);
       if (readOnly) ended.catch(teardown);
-      else await ended;
+      else await together(...last, ended);
       for (const listener of hooks.after) listener();
       return result;
     } catch (e) {

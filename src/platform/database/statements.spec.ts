@@ -58,6 +58,37 @@ describe('statements of one round trip', () => {
     expect(answers.map(([row]) => row)).toEqual(Array.from({ length: 20 }, (_, n) => ({ n })));
   });
 
+  it('that end a transaction leave with its commit, and undo it when one fails', async () => {
+    const endedBy = (divisor: number) =>
+      db.database.system(async (tx) => {
+        await rowsOf(tx, VALUES, { kept: divisor });
+        const before = () => rowsOf(tx, VALUES, { before: divisor });
+        const last = () => together(rowsOf(tx, DIVIDE, divisor), rowsOf(tx, VALUES, { last: divisor }));
+        db.database.endWith(
+          tx,
+          async () => void (await before()),
+          async () => void (await last()),
+        );
+      });
+    await expect(endedBy(0)).rejects.toMatchObject({ code: '22012' });
+    expect(await stored()).not.toHaveProperty('kept');
+    await endedBy(1);
+    expect(await stored()).toMatchObject({ kept: 1, before: 1, last: 1 });
+    // what is sent behind the commit is a fault of the program
+    const late = db.database.system(async (tx) =>
+      db.database.endWith(
+        tx,
+        async () => undefined,
+        async () => {
+          await rowsOf(tx, ONE, 1);
+          await rowsOf(tx, VALUES, { late: 1 });
+        },
+      ),
+    );
+    await expect(late).rejects.toThrow('open transaction');
+    expect(await stored()).not.toHaveProperty('late');
+  });
+
   it('take no transaction that has ended', async () => {
     const ended = await db.database.system(async (tx) => tx);
     await expect(rowsOf(ended, ONE, 1)).rejects.toThrow('open transaction');

@@ -35,8 +35,8 @@ export interface ConfigurationChange {
 }
 
 /**
- * Called inside the changing transaction, just before it commits; hooks run side by side. The change's number is the one
- * that `config_state` has for a statement of this transaction.
+ * Called inside the changing transaction, just before it commits; hooks run side by side, and send all their statements
+ * in the turn in which they are called. The change's number is the one that `config_state` has for them.
  */
 export type ConfigurationChangeHook = (tx: Transaction, change: ConfigurationChange) => Promise<void>;
 
@@ -48,8 +48,14 @@ export interface DomainEvent {
   /** Made when somebody wants to be told, where it is not known before. */
   data: Record<string, unknown> | (() => Promise<Record<string, unknown>>);
 }
-/** Called inside the transaction in which it happens. */
-export type EventHook = (tx: Transaction, event: DomainEvent) => Promise<void>;
+/** Tells those who want to know of an event, as a part of its transaction. */
+export type Teller = (event: DomainEvent) => Promise<void>;
+/** Who tells those who want to know of such an event of a tenant; null when nobody does. */
+export type EventHook = (tx: Transaction, tenantId: string, type: string) => Promise<Teller | null>;
+
+/** Event of a change of a tenant's routing configuration. */
+const CHANGED = 'config.changed';
+const SYSTEM: ConfigurationChange['actor'] = { id: null, name: 'system' };
 
 export const CONFIGURATION_CHANGED = 'configuration';
 export const SECURITY_EVENT = 'security';
@@ -76,7 +82,7 @@ export interface SecurityEvent {
  */
 @Injectable()
 export class Journal {
-  private readonly changes = new WeakMap<Transaction, PendingChanges>();
+  private readonly changes = new WeakMap<Transaction, Pending>();
   private readonly hooks: ConfigurationChangeHook[] = [];
   private readonly eventHooks: EventHook[] = [];
 
@@ -96,14 +102,14 @@ export class Journal {
 
   /** Tells of something that leaves no audit row. */
   async emit(tx: Transaction, event: DomainEvent): Promise<void> {
-    for (const hook of this.eventHooks) await hook(tx, event);
+    for (const tell of await this.tellersOf(tx, event.tenantId, event.type)) await tell(event);
   }
 
   /** Writes the audit row of an event that changes no routing configuration; with the API key when one asked for it. */
   async record(tx: Transaction, entry: JournalEntry): Promise<void> {
     const context = requestContext();
     const principal = context?.principal;
-    const actor = entry.actor ?? context?.actor ?? { id: null, name: 'system' };
+    const actor = entry.actor ?? context?.actor ?? SYSTEM;
     const written = rowsOf(
       tx,
       INSERT_ENTRY,
@@ -143,23 +149,19 @@ export class Journal {
 
   /** As `record`, for a change of a tenant's pools, backends or routes. */
   async recordConfiguration(tx: Transaction, entry: JournalEntry & { tenantId: string }): Promise<void> {
-    const changes = this.changes.get(tx) ?? this.begin(tx);
+    const { changes } = this.changes.get(tx) ?? this.begin(tx);
     const known = changes.get(entry.tenantId);
-    const locked = known ? undefined : this.lock(tx, entry.tenantId, 'shared');
-    await together(locked, this.record(tx, entry));
-    if (known) {
-      known.summary.push(entry.message);
-      if (entry.object) known.objects.push(entry.object);
-      known.affected.push(...(entry.affects ?? []));
-      return;
-    }
-    changes.set(entry.tenantId, {
-      tenantId: entry.tenantId,
-      summary: [entry.message],
-      objects: entry.object ? [entry.object] : [],
-      affected: [...(entry.affects ?? [])],
-      actor: entry.actor ?? requestContext()?.actor ?? { id: null, name: 'system' },
-    });
+    const [tellers] = await together(
+      known?.tellers ? undefined : this.tellersOf(tx, entry.tenantId, CHANGED),
+      known ? undefined : this.lock(tx, entry.tenantId, 'shared'),
+      this.record(tx, entry),
+    );
+    const change = known ?? pendingChange(entry.tenantId, entry.actor ?? requestContext()?.actor);
+    change.tellers ??= tellers;
+    change.summary.push(entry.message);
+    if (entry.object) change.objects.push(entry.object);
+    change.affected.push(...(entry.affects ?? []));
+    changes.set(entry.tenantId, change);
   }
 
   /**
@@ -168,20 +170,12 @@ export class Journal {
    * @param affects as in {@link JournalEntry.affects}
    */
   async touchConfiguration(tx: Transaction, tenantId: string, affects: readonly string[]): Promise<void> {
-    const changes = this.changes.get(tx) ?? this.begin(tx);
+    const { changes } = this.changes.get(tx) ?? this.begin(tx);
     const known = changes.get(tenantId);
-    if (known) {
-      known.affected.push(...affects);
-      return;
-    }
-    await this.lock(tx, tenantId, 'shared');
-    changes.set(tenantId, {
-      tenantId,
-      summary: [],
-      objects: [],
-      affected: [...affects],
-      actor: { id: null, name: 'system' },
-    });
+    if (!known) await this.lock(tx, tenantId, 'shared');
+    const change = known ?? pendingChange(tenantId);
+    change.affected.push(...affects);
+    changes.set(tenantId, change);
   }
 
   /** The newest version of the configuration that has been committed. */
@@ -195,37 +189,55 @@ export class Journal {
     await this.lock(tx, tenantId, 'exclusive');
   }
 
-  private begin(tx: Transaction): PendingChanges {
-    const changes: PendingChanges = new Map();
-    this.changes.set(tx, changes);
-    this.database.beforeCommit(tx, () => this.conclude(tx, changes));
-    return changes;
+  private begin(tx: Transaction): Pending {
+    const pending: Pending = { changes: new Map(), version: null };
+    this.changes.set(tx, pending);
+    this.database.endWith(
+      tx,
+      () => this.tell(tx, pending),
+      () => this.conclude(tx, pending),
+    );
+    return pending;
+  }
+
+  private async tellersOf(tx: Transaction, tenantId: string, type: string): Promise<Teller[]> {
+    const tellers = await Promise.all(this.eventHooks.map((hook) => hook(tx, tenantId, type)));
+    return tellers.filter((tell) => tell !== null);
+  }
+
+  /** What those are told who want to know takes the version, and answers in between. */
+  private async tell(tx: Transaction, pending: Pending): Promise<void> {
+    for (const { tenantId, tellers, summary, actor } of pending.changes.values()) {
+      if (!tellers?.length) continue;
+      pending.version ??= this.takeVersion(tx);
+      const data = { version: await pending.version, summary: summary.slice(0, 20), actor: actor.name };
+      for (const tell of tellers) await tell({ tenantId, type: CHANGED, data });
+    }
+  }
+
+  private async takeVersion(tx: Transaction): Promise<number> {
+    const [row] = await rowsOf<{ version: string }>(tx, NEXT_VERSION);
+    return Number(row!.version);
   }
 
   /**
    * The version is taken last, as its row is locked until the commit: that makes versions follow one another as the
    * commits do, and the wait for it short. What follows leaves with it and finds it in `config_state`.
    */
-  private async conclude(tx: Transaction, changes: PendingChanges): Promise<void> {
-    const taken = rowsOf<{ version: string }>(tx, NEXT_VERSION).then(([row]) => Number(row!.version));
+  private async conclude(tx: Transaction, pending: Pending): Promise<void> {
     const [version] = await together(
-      taken,
-      ...[...changes.values()].flatMap((change) => this.tell(tx, change, taken)),
+      pending.version ?? this.takeVersion(tx),
+      ...[...pending.changes.values()].flatMap((change) => [
+        ...this.hooks.map((hook) => hook(tx, change)),
+        this.notifications.publish(tx, CONFIGURATION_CHANGED, {
+          tenantId: change.tenantId,
+        } satisfies ConfigurationChanged),
+      ]),
     );
     const context = requestContext();
     this.database.afterCommit(tx, () => {
       if (context) context.configVersion = version;
     });
-  }
-
-  private tell(tx: Transaction, change: ConfigurationChange, version: Promise<number>): Promise<void>[] {
-    const { tenantId, summary, actor } = change;
-    const data = async () => ({ version: await version, summary: summary.slice(0, 20), actor: actor.name });
-    return [
-      ...this.hooks.map((hook) => hook(tx, change)),
-      ...(summary.length > 0 ? [this.emit(tx, { tenantId, type: 'config.changed', data })] : []),
-      this.notifications.publish(tx, CONFIGURATION_CHANGED, { tenantId } satisfies ConfigurationChanged),
-    ];
   }
 
   private async lock(tx: Transaction, tenantId: string, mode: 'shared' | 'exclusive'): Promise<void> {
@@ -249,5 +261,23 @@ const eventOf = (entry: JournalEntry, tenantId: string, actor: string): DomainEv
   data: { message: entry.message, actor, object: entry.object ?? null, details: entry.details ?? {} },
 });
 
-/** By tenant. */
-type PendingChanges = Map<string, ConfigurationChange>;
+/** What one transaction has changed. */
+interface Pending {
+  /** By tenant. */
+  readonly changes: Map<string, PendingChange>;
+  /** Once it is taken. */
+  version: Promise<number> | null;
+}
+interface PendingChange extends ConfigurationChange {
+  /** Who wants to know of it; null as long as the tenant itself has changed nothing. */
+  tellers: Teller[] | null;
+}
+
+const pendingChange = (tenantId: string, actor = SYSTEM): PendingChange => ({
+  tenantId,
+  summary: [],
+  objects: [],
+  affected: [],
+  actor,
+  tellers: null,
+});
