@@ -79,4 +79,23 @@ describe('who may call what', () => {
       });
     }
   });
+
+  it('a superadmin works in the tenant that X-Tenant-Id names, and is told when there is none', async () => {
+    const other = await newTenant(server);
+    const pool = { name: 'theirs', algorithm: 'round_robin' as const };
+    await server.client(other.token).POST('/api/pools', { body: pool });
+    const listed = async (tenantId: string, token = tokens.get('superadmin')!) => {
+      const headers = { authorization: `Bearer ${token}`, 'x-tenant-id': tenantId };
+      const response = await fetch(`${server.api}/api/pools`, { headers });
+      return { status: response.status, body: await response.json() };
+    };
+    expect(await listed(other.tenantId)).toMatchObject({ status: 200, body: [{ name: 'theirs' }] });
+    for (const strange of ['nobody', newId('tenant')])
+      expect(await listed(strange)).toMatchObject({
+        status: 422,
+        body: { details: [{ field: 'X-Tenant-Id' }] },
+      });
+    // for others the header changes nothing
+    expect((await listed(other.tenantId, tokens.get('owner'))).body).toEqual([]);
+  });
 });

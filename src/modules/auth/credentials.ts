@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Authenticator, type Principal } from '../../platform/security/index.js';
+import { TenantsService } from '../tenants/index.js';
 import { ApiKeysService, KEY_PREFIX } from './api-keys/api-keys.service.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -9,6 +10,7 @@ export class Credentials extends Authenticator {
   constructor(
     private readonly keys: ApiKeysService,
     private readonly sessions: SessionsService,
+    private readonly tenants: TenantsService,
   ) {
     super();
   }
@@ -17,5 +19,9 @@ export class Credentials extends Authenticator {
     return credential.startsWith(KEY_PREFIX)
       ? this.keys.authenticate(credential)
       : this.sessions.authenticate(credential);
+  }
+
+  knowsTenant(tenantId: string): Promise<boolean> {
+    return this.tenants.exists(tenantId);
   }
 }

@@ -35,6 +35,10 @@ export class TenantsRepository {
     return new Page(items, total, request.page, request.limit);
   }
 
+  exists(tx: Transaction, id: string): Promise<boolean> {
+    return tx.getRepository(Tenant).existsBy({ id });
+  }
+
   async get(tx: Transaction, id: string): Promise<Tenant> {
     const tenant = await tx.getRepository(Tenant).findOneBy({ id });
     if (!tenant) throw notFound('Tenant', id);

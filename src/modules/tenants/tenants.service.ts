@@ -58,6 +58,10 @@ export class TenantsService implements OnApplicationBootstrap {
     });
   }
 
+  exists(id: string): Promise<boolean> {
+    return this.database.system((tx) => this.tenants.exists(tx, id));
+  }
+
   async get(principal: Principal, id: string): Promise<TenantResponse> {
     requireTenant(principal, id);
     return this.database.system(async (tx) => (await this.respond(tx, [await this.tenants.get(tx, id)]))[0]!);

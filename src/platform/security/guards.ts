@@ -11,14 +11,6 @@ import { Authenticator, type Principal, requirePermission } from './principal.js
 const FAILURE = Symbol('authentication failure');
 type Failing = FastifyRequest & { [FAILURE]?: unknown };
 
-/** A superadmin may work inside another tenant by naming it; for others the header changes nothing. */
-function inNamedTenant(principal: Principal, header: unknown): Principal {
-  if (principal.role !== 'superadmin' || header === undefined) return principal;
-  if (typeof header !== 'string' || !isId('tenant', header))
-    throw invalidField('X-Tenant-Id', 'id', 'X-Tenant-Id must be a tenant id');
-  return { ...principal, tenantId: header };
-}
-
 /**
  * Finds out who calls. A wrong credential is remembered, not refused yet: the rate limit that runs next must count
  * the attempt as an anonymous one.
@@ -38,11 +30,22 @@ export class AuthenticationGuard implements CanActivate {
     if (credential === null || policyOf(this.reflector, execution)?.kind !== 'permission') return true;
     try {
       const principal = await this.authenticator.authenticate(credential);
-      setPrincipal(context, inNamedTenant(principal, request.headers['x-tenant-id']));
+      setPrincipal(context, await this.inNamedTenant(principal, request.headers['x-tenant-id']));
     } catch (e) {
       request[FAILURE] = e;
     }
     return true;
+  }
+
+  /** A superadmin may work inside another tenant by naming it; for others the header changes nothing. */
+  private async inNamedTenant(principal: Principal, header: unknown): Promise<Principal> {
+    if (principal.role !== 'superadmin' || header === undefined) return principal;
+    if (typeof header !== 'string' || !isId('tenant', header))
+      throw invalidField('X-Tenant-Id', 'id', 'X-Tenant-Id must be a tenant id');
+    // Without this, lists would be empty and nobody would know why.
+    if (!(await this.authenticator.knowsTenant(header)))
+      throw invalidField('X-Tenant-Id', 'exists', `X-Tenant-Id must be a tenant's; there is no ${header}`);
+    return { ...principal, tenantId: header };
   }
 }
 

@@ -34,6 +34,9 @@ export function requirePermission(principal: Principal, permission: Permission |
  */
 export abstract class Authenticator {
   abstract authenticate(credential: string): Promise<Principal>;
+
+  /** Whether there is such a tenant. */
+  abstract knowsTenant(tenantId: string): Promise<boolean>;
 }
 
 /** The tenant whose data somebody sees; null: everybody's. */
