@@ -7977,17 +7977,17 @@ export interface components {
              */
             update_interval: number;
             /**
-             * @description Per cent of CPU use above which an alert fires.
+             * @description Per cent of CPU use above which an alert fires; above 97 a second one does, which is critical.
              * @example 80
              */
             alert_threshold_cpu: number;
             /**
-             * @description Per cent of memory use above which an alert fires.
+             * @description Per cent of memory use above which an alert fires; above 97 a second one does, which is critical.
              * @example 80
              */
             alert_threshold_memory: number;
             /**
-             * @description Per cent of disk use above which an alert fires.
+             * @description Per cent of disk use above which an alert fires; above 97 a second one does, which is critical.
              * @example 90
              */
             alert_threshold_disk: number;
@@ -8964,17 +8964,17 @@ export interface components {
              */
             update_interval?: number;
             /**
-             * @description Per cent of CPU use above which an alert fires.
+             * @description Per cent of CPU use above which an alert fires; above 97 a second one does, which is critical.
              * @example 80
              */
             alert_threshold_cpu?: number;
             /**
-             * @description Per cent of memory use above which an alert fires.
+             * @description Per cent of memory use above which an alert fires; above 97 a second one does, which is critical.
              * @example 80
              */
             alert_threshold_memory?: number;
             /**
-             * @description Per cent of disk use above which an alert fires.
+             * @description Per cent of disk use above which an alert fires; above 97 a second one does, which is critical.
              * @example 90
              */
             alert_threshold_disk?: number;

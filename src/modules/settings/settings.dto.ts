@@ -22,7 +22,7 @@ export class SettingsResponse {
   update_interval: number;
 
   /**
-   * Per cent of CPU use above which an alert fires.
+   * Per cent of CPU use above which an alert fires; above 97 a second one does, which is critical.
    * @example 80
    */
   @IsInt()
@@ -31,7 +31,7 @@ export class SettingsResponse {
   alert_threshold_cpu: number;
 
   /**
-   * Per cent of memory use above which an alert fires.
+   * Per cent of memory use above which an alert fires; above 97 a second one does, which is critical.
    * @example 80
    */
   @IsInt()
@@ -40,7 +40,7 @@ export class SettingsResponse {
   alert_threshold_memory: number;
 
   /**
-   * Per cent of disk use above which an alert fires.
+   * Per cent of disk use above which an alert fires; above 97 a second one does, which is critical.
    * @example 90
    */
   @IsInt()

@@ -13,10 +13,12 @@ describe('HostRules', () => {
   let firing: Set<string>;
   let reports: string[];
   let rules: HostRules;
+  let limits: typeof LIMITS;
 
   beforeEach(() => {
     firing = new Set();
     reports = [];
+    limits = { ...LIMITS };
     const alerts = {
       fire: async ({ fingerprint, message }: AlertReport) => {
         firing.add(fingerprint);
@@ -28,7 +30,7 @@ describe('HostRules', () => {
     rules = new HostRules(
       {} as HostMetricsService,
       alerts,
-      { current: LIMITS } as SettingsService,
+      { current: limits } as SettingsService,
       { name: 'node-1' } as NodesService,
     );
   });
@@ -54,5 +56,23 @@ describe('HostRules', () => {
     await sample(95);
     expect(firing).toEqual(new Set([memory]));
     expect(reports.at(-1)).toBe('Memory use of node-1 is 95 %, above 80 %');
+  });
+
+  it('fires once more when little is left, and ends each alert by itself', async () => {
+    const critical = hostFingerprint('memory', 'node-1', 'CRITICAL');
+    await samples(90, 90, 90, 98, 98, 98, 99);
+    expect(firing).toEqual(new Set([memory, critical]));
+    expect(reports.at(-1)).toBe('Memory use of node-1 is 98 %, above 97 %');
+    await samples(91, 91, 91);
+    expect(firing).toEqual(new Set([memory]));
+    expect(reports).toHaveLength(2);
+  });
+
+  it('fires once where the threshold itself is that high', async () => {
+    await samples(90, 90, 90);
+    limits.alert_threshold_memory = 98;
+    await samples(99, 99, 99);
+    expect(firing).toEqual(new Set([hostFingerprint('memory', 'node-1', 'CRITICAL')]));
+    expect(reports.at(-1)).toBe('Memory use of node-1 is 99 %, above 98 %');
   });
 });

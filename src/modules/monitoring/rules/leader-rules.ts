@@ -8,7 +8,7 @@ import { LiveBackends } from '../../telemetry/index.js';
 import { AlertsRepository } from '../alerts/alerts.repository.js';
 import { AlertsService } from '../alerts/alerts.service.js';
 import { type BackendInPool, BackendsInPoolsReadModel } from './backends-in-pools.read-model.js';
-import { HOST_RESOURCES, hostFingerprint } from './host-rules.js';
+import { hostFingerprints } from './host-rules.js';
 
 const EVERY_MS = 5000;
 const SWEEP_MS = 3_600_000;
@@ -148,7 +148,7 @@ export class LeaderRules implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** A machine that is gone measures nothing any more, nor does one while monitoring is switched off. */
   private async resolveHostAlerts(node: NodeRow): Promise<void> {
-    for (const resource of HOST_RESOURCES) await this.alerts.resolve(hostFingerprint(resource, node.name));
+    for (const fingerprint of hostFingerprints(node.name)) await this.alerts.resolve(fingerprint);
   }
 
   /** What comes after `prefix` in the fingerprints that fire. */
