@@ -332,7 +332,10 @@ describe('webhooks', () => {
       const second = await rotate();
       const during = await pinged();
       expect([hook.secret, second].map((s) => isSignedWith(during, s))).toEqual([true, true]);
-      await db.sql('UPDATE webhook_endpoints SET previous_secret_until = now() WHERE id = $1', [hook.id]);
+      await db.sql(
+        `UPDATE webhook_endpoints SET previous_secret_until = now() - interval '1 minute' WHERE id = $1`,
+        [hook.id],
+      );
       const after = await pinged();
       expect([hook.secret, second].map((s) => isSignedWith(after, s))).toEqual([false, true]);
       const third = await rotate('0s');

@@ -10,6 +10,9 @@ const CANARY = 'canary7f3a91';
 const SHARED = new Set(['modelType', 'backup', 'worker', 'enrollmentToken', 'paymentEvent', 'alert']);
 /** Rows that change by themselves: by the clock, by jobs, or by who signs in. */
 const LIVELY = new Set(['sessions', 'telemetry_buckets', 'backend_states']);
+/** What the next attempt of a delivery writes. */
+const ATTEMPT = `{state, attempts, available_at, leased_until, lease_token, last_error, response_status, response_ms,
+  attempted_at, delivered_at}`;
 
 const PREDECESSORS = [
   'pool',
@@ -74,8 +77,9 @@ describe('a tenant meets what belongs to another', () => {
     for (const { name } of tables as { name: string }[]) {
       if (LIVELY.has(name)) continue;
       const [row] = await database.sql(
-        `SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS digest FROM ${name} t WHERE tenant_id = $1`,
-        [theirs.tenant.tenantId],
+        `SELECT count(*) || ' ' || coalesce(md5(string_agg(row, '|' ORDER BY row)), '') AS digest
+         FROM (SELECT (to_jsonb(t) - $2::text[])::text AS row FROM ${name} t WHERE tenant_id = $1) rows`,
+        [theirs.tenant.tenantId, name === 'webhook_deliveries' ? ATTEMPT : '{}'],
       );
       digests.set(name, row!.digest as string);
     }

