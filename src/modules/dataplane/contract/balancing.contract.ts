@@ -29,8 +29,12 @@ export function describeBalancing(t: EngineUnderTest): void {
       });
       const [fast] = await t.ups('fast');
       await t.usePool([slow, fast], { algorithm: 'least_connections' });
-      const waiting = Array.from({ length: 6 }, () => get(t.engine));
-      await until('a request is held', () => held.length > 0);
+      let answered = 0;
+      const waiting = Array.from({ length: 6 }, async () => {
+        await get(t.engine);
+        answered++;
+      });
+      await until('each is held or answered', () => held.length > 0 && held.length + answered === 6);
       const counts = tally(await burst(t.engine, 20));
       for (const release of held) release();
       await Promise.all(waiting);
