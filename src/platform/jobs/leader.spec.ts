@@ -1,5 +1,6 @@
 import { type TestDatabase, testDatabase } from '../../../test/support/database.js';
 import { until } from '../../../test/support/until.js';
+import type { Database } from '../database/index.js';
 import { Leader } from './leader.js';
 
 describe('the leader', () => {
@@ -25,6 +26,30 @@ describe('the leader', () => {
     await first.onModuleDestroy();
     await until('the second to lead', () => second.isLeader);
     expect(first.isLeader).toBe(false);
+  });
+
+  it('that is frozen before it commits keeps the others waiting for a second, not for ever', async () => {
+    let wake!: () => void;
+    const frozen = new Promise<void>((ok) => {
+      wake = ok;
+    });
+    const system: typeof db.database.system = (work) =>
+      db.database.system(async (tx) => {
+        const result = await work(tx);
+        await frozen;
+        return result;
+      });
+    const claiming = new Leader({ system } as Database).onApplicationBootstrap();
+    await until('its claim', async () => {
+      const [row] =
+        await db.sql(`SELECT count(*)::int AS n FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+        WHERE l.relation = 'leases'::regclass AND l.mode = 'RowExclusiveLock' AND a.state = 'idle in transaction'`);
+      return row!.n === 1;
+    });
+    const other = await start();
+    await until('the other to lead', () => other.isLeader);
+    wake();
+    await claiming;
   });
 
   it('that lost its lease writes nothing', async () => {

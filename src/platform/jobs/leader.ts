@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { AppError } from '../../common/errors.js';
-import { Database, type Transaction } from '../database/index.js';
+import { Database, prepared, send, type Transaction } from '../database/index.js';
 
 const TTL_MS = 3000;
 const RENEW_MS = 1000;
@@ -9,6 +9,32 @@ const RENEW_MS = 1000;
 const AFTER_END_MS = 20;
 /** The holder stops itself this long before the lease ends, by its own monotonic clock. */
 const SAFETY_MS = 500;
+
+/**
+ * Whoever is frozen between the last statement of a transaction and its commit keeps the lease row locked for a second,
+ * not until it wakes: the others wait to claim it.
+ */
+const LIMIT_LOCK = prepared(`SELECT set_config('idle_in_transaction_session_timeout', '1s', true)`);
+const CHECK_EPOCH = prepared(
+  `SELECT 1 FROM leases WHERE name = 'leader' AND holder = $1 AND epoch = $2 AND expires_at > clock_timestamp() FOR SHARE`,
+);
+const CLAIM = prepared(
+  `WITH claimed AS (
+     UPDATE leases SET holder = $1,
+            epoch = CASE WHEN holder = $1 AND expires_at > clock_timestamp() THEN epoch ELSE epoch + 1 END,
+            expires_at = clock_timestamp() + interval '${TTL_MS} milliseconds'
+     WHERE name = 'leader' AND (holder = $1 OR expires_at <= clock_timestamp())
+     RETURNING epoch)
+   SELECT (SELECT epoch FROM claimed)::float8 AS epoch,
+     (SELECT extract(epoch FROM expires_at - clock_timestamp()) * 1000 FROM leases
+      WHERE name = 'leader' AND isfinite(expires_at))::float8 AS left_ms`,
+);
+
+interface Claim {
+  /** Null when the lease is another node's. */
+  epoch: number | null;
+  left_ms: number;
+}
 
 /**
  * One node of all leads: it holds the lease row, by the database's clock, and renews it each second. A leader that
@@ -69,10 +95,7 @@ export class Leader implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Share-locks the lease row: a new leader's claim waits until this transaction has ended. */
   private async checkEpoch(tx: Transaction, epoch: number): Promise<void> {
-    const rows = await tx.query(
-      `SELECT 1 FROM leases WHERE name = 'leader' AND holder = $1 AND epoch = $2 AND expires_at > clock_timestamp() FOR SHARE`,
-      [this.holder, epoch],
-    );
+    const [, rows] = await send(tx, [LIMIT_LOCK], [CHECK_EPOCH, this.holder, epoch]);
     if (!rows.length) throw notLeading();
   }
 
@@ -99,21 +122,11 @@ export class Leader implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** @returns the epoch when the lease is this node's; what was left of it before */
-  private async claim(): Promise<{ epoch: number | null; left_ms: number }> {
-    const [row] = await this.database.system((tx) =>
-      tx.query(
-        `WITH claimed AS (
-           UPDATE leases SET holder = $1,
-                  epoch = CASE WHEN holder = $1 AND expires_at > clock_timestamp() THEN epoch ELSE epoch + 1 END,
-                  expires_at = clock_timestamp() + interval '${TTL_MS} milliseconds'
-           WHERE name = 'leader' AND (holder = $1 OR expires_at <= clock_timestamp())
-           RETURNING epoch)
-         SELECT (SELECT epoch FROM claimed)::float8 AS epoch,
-           (SELECT extract(epoch FROM expires_at - clock_timestamp()) * 1000 FROM leases
-            WHERE name = 'leader' AND isfinite(expires_at))::float8 AS left_ms`,
-        [this.holder],
-      ),
+  private async claim(): Promise<Claim> {
+    const [, rows] = await this.database.system((tx) =>
+      send<[object[], Claim[]]>(tx, [LIMIT_LOCK], [CLAIM, this.holder]),
     );
+    const [row] = rows as [Claim];
     return { epoch: row.epoch, left_ms: row.left_ms ?? 0 };
   }
 }
