@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { caller } from '../support/api.js';
 import { type TestDatabase, testDatabase } from '../support/database.js';
@@ -344,7 +344,7 @@ describe('a node whose database is away', () => {
 });
 
 /** What stands in front of the nodes: asks each one's health ten times a second and sends requests to the healthy ones. */
-function front(targets: () => { api: string; proxy: string }[]): { server: Server; stop: () => void } {
+function front(targets: () => { api: string; proxy: string }[]) {
   const healthy = new Set<string>();
   const look = async () => {
     await Promise.all(
@@ -387,7 +387,7 @@ function front(targets: () => { api: string; proxy: string }[]): { server: Serve
     }),
   ).listen(0, '127.0.0.1');
   void look();
-  return { server, stop: () => clearInterval(timer) };
+  return { server, healthy, stop: () => clearInterval(timer) };
 }
 
 describe('a rolling restart of three nodes', () => {
@@ -406,7 +406,7 @@ describe('a rolling restart of three nodes', () => {
     await client.POST('/api/backends', { body: { address, pool: 'web', weight: 1 } });
     await client.POST('/api/routes', { body: { host, pool: 'web' }, params: { query: { wait: 'applied' } } });
 
-    const { server, stop } = front(() => nodes);
+    const { server, healthy, stop } = front(() => nodes);
     await until('the front to listen', () => server.listening);
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     await until('the front to serve', async () => (await get(base, host)) === 200);
@@ -422,8 +422,9 @@ describe('a rolling restart of three nodes', () => {
       await node
         .client(await adminToken(node))
         .POST('/api/system/drain', { params: { query: { deadline: '5s' } } });
+      await until('the front to have noticed', () => !healthy.has(node.proxy));
       const seen = statuses.length;
-      await until('the front to have noticed', () => statuses.length > seen + 50);
+      await until('what it sent before to have been answered', () => statuses.length > seen + 50);
       expect(await node.stop()).toBe(0);
       nodes[i] = await startNode(database, `again ${i}`);
     }
